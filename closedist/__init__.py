@@ -1,0 +1,1 @@
+"""closedist: are two trained models really the same?"""
