@@ -102,9 +102,7 @@ def _archive_members(archive: Path) -> dict[str, str]:
     for entry in entries:
         parts = entry.filename.split("/")
         if entry.filename.startswith("/") or ".." in parts or set(entry.filename) & set("\\:\0"):
-            raise InputError(
-                f"{archive}: the name {entry.filename!r} leaves the archive's folder; do not trust this file"
-            )
+            raise InputError(f"{archive}: the name {entry.filename!r} points out of the archive; do not trust it")
         name = parts[-1]
         if not name.endswith(".json") or name.startswith("._"):  # ._ is what macOS adds to archives
             continue

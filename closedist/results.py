@@ -1,4 +1,4 @@
-"""The paper's result files: their names, what is in them, and how to find them by date (DESIGN's formats)."""
+"""The paper's result files: what is in them, written as the paper's code reads them, read with every value checked."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,107 +9,48 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedist.archive import ResultsSource, open_results
-from closedist.errors import InputError
 from closedist.files import write_json
+from closedist.result_names import (
+    DatedFiles,
+    accuracies_file_name,
+    dates,
+    distances_file_name,
+    loss_file_name,
+    mcca_file_name,
+    newest_date,
+)
+from closedist.result_table import Floats, ResultTable
 
 if TYPE_CHECKING:  # so that reading results does not load torch
     from closedist.compare import Comparison
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Source = Path | str | ResultsSource
 
-SMALL_MLP = "SmallMLP"
-RESNET = "ResNetCIFAR10"
-RESNET_STEPS = 20_000
-DISTANCES_PART = "_model_distances_"
-ACCURACIES_PART = "_model_acc_"
+LARGEST_CLASS_COUNT = 1_000_000
+SLACK = 1e-4  # what float32 may leave beyond the interval from 0 to 1
+M_SVD_RANGE = (-SLACK, 1 + SLACK)
 
-
-# --- names ---------------------------------------------------------------------------------------------------------
-
-
-def distances_file_name(
-    *,
-    date: str,
-    split: str,
-    reduction: str,
-    combine: str,
-    weight: float,
-    model_type: str,
-    fix_length_g: float,
-    fix_length_f: float,
-    width: int,
-    num_classes: int,
-    rep_dim: int,
-    train_steps: int,
-    extra_suffix: str = "",
-) -> str:
-    """The name of the file with the distances between all pairs of seeds of one configuration.
-
-    Args:
-        split: "train" or "test".
-        reduction: "max" or "mean", the commands' dist-type.
-        combine: "max" or "sum", the commands' sum-or-max; "sum" leaves no trace in the name.
-        weight: λ, written as Python prints the float.
-        fix_length_g: the length the unembeddings were fixed to, 0 where free; ``fix_length_f`` the embeddings'.
-    """
-    method = f"{_split(split)}_{reduction}{'' if combine == 'sum' else combine}_w{_number(float(weight))}"
-    lengths = "".join(f"_{name}_{_number(r)}" for name, r in (("g", fix_length_g), ("f", fix_length_f)) if r > 0)
-    tail = _configuration_tail(model_type, width, num_classes, rep_dim, train_steps)
-    return f"{date}{DISTANCES_PART}{method}_{model_type}{lengths}_{tail}{extra_suffix}.json"
-
-
-def accuracies_file_name(
-    *,
-    date: str,
-    split: str,
-    model_type: str,
-    fix_length_g: float = 0,
-    fix_length_f: float = 0,
-    width: int,
-    num_classes: int,
-    rep_dim: int,
-    train_steps: int,
-    extra_suffix: str = "",
-) -> str:
-    """The name of the file with every model's accuracy; all length settings of a width share one file.
-
-    Args:
-        split: "train" or "test".
-        fix_length_g: accepted for symmetry with :func:`distances_file_name`; not part of the name, nor is the other.
-    """
-    tail = _configuration_tail(model_type, width, num_classes, rep_dim, train_steps)
-    return f"{date}{ACCURACIES_PART}{_split(split)}_{model_type}_{tail}{extra_suffix}.json"
-
-
-def mcca_file_name(*, rep_dim: int, model_type: str = RESNET, train_steps: int = RESNET_STEPS) -> str:
-    """The name of the file with the canonical correlations of every pair of CIFAR-10 models."""
-    return f"mcca_cifar_fd{rep_dim}{_cifar_tail(model_type, train_steps)}.json"
-
-
-def loss_file_name(*, rep_dim: int, model_type: str = RESNET, train_steps: int = RESNET_STEPS) -> str:
-    """The name of the file with the final losses of the CIFAR-10 models."""
-    return f"loss_cifar_fd{rep_dim}{_cifar_tail(model_type, train_steps)}.json"
-
-
-def _configuration_tail(model_type: str, width: int, num_classes: int, rep_dim: int, train_steps: int) -> str:
-    return f"{width}_cls{num_classes}" if model_type == SMALL_MLP else f"{width}_fd{rep_dim}_{train_steps}"
-
-
-def _cifar_tail(model_type: str, train_steps: int) -> str:
-    return "" if (model_type, train_steps) == (RESNET, RESNET_STEPS) else f"_{model_type}_{train_steps}"
-
-
-def _split(split: str) -> str:
-    if split not in ("train", "test"):
-        raise InputError(f"split: {split!r} is neither 'train' nor 'test'")
-    return split
-
-
-def _number(value: float) -> str:
-    """A number in a file name: 1e-05 → 1e-05, 1.0 → 1_0, 20 → 20."""
-    return str(value).replace(".", "_")
+__all__ = [
+    "AccuracyRow",
+    "DatedFiles",
+    "Distances",
+    "LossRow",
+    "MCCARow",
+    "accuracies_file_name",
+    "dates",
+    "distances_file_name",
+    "loss_file_name",
+    "mcca_file_name",
+    "newest_date",
+    "read_accuracies",
+    "read_distances",
+    "read_losses",
+    "read_mcca",
+    "write_accuracies",
+    "write_distances",
+    "write_losses",
+    "write_mcca",
+]
 
 
 # --- what is in the files ------------------------------------------------------------------------------------------
@@ -131,6 +72,7 @@ class Distances:
         quadratic_bound: ours, 2·max(t1, t2)².
         kl_reverse: d_KL of the second from the first model, in nats.
         mean_cca_embeddings: m_CCA of the embeddings.
+        exact_dissimilarity: d_{f,g} to full relative accuracy, where 1 − m_SVD would round.
     """
 
     model_seeds: tuple[tuple[int, int], ...]
@@ -144,6 +86,7 @@ class Distances:
     quadratic_bound: Floats | None = None
     kl_reverse: Floats | None = None
     mean_cca_embeddings: Floats | None = None
+    exact_dissimilarity: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.model_seeds)
@@ -161,6 +104,8 @@ class Distances:
     @property
     def dissimilarity(self) -> Floats:
         """(pairs,) d_{f,g}, the largest d_SVD of embeddings and unembeddings."""
+        if self.exact_dissimilarity is not None:
+            return self.exact_dissimilarity
         return np.maximum(self.d_svd_embeddings, self.d_svd_unembeddings)
 
     def select(self, keep: NDArray[np.bool_]) -> "Distances":
@@ -182,6 +127,7 @@ class Distances:
             quadratic_bound=part(self.quadratic_bound),
             kl_reverse=part(self.kl_reverse),
             mean_cca_embeddings=part(self.mean_cca_embeddings),
+            exact_dissimilarity=part(self.exact_dissimilarity),
         )
 
 
@@ -286,3 +232,65 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return value.tolist() if hasattr(value, "tolist") else value
+
+
+# --- reading -------------------------------------------------------------------------------------------------------
+
+
+def read_distances(source: Source, name: str) -> Distances:
+    """Read a distances file of ours or of the paper's code.
+
+    Args:
+        source: a results folder, a ``results.zip``, or either as :func:`closedist.archive.open_results` gives it.
+        name: the file's name, without folders.
+
+    Raises:
+        InputError: the file is missing, or not what a distances file is; the message names the key and the entry.
+    """
+    table = ResultTable(
+        open_results(source), name, ("model_seeds", "KL_div", "distance", "t_1", "t_2", "m_SVDs_f", "m_SVDs_g")
+    )
+    return Distances(
+        model_seeds=table.seed_pairs("model_seeds"),
+        kl=table.floats("KL_div"),
+        llv=table.floats("distance", minimum=0),
+        label_term=table.floats("t_1", minimum=0),
+        input_term=table.floats("t_2", minimum=0),
+        m_svd_embeddings=table.float_lists("m_SVDs_f", *M_SVD_RANGE),
+        m_svd_unembeddings=np.array([values.min() for values in table.float_lists("m_SVDs_g", *M_SVD_RANGE)]),
+        certificate=table.optional_floats("certificate"),
+        quadratic_bound=table.optional_floats("quadratic_bound"),
+        kl_reverse=table.optional_floats("KL_div_reverse"),
+        mean_cca_embeddings=table.optional_floats("m_CCA_f"),
+        exact_dissimilarity=table.optional_floats("d_fg"),
+    )
+
+
+def read_accuracies(source: Source, name: str) -> list[AccuracyRow]:
+    """Read an accuracies file; arguments and errors as for :func:`read_distances`."""
+    table = ResultTable(open_results(source), name, ("model_seed", "fix_g", "fix_f", "num_classes", "fd", "accuracy"))
+    columns = zip(
+        table.integers("model_seed"),
+        table.floats("fix_g", minimum=0).tolist(),
+        table.floats("fix_f", minimum=0).tolist(),
+        table.integers("num_classes", maximum=LARGEST_CLASS_COUNT),
+        table.integers("fd", maximum=LARGEST_CLASS_COUNT),
+        table.floats("accuracy", minimum=0, maximum=1).tolist(),
+        strict=True,
+    )
+    return [AccuracyRow(*row) for row in columns]
+
+
+def read_mcca(source: Source, name: str) -> list[MCCARow]:
+    """Read an mCCA file; arguments and errors as for :func:`read_distances`."""
+    keys = ("train_f_mcca", "train_g_mcca", "test_f_mcca", "test_g_mcca")
+    table = ResultTable(open_results(source), name, ("model_seeds", *keys))
+    columns = [table.floats(key, -SLACK, 1 + SLACK).tolist() for key in keys]
+    return [MCCARow(*row) for row in zip(table.seed_pairs("model_seeds"), *columns, strict=True)]
+
+
+def read_losses(source: Source, name: str) -> list[LossRow]:
+    """Read a losses file; arguments and errors as for :func:`read_distances`."""
+    table = ResultTable(open_results(source), name, ("model_seed", "train_loss", "test_loss"))
+    losses = (table.floats("train_loss").tolist(), table.floats("test_loss").tolist())
+    return [LossRow(*row) for row in zip(table.integers("model_seed"), *losses, strict=True)]
