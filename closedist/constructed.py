@@ -1,0 +1,94 @@
+"""The paper's constructed models: two-dimensional, their labels around a circle, so that every distance can be steered.
+
+Both experiments start from a model with C unembeddings of one length at evenly spaced angles, and inputs whose
+embeddings lie close to their label's direction. Noise on the embeddings gives pairs from equal to different
+(d_LLV_constructed); exchanging the labels' directions gives pairs whose distributions agree ever better as the
+unembeddings grow, while their representations do not (KL_table).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedist.representations import Representations
+
+Floats = NDArray[np.float64]
+
+INPUTS_PER_LABEL = 500
+ANGULAR_NOISE = np.pi / 64  # uniform within ± this
+LENGTH_NOISE = 0.01
+NOISE_STEPS = 250
+NOISE_STEP = {4: 0.005, 5: 0.004, 6: 0.004, 10: 0.0025, 18: 0.002}  # ν by the number of labels
+PERMUTATION = (5, 0, 2, 4, 6, 1, 3)  # π: label y takes the direction of label π(y)
+
+
+@dataclass(frozen=True)
+class CircleInputs:
+    """Inputs around a circle of labels: how each departs from its label's direction.
+
+    Attributes:
+        angular_noise: (C, n) radians.
+        lengths: (C, n) Euclidean lengths of the embeddings.
+    """
+
+    angular_noise: Floats
+    lengths: Floats
+
+    def embeddings(self, label_angles: Floats) -> Floats:
+        """(C·n, 2) embeddings around the labels' (C,) angles, label by label."""
+        angles = label_angles[:, None] + self.angular_noise
+        return (self.lengths[..., None] * _directions(angles)).reshape(-1, 2)
+
+
+def draw_inputs(num_classes: int, length: float, rng: np.random.Generator) -> CircleInputs:
+    """Draw 500 inputs a label: uniform angular noise within ±π/64, lengths |0.01·normal| + ``length``."""
+    shape = (num_classes, INPUTS_PER_LABEL)
+    angular_noise = rng.uniform(-ANGULAR_NOISE, ANGULAR_NOISE, shape)
+    return CircleInputs(angular_noise, np.abs(LENGTH_NOISE * rng.normal(size=shape)) + length)
+
+
+def label_angles(num_classes: int) -> Floats:
+    """(C,) evenly spaced angles in radians, the first 0."""
+    return 2 * np.pi * np.arange(num_classes) / num_classes
+
+
+def circle_model(num_classes: int, rng: np.random.Generator) -> Representations:
+    """The first model of d_LLV_constructed: unembeddings of length 20, embeddings of length about 5."""
+    angles = label_angles(num_classes)
+    inputs = draw_inputs(num_classes, 5.0, rng)
+    return Representations(embeddings=inputs.embeddings(angles), unembeddings=20.0 * _directions(angles))
+
+
+def noisy_copy(model: Representations, scale: float, rng: np.random.Generator) -> Representations:
+    """The same model with ``scale`` times standard normal noise on every coordinate of its embeddings."""
+    embeddings = np.asarray(model.embeddings)
+    noise = scale * rng.normal(size=embeddings.shape)
+    return Representations(embeddings=embeddings + noise, unembeddings=model.unembeddings)
+
+
+def permuted_pair(unembedding_length: float, seed: int = 0) -> tuple[Representations, Representations]:
+    """A row of KL_table: seven labels, the second model with the labels' directions permuted by π.
+
+    The i-th input of label y keeps its length and takes the angular noise of the i-th input of label π(y), around its
+    label's new direction. A seed gives the same inputs at every length.
+
+    Args:
+        unembedding_length: the length of all unembeddings; the embeddings' is about 2.
+        seed: of the inputs.
+    """
+    permutation = list(PERMUTATION)
+    angles = label_angles(len(permutation))
+    inputs = draw_inputs(len(permutation), 2.0, np.random.default_rng(seed))
+    moved = CircleInputs(inputs.angular_noise[permutation], inputs.lengths)
+    first = Representations(embeddings=inputs.embeddings(angles), unembeddings=unembedding_length * _directions(angles))
+    second = Representations(
+        embeddings=moved.embeddings(angles[permutation]),
+        unembeddings=unembedding_length * _directions(angles[permutation]),
+    )
+    return first, second
+
+
+def _directions(angles: Floats) -> Floats:
+    """(…, 2) unit vectors at the given (…,) angles."""
+    return np.stack((np.cos(angles), np.sin(angles)), axis=-1)
