@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from closedist.config import TrainConfig
+from closedist.models.networks import NEGATIVE_SLOPES
+from closedist.models.optimizer import FlatOptimizer
 
 LAYERS = ("l1", "l2", "l3", "l4")
 SMALLEST_NORM = 1e-8  # DESIGN 4: what is scaled to a fixed length has at least this norm
-SLOPES = {"relu": 0.0, "leaky_relu": 0.01}
 
 StateDict = dict[str, Tensor]
 
@@ -25,8 +26,10 @@ class _Activations:
 
     def __init__(self, inputs: Tensor, sizes: Sequence[int], stack: int) -> None:
         rows = inputs.shape[-2]
-        self.layers = [inputs.new_empty(stack, rows, size) for size in sizes[1:]]
-        self.gradients = [inputs.new_empty(stack, rows, size) for size in sizes[1:]]
+        self.layers = [inputs.new_empty(stack, rows, size) for size in sizes[1:-1]]
+        self.gradients = [inputs.new_empty(stack, rows, size) for size in sizes[1:-1]]
+        self.output = inputs.new_empty(stack, sizes[-1], rows)
+        self.output_gradient = inputs.new_empty(stack, sizes[-1], rows)
         self.ones = inputs.new_ones(1, 1, rows).expand(stack, 1, rows)
 
 
@@ -52,46 +55,48 @@ class _StackedNetwork:
         self.bias_gradients = [gradients[f"{self.name}.{layer}.bias"].unsqueeze(1) for layer in LAYERS[:-1]]
 
     def forward(self, inputs: Tensor, buffers: _Activations) -> Tensor:
-        """Representations (S, rows, M) in float64; the buffers then hold every layer's output."""
+        """Representations (S, M, rows) in float64; the buffers then hold every layer's output."""
         hidden = inputs
         for weight, bias, out in zip(self.weights, self.biases, buffers.layers, strict=False):
             torch.bmm(hidden, weight.mT, out=out)
             out.add_(bias)
             hidden = torch.nn.functional.leaky_relu_(out, self.slope)
-        torch.bmm(hidden, self.weights[-1].mT, out=buffers.layers[-1])
-        output = buffers.layers[-1].double()
+        torch.bmm(self.weights[-1], hidden.mT, out=buffers.output)
+        output = buffers.output.double()
         if self.fixed_length == 0:
             return output
-        return output.mul_(self.fixed_length / self._norm(output))
-
-    @staticmethod
-    def _norm(output: Tensor) -> Tensor:
-        return torch.linalg.vector_norm(output, dim=-1, keepdim=True).clamp_(min=SMALLEST_NORM)
+        return output.mul_(self.fixed_length / _norm(output).clamp_(min=SMALLEST_NORM))
 
     def backward(self, inputs: Tensor, gradient: Tensor, buffers: _Activations) -> None:
-        """From the loss's gradient by the representations (float64) to the gradients of all weights and biases."""
+        """From the loss's gradient by the representations (S, M, rows) to the gradients of all weights and biases."""
         if self.fixed_length > 0:
-            gradient = self._through_fixed_length(buffers.layers[-1].double(), gradient)
-        buffers.gradients[-1].copy_(gradient)
-        for index in range(len(LAYERS) - 1, -1, -1):
+            gradient = self._through_fixed_length(buffers.output.double(), gradient)
+        by_output = buffers.output_gradient.copy_(gradient)
+        below = buffers.layers[-1]
+        torch.bmm(by_output, below, out=self.weight_gradients[-1])
+        torch.bmm(by_output.mT, self.weights[-1], out=buffers.gradients[-1])
+        for index in reversed(range(len(buffers.layers))):
             below = buffers.layers[index - 1] if index > 0 else inputs
             by_output = buffers.gradients[index]
+            torch.ops.aten.leaky_relu_backward.grad_input(
+                by_output, buffers.layers[index], self.slope, True, grad_input=by_output
+            )
             torch.bmm(by_output.mT, below, out=self.weight_gradients[index])
-            if index < len(self.bias_gradients):
-                torch.bmm(buffers.ones, by_output, out=self.bias_gradients[index])
+            torch.bmm(buffers.ones, by_output, out=self.bias_gradients[index])
             if index > 0:
                 torch.bmm(by_output, self.weights[index], out=buffers.gradients[index - 1])
-                torch.ops.aten.leaky_relu_backward.grad_input(
-                    buffers.gradients[index - 1], below, self.slope, True, grad_input=buffers.gradients[index - 1]
-                )
 
     def _through_fixed_length(self, output: Tensor, gradient: Tensor) -> Tensor:
-        norm = self._norm(output)
+        length = _norm(output)
+        norm = length.clamp(min=SMALLEST_NORM)
         direction = output / norm
-        radial = (gradient * direction).sum(-1, keepdim=True)
-        # where the norm was raised to the smallest, the scale is a constant and only multiplies
-        moving = torch.linalg.vector_norm(output, dim=-1, keepdim=True) > SMALLEST_NORM
-        return (gradient - torch.where(moving, radial, 0.0) * direction) * (self.fixed_length / norm)
+        # where the norm was raised to the smallest, the scale is a constant: no radial part to take out
+        radial = (gradient * direction).sum(1, keepdim=True) * (length > SMALLEST_NORM)
+        return (gradient - radial * direction) * (self.fixed_length / norm)
+
+
+def _norm(output: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(output, dim=1, keepdim=True)
 
 
 class StackedMLPs:
@@ -120,7 +125,7 @@ class StackedMLPs:
         first = state_dicts[0]
         self.stack = len(state_dicts)
         self.device = device
-        slope = SLOPES[nonlinearity]
+        slope = NEGATIVE_SLOPES[nonlinearity]
         self._f = _StackedNetwork("f_net", _layer_sizes(first, "f_net"), slope, fix_length_f)
         self._g = _StackedNetwork("g_net", _layer_sizes(first, "g_net"), slope, fix_length_g)
         self._shapes = {key: (self.stack, *shape) for key, shape in {**self._f.shapes, **self._g.shapes}.items()}
@@ -133,7 +138,8 @@ class StackedMLPs:
             network.bind(self._parameters, gradients)
         for key, stacked in self._parameters.items():
             stacked.copy_(torch.stack([state[key] for state in state_dicts]))
-        self._optimizer = _optimizer(self._flat, config)
+        self._optimizer = FlatOptimizer(self._flat, config)
+        self._minus_one = torch.full((1,), -1.0, dtype=torch.float64, device=device)
         self._labels = torch.eye(num_classes, num_classes - 1, device=device).expand(self.stack, -1, -1)
         self._label_buffers = _Activations(self._labels, self._g.sizes, self.stack)
         self._buffers: dict[int, _Activations] = {}
@@ -144,9 +150,10 @@ class StackedMLPs:
         return {key: part.view(shape) for (key, shape), part in zip(self._shapes.items(), parts, strict=True)}
 
     def _log_likelihood(self, inputs: Tensor, buffers: _Activations) -> tuple[Tensor, Tensor, Tensor]:
+        """Log-likelihoods (S, C, rows), embeddings (S, M, rows) and unembeddings (S, M, C), float64."""
         embeddings = self._f.forward(inputs, buffers)
         unembeddings = self._g.forward(self._labels, self._label_buffers)
-        return torch.bmm(embeddings, unembeddings.mT).log_softmax(-1), embeddings, unembeddings
+        return torch.bmm(unembeddings.mT, embeddings).log_softmax(1), embeddings, unembeddings
 
     def _activations(self, inputs: Tensor) -> _Activations:
         rows = inputs.shape[-2]
@@ -154,33 +161,37 @@ class StackedMLPs:
             self._buffers[rows] = _Activations(inputs, self._f.sizes, self.stack)
         return self._buffers[rows]
 
+    @torch.inference_mode()
     def step(self, inputs: Tensor, labels: Tensor) -> Tensor:
         """One optimiser step of every model on the same batch.
 
         Args:
             inputs: (B, d) float32.
-            labels: (B, C) one-hot, float64.
+            labels: (B,) int64.
 
         Returns:
             (S,) float64, each model's mean negative log-likelihood before the step.
         """
         rows = inputs.shape[0]
         batch = inputs.expand(self.stack, -1, -1)
+        chosen = labels.expand(self.stack, 1, rows)
         buffers = self._activations(batch)
         log_likelihood, embeddings, unembeddings = self._log_likelihood(batch, buffers)
-        losses = torch.mul(log_likelihood, labels).sum((1, 2)).div_(-rows)
-        by_logits = log_likelihood.exp_().sub_(labels).div_(rows)
-        self._f.backward(batch, torch.bmm(by_logits, unembeddings), buffers)
-        self._g.backward(self._labels, torch.bmm(by_logits.mT, embeddings), self._label_buffers)
-        self._flat.grad = self._gradient
-        self._optimizer.step()
+        losses = log_likelihood.gather(1, chosen).mean((1, 2)).neg_()
+        # the loss's gradient by the logits: (p - 1 at the label) / B
+        by_logits = log_likelihood.exp_()
+        by_logits.scatter_add_(1, chosen, self._minus_one.expand_as(chosen)).div_(rows)
+        self._f.backward(batch, torch.bmm(unembeddings, by_logits), buffers)
+        self._g.backward(self._labels, torch.bmm(embeddings, by_logits.mT), self._label_buffers)
+        self._optimizer.step(self._flat, self._gradient)
         return losses
 
+    @torch.inference_mode()
     def evaluate(self, inputs: Tensor, labels: Tensor) -> Tensor:
         """Mean negative log-likelihood of every model on all given inputs: (S,) float64; nothing is moved."""
         batch = inputs.expand(self.stack, -1, -1)
         log_likelihood, _, _ = self._log_likelihood(batch, _Activations(batch, self._f.sizes, self.stack))
-        return torch.mul(log_likelihood, labels).sum((1, 2)).div_(-inputs.shape[0])
+        return log_likelihood.gather(1, labels.expand(self.stack, 1, -1)).mean((1, 2)).neg_()
 
     def state_dicts(self) -> list[StateDict]:
         """Each model's own weights, on the CPU, under the key names of DESIGN 4."""
@@ -189,25 +200,14 @@ class StackedMLPs:
 
     def training_state(self) -> StateDict:
         """Everything that the next step depends on, batch order apart: parameters and optimiser moments."""
-        moments = self._optimizer.state[self._flat]
-        return {"parameters": self._flat, **{f"optimizer.{key}": value for key, value in moments.items()}}
+        return {"parameters": self._flat, **self._optimizer.state()}
 
     def load_training_state(self, state: StateDict) -> None:
         """Go on from what ``training_state`` gave; shapes must be this group's."""
-        self._flat.copy_(state["parameters"])
-        moments = {key.removeprefix("optimizer."): value for key, value in state.items() if key != "parameters"}
-        self._optimizer.state[self._flat] = {
-            key: value.clone() if key == "step" else value.to(self.device, copy=True) for key, value in moments.items()
-        }
+        for key, mine in self.training_state().items():
+            mine.copy_(state[key])
 
 
 def _layer_sizes(state: StateDict, network: str) -> tuple[int, ...]:
     weights = [state[f"{network}.{layer}.weight"] for layer in LAYERS]
     return (weights[0].shape[1], *(weight.shape[0] for weight in weights))
-
-
-def _optimizer(flat: Tensor, config: TrainConfig) -> torch.optim.Optimizer:
-    """The config's optimiser over one vector of all parameters: elementwise, so it is each model's own."""
-    if config.optimizer_type == "ADAM":
-        return torch.optim.Adam([flat], lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
-    return torch.optim.SGD([flat], lr=config.learning_rate, momentum=0.9, weight_decay=config.weight_decay, fused=True)
