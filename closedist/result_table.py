@@ -36,6 +36,8 @@ class ResultTable:
         if len(set(lengths.values())) > 1:
             raise InputError(f"{self.title}: its lists differ in length: {lengths}")
         self.length = lengths[required[0]]
+        if self.length == 0:
+            raise InputError(f"{self.title} has no entries; make it again with at least two seeds")
 
     def floats(self, key: str, minimum: float = -math.inf, maximum: float = math.inf) -> Floats:
         """A column of finite numbers within a closed interval, as float64."""
@@ -60,6 +62,15 @@ class ResultTable:
                 raise InputError(f"{self.title}: {key}[{i}] is empty; there is a number for every label subset")
             lists.append(np.array([self._number(entry, f"{key}[{i}]", minimum, maximum) for entry in entries]))
         return tuple(lists)
+
+    def entries_per_list(self, key: str) -> int:
+        """How many entries every list of a column has: at least two, and as many in each row."""
+        lengths = {len(value) if isinstance(value, list) else 0 for value in self.columns[key]}
+        if len(lengths) != 1 or min(lengths) < 2:
+            raise InputError(
+                f"{self.title}: the entries of {key!r} are not lists of one length, a pivot input and others"
+            )
+        return lengths.pop()
 
     def integers(self, key: str, maximum: int = LARGEST_INTEGER) -> list[int]:
         """A column of integers from 0 to below ``maximum``."""

@@ -68,6 +68,7 @@ class Distances:
         input_term: t2.
         m_svd_embeddings: for each pair, m_SVD of every label subset in lexicographic order.
         m_svd_unembeddings: for each pair, m_SVD of the unembeddings.
+        subset_size: K, the inputs besides the pivot in an input set; the paper's M.
         certificate: ours, an upper bound of d_{f,g}; None in files of the paper's code, and so for the following.
         quadratic_bound: ours, 2·max(t1, t2)².
         kl_reverse: d_KL of the second from the first model, in nats.
@@ -82,11 +83,38 @@ class Distances:
     input_term: Floats
     m_svd_embeddings: tuple[Floats, ...]
     m_svd_unembeddings: Floats
+    subset_size: int
     certificate: Floats | None = None
     quadratic_bound: Floats | None = None
     kl_reverse: Floats | None = None
     mean_cca_embeddings: Floats | None = None
     exact_dissimilarity: Floats | None = None
+
+    @classmethod
+    def of(cls, model_seeds: Sequence[tuple[int, int]], comparisons: Sequence["Comparison"]) -> "Distances":
+        """The table of comparisons just made, one a pair of seeds; there must be at least one."""
+
+        def column(values: Callable[["Comparison"], Any]) -> Floats:
+            return np.array([_plain(values(comparison)) for comparison in comparisons], dtype=np.float64)
+
+        def optional(values: Callable[["Comparison"], Any]) -> Floats | None:
+            return None if any(values(comparison) is None for comparison in comparisons) else column(values)
+
+        return cls(
+            model_seeds=tuple(model_seeds),
+            kl=column(lambda c: c.kl),
+            llv=column(lambda c: c.llv),
+            label_term=column(lambda c: c.label_term),
+            input_term=column(lambda c: c.input_term),
+            m_svd_embeddings=tuple(np.array(_plain(c.m_svd_embeddings), dtype=np.float64) for c in comparisons),
+            m_svd_unembeddings=column(lambda c: c.m_svd_unembeddings),
+            subset_size=len(comparisons[0].input_set) - 1,
+            certificate=optional(lambda c: c.certificate),
+            quadratic_bound=optional(lambda c: c.quadratic_bound),
+            kl_reverse=column(lambda c: c.kl_reverse),
+            mean_cca_embeddings=optional(lambda c: c.mean_cca_embeddings),
+            exact_dissimilarity=column(lambda c: c.dissimilarity),
+        )
 
     def __len__(self) -> int:
         return len(self.model_seeds)
@@ -123,6 +151,7 @@ class Distances:
             input_term=self.input_term[chosen],
             m_svd_embeddings=tuple(self.m_svd_embeddings[i] for i in chosen),
             m_svd_unembeddings=self.m_svd_unembeddings[chosen],
+            subset_size=self.subset_size,
             certificate=part(self.certificate),
             quadratic_bound=part(self.quadratic_bound),
             kl_reverse=part(self.kl_reverse),
@@ -247,9 +276,8 @@ def read_distances(source: Source, name: str) -> Distances:
     Raises:
         InputError: the file is missing, or not what a distances file is; the message names the key and the entry.
     """
-    table = ResultTable(
-        open_results(source), name, ("model_seeds", "KL_div", "distance", "t_1", "t_2", "m_SVDs_f", "m_SVDs_g")
-    )
+    keys = ("model_seeds", "KL_div", "distance", "t_1", "t_2", "m_SVDs_f", "m_SVDs_g", "input_idxs")
+    table = ResultTable(open_results(source), name, keys)
     return Distances(
         model_seeds=table.seed_pairs("model_seeds"),
         kl=table.floats("KL_div"),
@@ -258,6 +286,7 @@ def read_distances(source: Source, name: str) -> Distances:
         input_term=table.floats("t_2", minimum=0),
         m_svd_embeddings=table.float_lists("m_SVDs_f", *M_SVD_RANGE),
         m_svd_unembeddings=np.array([values.min() for values in table.float_lists("m_SVDs_g", *M_SVD_RANGE)]),
+        subset_size=table.entries_per_list("input_idxs") - 1,
         certificate=table.optional_floats("certificate"),
         quadratic_bound=table.optional_floats("quadratic_bound"),
         kl_reverse=table.optional_floats("KL_div_reverse"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib import patheffects
@@ -108,8 +109,10 @@ def _draw_unembeddings(axes: Axes, model: PlaneModel) -> None:
         axes.plot([0, point[0]], [0, point[1]], color=color, marker=marker, markevery=[1])
     for point, labels in _close_together(model.unembeddings):
         text = ", ".join(map(str, labels))
-        outwards = (6 + 2 * len(text)) * point / max(float(np.linalg.norm(point)), 1e-12)
-        axes.annotate(text, point, outwards, textcoords="offset points", ha="center", va="center", path_effects=HALO)
+        x, y = point
+        step = (6 + 2 * len(text)) / max(float(np.hypot(x, y)), 1e-12)  # points away from the origin
+        offset: dict[str, Any] = {"xytext": (step * x, step * y), "textcoords": "offset points"}
+        axes.annotate(text, (x, y), **offset, ha="center", va="center", path_effects=HALO)
     _frame(axes, model.unembeddings)
     axes.set(xlabel="first coordinate of g(y)", ylabel="second coordinate of g(y)")
 

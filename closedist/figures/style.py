@@ -35,8 +35,8 @@ CLASS_COLORS = (
 CLASS_MARKERS = ("o", "^", "s")  # label y has colour y mod 10 and marker y div 10
 POINT_COLOR = "#1c39ad"
 SECOND_POINT_COLOR = "#e06509"
-PAPER_BOUND = {"color": "#222222", "linestyle": "--"}
-OUR_BOUND = {"color": "#922b12", "linestyle": "-"}
+PAPER_BOUND: dict[str, Any] = {"color": "#222222", "linestyle": "--"}
+OUR_BOUND: dict[str, Any] = {"color": "#922b12", "linestyle": "-"}
 
 
 @contextmanager

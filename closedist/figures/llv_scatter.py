@@ -1,0 +1,151 @@
+"""d_{f,g} against d_LLV with the bounds that link them, and the terms of d_LLV against both sides' d_SVD."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from closedist.figures.style import (
+    OUR_BOUND,
+    PAGE_WIDTH,
+    PAPER_BOUND,
+    POINT_COLOR,
+    SECOND_POINT_COLOR,
+    class_style,
+    closedist_style,
+    new_figure,
+)
+from closedist.result_table import Floats
+from closedist.results import Distances
+
+LLV = "$d_{\\mathrm{LLV}}$"
+DISSIMILARITY = "$d_{f,g}$"
+ROW_HEIGHT = 2.1
+
+
+def informative_limit(subset_size: int) -> float:
+    """1/(2K): below it the paper's bound 2K·d_LLV says something, since no d_SVD exceeds 1."""
+    return 1 / (2 * subset_size)
+
+
+def draw_scatters(configurations: Mapping[str, Distances], title: str = "") -> Figure:
+    """For every configuration a row of three scatters: d_{f,g} over d_LLV with its bounds, and d_SVD over t1 and t2.
+
+    Drawn are the pairs whose d_LLV, t1 or t2 is below 1/(2K). As in the paper, t1 stands beside the unembeddings' d_SVD
+    and t2 beside the embeddings' largest.
+
+    Args:
+        configurations: each row's name and its distances.
+        title: above all rows.
+    """
+    with closedist_style():
+        figure = new_figure(PAGE_WIDTH, ROW_HEIGHT * len(configurations) + (0.3 if title else 0))
+        grid = figure.subplots(len(configurations), 3, squeeze=False)
+        for row, (name, distances) in zip(grid, configurations.items(), strict=True):
+            limit = informative_limit(distances.subset_size)
+            draw_dissimilarity(row[0], distances)
+            row[0].set_title(name, loc="left")
+            _scatter_below(row[1], distances.label_term, distances.d_svd_unembeddings, limit)
+            row[1].set(xlabel="label term $t_1$", ylabel="$d_{\\mathrm{SVD}}$ of unembeddings")
+            _scatter_below(row[2], distances.input_term, distances.d_svd_embeddings, limit)
+            row[2].set(xlabel="input term $t_2$", ylabel="largest $d_{\\mathrm{SVD}}$ of embeddings")
+        if title:
+            figure.suptitle(title)
+    return figure
+
+
+def draw_dissimilarity(axes: Axes, distances: Distances) -> None:
+    """Scatter d_{f,g} over d_LLV where that is below 1/(2K), with the lines 2K·d_LLV and 2·d_LLV²."""
+    limit = informative_limit(distances.subset_size)
+    _scatter_below(axes, distances.llv, distances.dissimilarity, limit)
+    _draw_bounds(axes, distances.subset_size, limit, float(axes.get_ylim()[1]))
+    axes.set(xlabel=LLV, ylabel=DISSIMILARITY)
+
+
+def draw_overview(groups: Mapping[str, Sequence[Distances]]) -> Figure:
+    """One scatter over all configurations: d_{f,g} over d_LLV below 1/(2K), a colour and marker for every group.
+
+    Args:
+        groups: by legend text, for example "4 labels", the distances of that group's configurations.
+    """
+    sizes = [table.subset_size for tables in groups.values() for table in tables]
+    limit = informative_limit(min(sizes))
+    with closedist_style():
+        figure = new_figure(0.75 * PAGE_WIDTH, 0.55 * PAGE_WIDTH)
+        axes = figure.add_subplot()
+        top = 2 * limit**2
+        for index, (name, tables) in enumerate(groups.items()):
+            llv = np.concatenate([table.llv for table in tables])
+            dissimilarity = np.concatenate([table.dissimilarity for table in tables])
+            shown = np.concatenate([table.llv < informative_limit(table.subset_size) for table in tables])
+            color, _ = class_style(index)
+            axes.scatter(
+                llv[shown], dissimilarity[shown], s=7, c=color, marker="ov^sD*"[index % 6], alpha=0.7, linewidths=0,
+                rasterized=True, label=f"{name}: {shown.sum():,} of {len(shown):,} pairs",
+            )  # fmt: skip
+            top = max(top, float(dissimilarity[shown].max(initial=0)))
+        axes.set(xlim=(0, limit), ylim=(0, 1.05 * top), xlabel=LLV, ylabel=DISSIMILARITY)
+        for size in sorted(set(sizes)):
+            _draw_bounds(axes, size, limit, 1.05 * top, quadratic=size == min(sizes))
+        axes.legend(loc="upper left", bbox_to_anchor=(0.16, 1.0))
+    return figure
+
+
+def draw_three_bounds(distances: Distances, title: str = "") -> Figure:
+    """d_{f,g} and its certificate over d_LLV for every pair, with the lines 2K·d_LLV and 2·d_LLV², on logarithmic axes.
+
+    Args:
+        distances: with certificates, which files of the paper's code lack; then only d_{f,g} is drawn.
+    """
+    low = 0.8 * float(distances.llv[distances.llv > 0].min(initial=1))
+    high = 1.25 * float(distances.llv.max(initial=low))
+    with closedist_style():
+        figure = new_figure(0.72 * PAGE_WIDTH, 0.52 * PAGE_WIDTH)
+        axes = figure.add_subplot()
+        axes.set(xscale="log", yscale="log", xlim=(low, high))
+        if distances.certificate is not None:
+            axes.scatter(
+                distances.llv, distances.certificate, s=16, facecolors="none", edgecolors=SECOND_POINT_COLOR,
+                linewidths=0.8, label="certificate",
+            )  # fmt: skip
+        axes.scatter(distances.llv, distances.dissimilarity, s=9, c=POINT_COLOR, linewidths=0, label=DISSIMILARITY)
+        line = np.array([low, high])
+        factor = 2 * distances.subset_size
+        axes.plot(line, 2 * line**2, **OUR_BOUND, label=f"quadratic bound 2 {LLV}$^2$")
+        axes.plot(line, factor * line, **PAPER_BOUND, label=f"the paper's bound {factor} {LLV}")
+        axes.axhline(1, color="#888888", linewidth=0.8, linestyle=":", label=f"largest {DISSIMILARITY} there is")
+        axes.set(xlabel=LLV, ylabel=f"{DISSIMILARITY} and its upper bounds")
+        if title:
+            axes.set_title(title)
+        figure.legend(loc="outside right upper")
+    return figure
+
+
+def _scatter_below(axes: Axes, x: Floats, y: Floats, limit: float) -> None:
+    """Scatter the pairs with x below the limit, and say how many of all these are."""
+    shown = x < limit
+    axes.scatter(x[shown], y[shown], s=6, c=POINT_COLOR, linewidths=0, alpha=0.7)
+    top = 1.1 * max(2 * limit**2, float(y[shown].max(initial=0)))
+    axes.set(xlim=(0, limit), ylim=(0, top))
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.set_title(f"{shown.sum():,} of {len(x):,} pairs", loc="right", fontsize=7, color="#555555")
+
+
+def _draw_bounds(axes: Axes, subset_size: int, limit: float, top: float, quadratic: bool = True) -> None:
+    """The paper's line 2K·d up to where it leaves the axes, and our curve 2·d², both named beside them."""
+    factor = 2 * subset_size
+    end = min(limit, top / factor)
+    axes.plot([0, end], [0, factor * end], **PAPER_BOUND)
+    axes.annotate(
+        f"{factor} {LLV}", (0.8 * end, 0.8 * factor * end), (4, 0), textcoords="offset points", va="center", fontsize=7
+    )
+    if quadratic:
+        curve = np.linspace(0, limit, 101)
+        axes.plot(curve, 2 * curve**2, **OUR_BOUND)
+        axes.annotate(
+            f"2 {LLV}$^2$", (0.72 * limit, 2 * (0.72 * limit) ** 2), (-4, 5), textcoords="offset points", ha="right",
+            color=OUR_BOUND["color"], fontsize=7,
+        )  # fmt: skip
