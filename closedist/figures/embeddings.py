@@ -5,18 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
 
 from closedist.errors import InputError
-from closedist.figures.style import PAGE_WIDTH, class_style, closedist_style, new_figure
+from closedist.figures.style import HALO, PAGE_WIDTH, class_style, closedist_style, new_figure
 
 Floats = NDArray[np.float64]
 LEGEND_COLUMNS = 10
-HALO = (patheffects.withStroke(linewidth=2, foreground="white"),)
 
 
 @dataclass(frozen=True)

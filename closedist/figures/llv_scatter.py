@@ -1,13 +1,15 @@
 """d_{f,g} against d_LLV with the bounds that link them, and the terms of d_LLV against both sides' d_SVD."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from closedist.figures.style import (
+    HALO,
     OUR_BOUND,
     PAGE_WIDTH,
     PAPER_BOUND,
@@ -23,6 +25,15 @@ from closedist.results import Distances
 LLV = "$d_{\\mathrm{LLV}}$"
 DISSIMILARITY = "$d_{f,g}$"
 ROW_HEIGHT = 2.1
+CURVE_POINTS = 101
+DISSIMILARITY_POINTS: dict[str, Any] = {"s": 7, "c": "#26165c", "linewidths": 0, "alpha": 0.7}
+UNEMBEDDING_POINTS: dict[str, Any] = {
+    "s": 7, "c": POINT_COLOR, "linewidths": 0, "alpha": 0.7, "label": "unembeddings' $d_{\\mathrm{SVD}}$"
+}  # fmt: skip
+EMBEDDING_POINTS: dict[str, Any] = {
+    "s": 10, "facecolors": "none", "edgecolors": SECOND_POINT_COLOR, "linewidths": 0.6, "marker": "^",
+    "label": "embeddings' largest $d_{\\mathrm{SVD}}$",
+}  # fmt: skip
 
 
 def informative_limit(subset_size: int) -> float:
@@ -33,33 +44,33 @@ def informative_limit(subset_size: int) -> float:
 def draw_scatters(configurations: Mapping[str, Distances], title: str = "") -> Figure:
     """For every configuration a row of three scatters: d_{f,g} over d_LLV with its bounds, and d_SVD over t1 and t2.
 
-    Drawn are the pairs whose d_LLV, t1 or t2 is below 1/(2K). As in the paper, t1 stands beside the unembeddings' d_SVD
-    and t2 beside the embeddings' largest.
+    Drawn are the pairs whose d_LLV, t1 or t2 is below 1/(2K). The paper sets t1 beside the unembeddings' d_SVD and t2
+    beside the embeddings' largest; each bounds the other side (2·t1² the embeddings', 2·t2² the unembeddings'), so both
+    sides are drawn over both terms.
 
     Args:
         configurations: each row's name and its distances.
         title: above all rows.
     """
     with closedist_style():
-        figure = new_figure(PAGE_WIDTH, ROW_HEIGHT * len(configurations) + (0.3 if title else 0))
+        figure = new_figure(PAGE_WIDTH, ROW_HEIGHT * len(configurations) + 0.25 + (0.3 if title else 0))
         grid = figure.subplots(len(configurations), 3, squeeze=False)
         for row, (name, distances) in zip(grid, configurations.items(), strict=True):
-            limit = informative_limit(distances.subset_size)
             draw_dissimilarity(row[0], distances)
             row[0].set_title(name, loc="left")
-            _scatter_below(row[1], distances.label_term, distances.d_svd_unembeddings, limit)
-            row[1].set(xlabel="label term $t_1$", ylabel="$d_{\\mathrm{SVD}}$ of unembeddings")
-            _scatter_below(row[2], distances.input_term, distances.d_svd_embeddings, limit)
-            row[2].set(xlabel="input term $t_2$", ylabel="largest $d_{\\mathrm{SVD}}$ of embeddings")
+            _draw_term(row[1], distances, distances.label_term, "t_1", "label term", "embeddings'")
+            _draw_term(row[2], distances, distances.input_term, "t_2", "input term", "unembeddings'")
         if title:
             figure.suptitle(title)
+        handles = grid[0, 1].get_legend_handles_labels()[0]
+        figure.legend(handles=handles, loc="outside lower right", ncols=2)
     return figure
 
 
 def draw_dissimilarity(axes: Axes, distances: Distances) -> None:
     """Scatter d_{f,g} over d_LLV where that is below 1/(2K), with the lines 2K·d_LLV and 2·d_LLV²."""
     limit = informative_limit(distances.subset_size)
-    _scatter_below(axes, distances.llv, distances.dissimilarity, limit)
+    _scatter_below(axes, distances.llv, limit, [(distances.dissimilarity, DISSIMILARITY_POINTS)])
     _draw_bounds(axes, distances.subset_size, limit, float(axes.get_ylim()[1]))
     axes.set(xlabel=LLV, ylabel=DISSIMILARITY)
 
@@ -88,8 +99,9 @@ def draw_overview(groups: Mapping[str, Sequence[Distances]]) -> Figure:
             top = max(top, float(dissimilarity[shown].max(initial=0)))
         axes.set(xlim=(0, limit), ylim=(0, 1.05 * top), xlabel=LLV, ylabel=DISSIMILARITY)
         for size in sorted(set(sizes)):
-            _draw_bounds(axes, size, limit, 1.05 * top, quadratic=size == min(sizes))
-        axes.legend(loc="upper left", bbox_to_anchor=(0.16, 1.0))
+            _draw_line(axes, size, limit, 1.05 * top)
+        _draw_curve(axes, limit)
+        axes.legend(loc="upper left", bbox_to_anchor=(0.2, 1.0))
     return figure
 
 
@@ -119,33 +131,56 @@ def draw_three_bounds(distances: Distances, title: str = "") -> Figure:
         axes.set(xlabel=LLV, ylabel=f"{DISSIMILARITY} and its upper bounds")
         if title:
             axes.set_title(title)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=20))
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axis.set_minor_locator(NullLocator())
         figure.legend(loc="outside right upper")
     return figure
 
 
-def _scatter_below(axes: Axes, x: Floats, y: Floats, limit: float) -> None:
-    """Scatter the pairs with x below the limit, and say how many of all these are."""
+def _draw_term(axes: Axes, distances: Distances, term: Floats, symbol: str, name: str, bounded: str) -> None:
+    """Both sides' d_SVD over one term of d_LLV, and the curve that bounds one of them."""
+    limit = informative_limit(distances.subset_size)
+    sides = [(distances.d_svd_unembeddings, UNEMBEDDING_POINTS), (distances.d_svd_embeddings, EMBEDDING_POINTS)]
+    _scatter_below(axes, term, limit, sides)
+    curve = np.linspace(0, limit, CURVE_POINTS)
+    axes.plot(curve, 2 * curve**2, **OUR_BOUND)
+    text = f"2 ${symbol}^2$ bounds\nthe {bounded}"
+    place: dict[str, Any] = {"x": 0.03, "y": 0.97, "transform": axes.transAxes, "va": "top"}
+    axes.text(**place, s=text, color=OUR_BOUND["color"], fontsize=7, path_effects=HALO)
+    axes.set(xlabel=f"{name} ${symbol}$", ylabel="$d_{\\mathrm{SVD}}$")
+
+
+def _scatter_below(axes: Axes, x: Floats, limit: float, columns: Sequence[tuple[Floats, dict[str, Any]]]) -> None:
+    """Scatter each column where x is below the limit, and say how many of all pairs these are."""
     shown = x < limit
-    axes.scatter(x[shown], y[shown], s=6, c=POINT_COLOR, linewidths=0, alpha=0.7)
-    top = 1.1 * max(2 * limit**2, float(y[shown].max(initial=0)))
-    axes.set(xlim=(0, limit), ylim=(0, top))
+    top = 2 * limit**2
+    for y, look in columns:
+        axes.scatter(x[shown], y[shown], **look)
+        top = max(top, float(y[shown].max(initial=0)))
+    axes.set(xlim=(0, limit), ylim=(-0.02 * top, 1.1 * top))
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.set_title(f"{shown.sum():,} of {len(x):,} pairs", loc="right", fontsize=7, color="#555555")
 
 
-def _draw_bounds(axes: Axes, subset_size: int, limit: float, top: float, quadratic: bool = True) -> None:
+def _draw_bounds(axes: Axes, subset_size: int, limit: float, top: float) -> None:
     """The paper's line 2K·d up to where it leaves the axes, and our curve 2·d², both named beside them."""
+    _draw_line(axes, subset_size, limit, top)
+    _draw_curve(axes, limit)
+
+
+def _draw_line(axes: Axes, subset_size: int, limit: float, top: float) -> None:
     factor = 2 * subset_size
     end = min(limit, top / factor)
     axes.plot([0, end], [0, factor * end], **PAPER_BOUND)
-    axes.annotate(
-        f"{factor} {LLV}", (0.8 * end, 0.8 * factor * end), (4, 0), textcoords="offset points", va="center", fontsize=7
-    )
-    if quadratic:
-        curve = np.linspace(0, limit, 101)
-        axes.plot(curve, 2 * curve**2, **OUR_BOUND)
-        axes.annotate(
-            f"2 {LLV}$^2$", (0.72 * limit, 2 * (0.72 * limit) ** 2), (-4, 5), textcoords="offset points", ha="right",
-            color=OUR_BOUND["color"], fontsize=7,
-        )  # fmt: skip
+    middle = (0.5 * end, 0.5 * factor * end)
+    axes.annotate(f"{factor} {LLV}", middle, (4, 0), textcoords="offset points", va="center", fontsize=7)
+
+
+def _draw_curve(axes: Axes, limit: float) -> None:
+    curve = np.linspace(0, limit, CURVE_POINTS)
+    axes.plot(curve, 2 * curve**2, **OUR_BOUND)
+    place: dict[str, Any] = {"xy": (0.72 * limit, 2 * (0.72 * limit) ** 2), "xytext": (-4, 5), "ha": "right"}
+    axes.annotate(f"2 {LLV}$^2$", **place, textcoords="offset points", color=OUR_BOUND["color"], fontsize=7)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from matplotlib import patheffects
 from matplotlib import style as matplotlib_style
 from matplotlib.figure import Figure
 
@@ -35,6 +36,7 @@ CLASS_COLORS = (
 CLASS_MARKERS = ("o", "^", "s")  # label y has colour y mod 10 and marker y div 10
 POINT_COLOR = "#1c39ad"
 SECOND_POINT_COLOR = "#e06509"
+HALO = (patheffects.withStroke(linewidth=2, foreground="white"),)  # keeps text readable on points
 PAPER_BOUND: dict[str, Any] = {"color": "#222222", "linestyle": "--"}
 OUR_BOUND: dict[str, Any] = {"color": "#922b12", "linestyle": "-"}
 

@@ -1,13 +1,12 @@
 """The radial data set: points of the plane, their label the wedge in which they lie."""
 
 import numpy as np
-from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from closedist.errors import InputError
-from closedist.figures.style import COLUMN_WIDTH, class_style, closedist_style, new_figure
+from closedist.figures.style import COLUMN_WIDTH, HALO, class_style, closedist_style, new_figure
 
 
 def draw_synthetic_data(points: ArrayLike, labels: ArrayLike) -> Figure:
@@ -44,8 +43,7 @@ def draw_synthetic_data(points: ArrayLike, labels: ArrayLike) -> Figure:
 
 def _label_wedges(axes: Axes, num_classes: int, radius: float) -> None:
     """Write each label outside the points, in the middle of its wedge and of the opposite one."""
-    halo = [patheffects.withStroke(linewidth=2, foreground="white")]
     for turn in range(2 * num_classes):
         angle = (turn + 0.5) * np.pi / num_classes
         x, y = radius * np.cos(angle), radius * np.sin(angle)
-        axes.text(x, y, str(turn % num_classes), ha="center", va="center", path_effects=halo)
+        axes.text(x, y, str(turn % num_classes), ha="center", va="center", path_effects=HALO)
