@@ -148,7 +148,8 @@ def _check_state(path: Path, state: object, expected: StateDict) -> None:
         found = state[key]
         if found.shape != value.shape:
             raise InputError(
-                f"checkpoint {path}: {key} has shape {tuple(found.shape)}, the config says {tuple(value.shape)}: {remedy}"
+                f"checkpoint {path}: {key} has shape {tuple(found.shape)}, the config says {tuple(value.shape)}: "
+                f"{remedy}"
             )
         if found.dtype != value.dtype:
             raise InputError(f"checkpoint {path}: {key} is {found.dtype}, expected {value.dtype}: {remedy}")
@@ -214,4 +215,6 @@ def _read_state(path: Path, *, with_tensors: bool) -> tuple[dict[str, str], Stat
             keys = list(file.keys()) if with_tensors else []
             return file.metadata() or {}, {key: file.get_tensor(key) for key in keys}
     except (OSError, SafetensorError) as error:
-        raise InputError(f"cannot read the training state {path}: {error}; delete it to train from the start") from error
+        raise InputError(
+            f"cannot read the training state {path}: {error}; delete it to train from the start"
+        ) from error

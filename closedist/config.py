@@ -111,7 +111,9 @@ def _first_problem(error: ValidationError, kind: type[BaseModel]) -> str:
 
 def paper_dataset(num_classes: int) -> DatasetConfig:
     """The paper's radial data set for ``num_classes`` labels (its Appendix on the synthetic experiments)."""
-    return DatasetConfig(random_seed=0, dataset_name="radial_classification", num_points=20_000, num_classes=num_classes)
+    return DatasetConfig(
+        random_seed=0, dataset_name="radial_classification", num_points=20_000, num_classes=num_classes
+    )
 
 
 def paper_models(

@@ -44,7 +44,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Losses:
-    """The losses recorded so far, in nats, one row a model; ``recent`` are the training losses since the last record."""
+    """The losses recorded so far, in nats, one row a model; ``recent`` are those of training since the last record."""
 
     steps: int
     train: Tensor
@@ -71,7 +71,12 @@ class Losses:
     def as_tensors(self) -> StateDict:
         """For the state file."""
         steps = torch.tensor(self.steps)
-        return {"losses.steps": steps, "losses.train": self.train, "losses.test": self.test, "losses.recent": self.recent}
+        return {
+            "losses.steps": steps,
+            "losses.train": self.train,
+            "losses.test": self.test,
+            "losses.recent": self.recent,
+        }
 
     @classmethod
     def from_tensors(cls, state: StateDict) -> "Losses":

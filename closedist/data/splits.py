@@ -22,5 +22,5 @@ def load_split(config: DatasetConfig, split: str, data_folder: Path) -> tuple[Te
     if config.dataset_name == "cifar10":
         from closedist.data.cifar10 import load_cifar10  # only who trains on images needs pooch
 
-        return load_cifar10(data_folder, split)
+        return load_cifar10(data_folder, split, config.num_points)
     return radial_split(config, split)

@@ -1,8 +1,9 @@
 """All seeds of a SmallMLP configuration as one model: stacked weights, one batch, a gradient written out by hand.
 
-A small network spends its time in launching operations, not in arithmetic. Stacking S networks makes each operation S
-times larger at the price of one launch; writing the gradient out (instead of recording it) leaves about fifty operations
-a step, all into buffers that are allocated once. The arithmetic per network is the ordinary one and networks never meet.
+A small network spends its time in launching operations, not in arithmetic. Stacking S networks makes each operation
+S times larger at the price of one launch; writing the gradient out (instead of recording it) leaves about fifty
+operations a step, all into buffers that are allocated once. The arithmetic per network is the ordinary one and
+networks never meet.
 """
 
 from collections.abc import Sequence

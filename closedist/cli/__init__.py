@@ -1,0 +1,72 @@
+"""The command line: options and messages only. A command's module is loaded when the command runs."""
+
+import logging
+import sys
+from collections.abc import Iterable
+
+from cyclopts import App, CycloptsError
+
+from closedist.cli.tokens import without_unused_options
+from closedist.errors import InputError
+
+COMMANDS = {
+    "quickstart": "closedist.cli.quickstart:quickstart",
+    "reproduce": "closedist.cli.reproduce:reproduce",
+    "compare": "closedist.cli.compare:compare",
+    "train-variations": "closedist.cli.train:train_variations",
+    "get-distances": "closedist.cli.measure:get_distances",
+    "get-accuracies": "closedist.cli.measure:get_accuracies",
+    "cal-mcca": "closedist.cli.measure:cal_mcca",
+    "make-plot": "closedist.cli.plot:make_plot",
+}
+PAPER_COMMANDS = ("train-variations", "get-distances", "get-accuracies", "cal-mcca", "make-plot")
+USER_ERROR = 2
+STOPPED = 130  # what a shell reports for a program that Ctrl-C ended
+
+
+def make_app(name: str, commands: Iterable[str]) -> App:
+    """The command line with the given commands."""
+    app = App(
+        name=name,
+        help="Are two trained models really the same? Distances between their distributions and representations.",
+        version_flags=["--version"],
+        help_format="markdown",
+    )
+    for command in commands:
+        app.command(COMMANDS[command], name=command)
+    return app
+
+
+def main() -> None:
+    """The installed command ``closedist``."""
+    sys.exit(run(make_app("closedist", COMMANDS), sys.argv[1:]))
+
+
+def paper_main() -> None:
+    """``python run.py``: the paper's commands letter for letter."""
+    sys.exit(run(make_app("run.py", PAPER_COMMANDS), sys.argv[1:]))
+
+
+def run(app: App, tokens: list[str]) -> int:
+    """Run one command line and return its exit code: 2 and one line on standard error for a user's mistake."""
+    try:
+        if tokens and tokens[0] in PAPER_COMMANDS:
+            tokens = without_unused_options(app, tokens)
+        app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+    except KeyboardInterrupt as stop:
+        print(f"{stop or 'stopped'}; run the same command again to go on", file=sys.stderr)
+        return STOPPED
+    except InputError as error:
+        return _fail(str(error))
+    except CycloptsError as error:
+        return _fail(" ".join(str(error).split()))
+    except BrokenPipeError:
+        return STOPPED
+    finally:
+        logging.shutdown()
+    return 0
+
+
+def _fail(message: str) -> int:
+    print(f"closedist: {message}", file=sys.stderr)
+    return USER_ERROR

@@ -1,0 +1,90 @@
+"""The commands get-distances and get-accuracies."""
+
+from typing import Literal
+
+from closedist.cli.options import (
+    DEFAULTS,
+    NO_CONFIGS,
+    Common,
+    ConfigFiles,
+    Cuda,
+    DateStr,
+    device,
+    radial_configs,
+    runs_of,
+)
+
+
+def get_distances(
+    *,
+    date_str: DateStr,
+    layer_size: str,
+    num_classes: int,
+    dist_type: Literal["max", "mean"],
+    configs: ConfigFiles = NO_CONFIGS,
+    extra_suff: str = "",
+    weight: float = 1.0,
+    sum_or_max: Literal["sum", "max"] = "sum",
+    num_samples: int = 10,
+    use_train: bool = False,
+    cuda: Cuda = False,
+    common: Common = DEFAULTS,
+) -> None:
+    """Measure all pairs of seeds: d_LLV, KL, m_SVD, m_CCA, the paper's bound and our sharper ones.
+
+    Args:
+        layer_size: widths, as in 16,32.
+        num_classes: the number of labels of the models.
+        dist_type: reduce the terms over labels by their maximum or their mean.
+        extra_suff: part of the default model variations config's name and of the result file's.
+        weight: λ, of the scale terms.
+        sum_or_max: combine the four terms by their sum or their maximum.
+        num_samples: how many input sets are drawn.
+        use_train: measure on the training inputs instead of the test inputs.
+    """
+    common.set_up()
+    from closedist.experiments import Measurement, measure_distances
+
+    dataset, models, training = configs.read(common.config_folder, *radial_configs(num_classes, extra_suff))
+    measurement = Measurement(
+        split="train" if use_train else "test",
+        reduction=dist_type,
+        combine=sum_or_max,
+        weight=weight,
+        num_samples=num_samples,
+        seed=common.seed,
+        extra_suffix=extra_suff,
+    )
+    for path in measure_distances(
+        runs_of(dataset, models, training, date_str, layer_size, num_classes), measurement, common.folders, device(cuda)
+    ):
+        print(path)
+
+
+def get_accuracies(
+    *,
+    date_str: DateStr,
+    layer_size: str,
+    num_classes: int,
+    configs: ConfigFiles = NO_CONFIGS,
+    extra_suff: str = "",
+    use_train: bool = False,
+    cuda: Cuda = False,
+    common: Common = DEFAULTS,
+) -> None:
+    """Measure every model's accuracy.
+
+    Args:
+        layer_size: widths, as in 16,32.
+        num_classes: the number of labels of the models.
+        extra_suff: part of the default model variations config's name and of the result file's.
+        use_train: measure on the training inputs instead of the test inputs.
+    """
+    common.set_up()
+    from closedist.experiments import measure_accuracies
+
+    dataset, models, training = configs.read(common.config_folder, *radial_configs(num_classes, extra_suff))
+    runs = runs_of(dataset, models, training, date_str, layer_size, num_classes)
+    split = "train" if use_train else "test"
+    for path in measure_accuracies(runs, split, extra_suff, common.folders, device(cuda)):
+        print(path)

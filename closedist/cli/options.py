@@ -1,0 +1,184 @@
+"""Options that several commands share, and how their text becomes values. Nothing here imports PyTorch."""
+
+import logging
+import sys
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+
+from cyclopts import Parameter
+
+from closedist.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+    from closedist.config import DatasetConfig, ModelVariationsConfig, TrainConfig
+    from closedist.folders import Folders
+    from closedist.runs import TrainingRun
+
+FOLDERS = "Folders and log"
+Number = TypeVar("Number", int, float)
+
+
+@Parameter(name="*", group=FOLDERS)
+@dataclass(frozen=True)
+class Common:
+    """Options of every command.
+
+    Attributes:
+        data_folder: where image files are looked for.
+        checkpoint_folder: trained and untrained models.
+        results_folder: distances and accuracies.
+        figures_folder: figures and tables.
+        metrics_folder: losses during training.
+        config_folder: where configs are looked for.
+        seed: of all random draws that are not part of a training.
+        threads: processor threads; results are equal to the bit for equal numbers. Default: all cores.
+        log: how much to say on standard error.
+    """
+
+    data_folder: Path = Path("downloaded_data")
+    checkpoint_folder: Path = Path("checkpoints")
+    results_folder: Path = Path("results")
+    figures_folder: Path = Path("figures")
+    metrics_folder: Path = Path("metrics")
+    config_folder: Path = Path("configs")
+    seed: int = 0
+    threads: int | None = None
+    log: Literal["debug", "info", "warning"] = "info"
+
+    @property
+    def folders(self) -> "Folders":
+        """The folders by their role."""
+        from closedist.folders import Folders
+
+        return Folders(
+            checkpoints=self.checkpoint_folder,
+            results=self.results_folder,
+            figures=self.figures_folder,
+            metrics=self.metrics_folder,
+            data=self.data_folder,
+        )
+
+    def set_up(self) -> None:
+        """Apply the number of threads and the log level."""
+        import torch
+
+        logging.basicConfig(level=self.log.upper(), format="%(message)s", stream=sys.stderr)
+        for noisy in ("matplotlib", "fontTools", "PIL"):
+            logging.getLogger(noisy).setLevel(logging.WARNING)
+        if self.seed < 0:
+            raise InputError(f"--seed: {self.seed} is negative; give a number from 0 on")
+        if self.threads is not None:
+            if self.threads < 1:
+                raise InputError(f"--threads: {self.threads} is not a number of threads; give 1 or more")
+            torch.set_num_threads(self.threads)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class ConfigFiles:
+    """The three configs; a name that is no file is looked for in the config folder.
+
+    Attributes:
+        dataset_config: the data.
+        model_var_config: the family of models.
+        train_config: how they are trained.
+    """
+
+    dataset_config: Path | None = None
+    model_var_config: Path | None = None
+    train_config: Path | None = None
+
+    def read(
+        self, folder: Path, default_dataset: str, default_models: str, default_training: str
+    ) -> tuple["DatasetConfig", "ModelVariationsConfig", "TrainConfig"]:
+        """Read all three, the default's name taken where none is given."""
+        from closedist.config import DatasetConfig, ModelVariationsConfig, TrainConfig, read_config
+
+        def found(given: Path | None, default: str) -> Path:
+            path = given or Path(default)
+            return path if path.is_file() else folder / path if not path.is_absolute() else path
+
+        return (
+            read_config(found(self.dataset_config, default_dataset), DatasetConfig),
+            read_config(found(self.model_var_config, default_models), ModelVariationsConfig),
+            read_config(found(self.train_config, default_training), TrainConfig),
+        )
+
+
+DEFAULTS = Common()
+NO_CONFIGS = ConfigFiles()
+
+Cuda = Annotated[bool, Parameter(name="--cuda", negative=(), help="Compute on the GPU.")]
+DateStr = Annotated[str, Parameter(name="--date-str", help="The first part of the names of checkpoints and results.")]
+
+
+def numbers(option: str, text: str, kind: type[Number]) -> tuple[Number, ...]:
+    """The values of a list such as ``16,32``.
+
+    Raises:
+        InputError: an entry is not a number of this kind, or is given twice.
+    """
+    try:
+        values = tuple(kind(part) for part in text.split(","))
+    except ValueError:
+        example = "16,32" if kind is int else "0,20"
+        raise InputError(f"{option}: {text!r} is not a list of numbers; write it as {option}={example}") from None
+    if len(set(values)) < len(values):
+        raise InputError(f"{option}: {text!r} names a value twice; leave one out")
+    return values
+
+
+def device(cuda: bool) -> "torch.device":
+    """The GPU where asked for, else the CPU.
+
+    Raises:
+        InputError: there is no GPU that PyTorch can use.
+    """
+    import torch
+
+    if cuda and not torch.cuda.is_available():
+        raise InputError("--cuda: PyTorch finds no GPU here; leave the option out, or install PyTorch's CUDA build")
+    return torch.device("cuda" if cuda else "cpu")
+
+
+def today() -> str:
+    """Today's date as the files' names have it."""
+    return date.today().isoformat()
+
+
+def radial_configs(num_classes: int, extra_suff: str) -> tuple[str, str, str]:
+    """The names of the configs that get-distances and get-accuracies take where none are given (DESIGN 9)."""
+    return (
+        f"radial_classification_20000_0_cls{num_classes}.json",
+        f"model_variations_config_{num_classes}_classes{extra_suff}.json",
+        "radial_classification_0_128_ADAM_0_0001.json",
+    )
+
+
+def runs_of(
+    dataset: "DatasetConfig",
+    models: "ModelVariationsConfig",
+    training: "TrainConfig",
+    date_str: str,
+    layer_size: str,
+    num_classes: int,
+) -> "list[TrainingRun]":
+    """The trainings that get-distances and get-accuracies speak of.
+
+    Raises:
+        InputError: the label count or a width is not the configs'.
+    """
+    from closedist.runs import training_runs
+
+    widths = numbers("--layer-size", layer_size, int)
+    if num_classes != models.num_classes:
+        raise InputError(
+            f"--num-classes: {num_classes}, but the model variations config has {models.num_classes}; pass the config "
+            "that belongs to it with --model-var-config and --dataset-config"
+        )
+    chosen = models.model_dump() | {"num_features": widths}
+    return list(training_runs(dataset, type(models).model_validate(chosen), training, date_str))

@@ -1,0 +1,45 @@
+"""The paper's parser accepts all its options with every command, and its README relies on that; so do we."""
+
+from cyclopts import App
+
+# every option of the paper's commands, and whether a value follows it
+PAPER_OPTIONS = {
+    "--output-folder": True,
+    "--dataset-config": True,
+    "--model-var-config": True,
+    "--train-config": True,
+    "--model-config": True,
+    "--date-str": True,
+    "--continue-from": True,
+    "--train-seed": True,
+    "--train-epochs": True,
+    "--lr": True,
+    "--weight-decay": True,
+    "--layer-size": True,
+    "--num-classes": True,
+    "--dist-type": True,
+    "--extra-suff": True,
+    "--weight": True,
+    "--sum-or-max": True,
+    "--num-samples": True,
+    "--final-dim": True,
+    "--plot-type": True,
+    "--use-train": False,
+    "--cuda": False,
+}
+
+
+def without_unused_options(app: App, tokens: list[str]) -> list[str]:
+    """Drop those of the paper's options that the command, the first token, does not have itself."""
+    command = app[tokens[0]]
+    own = {name for argument in command.assemble_argument_collection() for name in argument.names}
+    kept, rest = [tokens[0]], tokens[1:]
+    while rest:
+        token = rest.pop(0)
+        name = token.partition("=")[0].replace("_", "-")
+        if name in PAPER_OPTIONS and name not in own:
+            if PAPER_OPTIONS[name] and "=" not in token and rest:
+                rest.pop(0)
+        else:
+            kept.append(token)
+    return kept

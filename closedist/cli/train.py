@@ -1,0 +1,82 @@
+"""The command train-variations."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+from closedist.cli.options import DEFAULTS, NO_CONFIGS, Common, ConfigFiles, Cuda, DateStr, device, today
+from closedist.errors import InputError
+
+
+def train_variations(
+    *,
+    configs: ConfigFiles = NO_CONFIGS,
+    output_folder: Path | None = None,
+    date_str: DateStr = "",
+    continue_from: int = 0,
+    checkpoint_every: int = 5000,
+    train_seed: int | None = None,
+    train_epochs: int | None = None,
+    lr: float | None = None,
+    weight_decay: float | None = None,
+    cuda: Cuda = False,
+    common: Common = DEFAULTS,
+) -> None:
+    """Train every seed of a family of models, all seeds of a configuration in one program.
+
+    A stopped or killed training goes on by itself when the same command is run again.
+
+    Args:
+        output_folder: where checkpoints go; the same as --checkpoint-folder.
+        continue_from: go on from this step's saved state, or from checkpoints trained for so many steps.
+        checkpoint_every: steps between two saves of the exact training state.
+        train_seed: seed of the batch order, in place of the train config's; names get _trainseed{n}.
+        train_epochs: passes over the data, in place of the train config's number of steps.
+        lr: learning rate, in place of the train config's.
+        weight_decay: in place of the train config's; names get _wd{x}.
+    """
+    common.set_up()
+    if not (configs.dataset_config and configs.model_var_config and configs.train_config):
+        raise InputError("train-variations needs --dataset-config, --model-var-config and --train-config")
+    from closedist.progress import progress
+    from closedist.runs import training_runs
+    from closedist.sweep import Workplace, train_runs
+
+    dataset, models, training = configs.read(common.config_folder, "", "", "")
+    changes: dict[str, float] = {}
+    suffix = ""
+    if train_seed is not None:
+        changes["random_seed"] = _at_least("--train-seed", train_seed, 0)
+        suffix += f"_trainseed{train_seed}"
+    if weight_decay is not None:
+        changes["weight_decay"] = _at_least("--weight-decay", weight_decay, 0)
+        suffix += f"_wd{weight_decay}".replace(".", "_")
+    if lr is not None:
+        if not lr > 0 or math.isinf(lr):
+            raise InputError(f"--lr: {lr} is no learning rate; give a number above 0")
+        changes["learning_rate"] = lr
+    if train_epochs is not None:
+        per_epoch = math.ceil(dataset.num_points / training.batch_size)
+        changes["train_steps"] = _at_least("--train-epochs", train_epochs, 1) * per_epoch
+    training = training.model_copy(update=changes)
+    if continue_from and not 0 < continue_from < training.train_steps:
+        raise InputError(
+            f"--continue-from: {continue_from} is not between 0 and the {training.train_steps} steps to train"
+        )
+    place = Workplace(
+        folders=replace(common.folders, checkpoints=output_folder or common.checkpoint_folder),
+        device=device(cuda),
+        checkpoint_every=int(_at_least("--checkpoint-every", checkpoint_every, 1)),
+    )
+    runs = list(training_runs(dataset, models, training, date_str or today(), suffix))
+    total = sum(len(run.models.random_seeds) * training.train_steps for run in runs)
+    with progress("training", total) as advance:
+        trained = train_runs(runs, place, continue_from=continue_from, advance=advance)
+    there = sum(len(run.models.random_seeds) for run in runs) - trained
+    print(f"trained {trained} models, {there} were there already; checkpoints are in {place.folders.checkpoints}")
+
+
+def _at_least(option: str, value: float, smallest: int) -> float:
+    if not smallest <= value < math.inf:
+        raise InputError(f"{option}: {value} is out of range; give {smallest} or more")
+    return value

@@ -1,0 +1,100 @@
+"""From checkpoints on disk to representations, accuracies and the data that they were taken on."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from closedist.checkpoint import read_weights
+from closedist.data.splits import load_split
+from closedist.errors import InputError
+from closedist.folders import Folders
+from closedist.models.classifier import Classifier
+from closedist.models.inputs import as_network_input
+from closedist.representations import Representations
+from closedist.runs import TrainingRun
+
+BATCH = 2000  # inputs embedded at once: a fixed number, so that results do not depend on memory
+
+
+def trained_model(run: TrainingRun, seed: int, checkpoints: Path, device: torch.device) -> Classifier:
+    """The trained member with this seed, in evaluation mode.
+
+    Raises:
+        InputError: its checkpoint is missing, broken or another model's.
+    """
+    model = run.untrained(seed)
+    model.load_state_dict(read_weights(checkpoints / run.name.trained(seed), model.state_dict()))
+    return model.to(device).eval()
+
+
+@torch.inference_mode()
+def represent(model: Classifier, inputs: Tensor) -> Representations:
+    """Embeddings of ``inputs``, points or images as bytes, and unembeddings of all labels, on the CPU."""
+    device = model.label_vectors.device
+    blocks = [model.embed(as_network_input(block.to(device))).cpu() for block in inputs.split(BATCH)]
+    # clones: what inference mode made cannot be used outside of it
+    return Representations(torch.cat(blocks).clone(), model.unembed().cpu().clone())
+
+
+def family_representations(
+    run: TrainingRun, split: str, folders: Folders, device: torch.device
+) -> list[Representations]:
+    """The representations of all seeds of a run on a split, in the configuration's order.
+
+    Test representations of image models are read from beside the checkpoints where they lie there, so that neither
+    images nor checkpoints are needed.
+
+    Raises:
+        InputError: a file that is needed is missing or broken.
+    """
+    seeds = run.models.random_seeds
+    saved = [folders.checkpoints / run.name.representations(seed) for seed in seeds]
+    if run.on_images and split == "test" and all(path.exists() for path in saved):
+        return [Representations.load(path) for path in saved]
+    inputs, _ = load_split(run.dataset, split, folders.data)
+    return [represent(trained_model(run, seed, folders.checkpoints, device), inputs) for seed in seeds]
+
+
+def accuracy(representations: Representations, labels: Tensor) -> float:
+    """The share of inputs whose most likely label is the right one."""
+    logits = representations.embeddings.double() @ representations.unembeddings.double().T
+    return int((logits.argmax(1) == labels).sum()) / len(labels)
+
+
+def runs_with_checkpoints(runs: Sequence[TrainingRun], checkpoints: Path) -> list[TrainingRun]:
+    """Those of ``runs`` that have trained checkpoints, of which then none may be missing.
+
+    Raises:
+        InputError: there are none for any of the runs, or one of a run's seeds is missing.
+    """
+    found = []
+    for run in runs:
+        missing = run.unavailable(checkpoints)
+        if len(missing) == len(run.models.random_seeds):
+            continue
+        if missing:
+            raise InputError(
+                f"checkpoint {checkpoints / run.name.trained(missing[0])} is missing ({len(missing)} of "
+                f"{len(run.models.random_seeds)} seeds are): train it, or pass a model variations config with the "
+                "seeds that there are"
+            )
+        found.append(run)
+    if not found:
+        first = runs[0].name
+        dates = ", ".join(_dates(checkpoints)) or "none"
+        raise InputError(
+            f"no trained checkpoints of date {first.date or '(none)'} like "
+            f"{first.trained(runs[0].models.random_seeds[0])} in {checkpoints} (dates there: {dates}): give another "
+            "--date-str or --checkpoint-folder, or run train-variations"
+        )
+    return found
+
+
+def _dates(checkpoints: Path) -> list[str]:
+    if not checkpoints.is_dir():
+        return []
+    named = (re.match(r"(.+?)trained_", path.name) for path in checkpoints.iterdir())
+    return sorted({match[1] for match in named if match and not match[1].endswith("un")})

@@ -1,0 +1,182 @@
+"""The paper's measurements on trained families: checkpoints in, result files out."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import torch
+
+from closedist.compare import Comparison, compare_all
+from closedist.data.splits import load_split
+from closedist.errors import InputError
+from closedist.evaluation import accuracy, family_representations, runs_with_checkpoints
+from closedist.files import read_json
+from closedist.folders import Folders
+from closedist.measures.cca import mean_cca
+from closedist.representations import Representations
+from closedist.result_names import accuracies_file_name, distances_file_name, loss_file_name, mcca_file_name
+from closedist.results import (
+    AccuracyRow,
+    LossRow,
+    MCCARow,
+    write_accuracies,
+    write_distances,
+    write_losses,
+    write_mcca,
+)
+from closedist.runs import TrainingRun
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What get-distances measures; the defaults are the paper's.
+
+    Attributes:
+        split: "train" or "test".
+        reduction: "max" or "mean" over labels.
+        combine: "max" or "sum" of the four terms.
+        weight: λ.
+        num_samples: how many input sets are drawn.
+        seed: of that draw.
+        extra_suffix: the end of the result file's name.
+    """
+
+    split: str = "test"
+    reduction: str = "max"
+    combine: str = "max"
+    weight: float = 1e-5
+    num_samples: int = 200
+    seed: int = 0
+    extra_suffix: str = ""
+
+    def file_name(self, run: TrainingRun) -> str:
+        """The name of the result file for one run."""
+        return distances_file_name(
+            date=run.name.date,
+            split=self.split,
+            reduction=self.reduction,
+            combine=self.combine,
+            weight=self.weight,
+            model_type=run.name.model_type,
+            fix_length_g=run.name.fix_length_g,
+            fix_length_f=run.name.fix_length_f,
+            width=run.name.width,
+            num_classes=run.name.num_classes,
+            rep_dim=run.name.rep_dim,
+            train_steps=run.name.steps,
+            extra_suffix=self.extra_suffix,
+        )
+
+    def compare(self, representations: Sequence[Representations]) -> list[Comparison]:
+        """All pairs, in the order of itertools.combinations."""
+        return compare_all(
+            representations,
+            weight=self.weight,
+            reduction=self.reduction,
+            combine=self.combine,
+            num_samples=self.num_samples,
+            seed=self.seed,
+        )
+
+
+def measure_distances(
+    runs: Sequence[TrainingRun], measurement: Measurement, folders: Folders, device: torch.device
+) -> Iterator[Path]:
+    """Measure all pairs of seeds of every run that has checkpoints; yields each result file when it is written.
+
+    Raises:
+        InputError: checkpoints are missing or broken, or a folder cannot be written.
+    """
+    for run in runs_with_checkpoints(runs, folders.checkpoints):
+        comparisons = measurement.compare(family_representations(run, measurement.split, folders, device))
+        path = folders.results / measurement.file_name(run)
+        write_distances(path, list(combinations(run.models.random_seeds, 2)), comparisons)
+        yield path
+
+
+def measure_accuracies(
+    runs: Sequence[TrainingRun], split: str, extra_suffix: str, folders: Folders, device: torch.device
+) -> Iterator[Path]:
+    """Measure the accuracy of every model, one result file a width; yields each file when it is written.
+
+    Raises:
+        InputError: checkpoints are missing or broken, or a folder cannot be written.
+    """
+    _, labels = load_split(runs[0].dataset, split, folders.data)
+    rows: dict[str, list[AccuracyRow]] = {}
+    for run in runs_with_checkpoints(runs, folders.checkpoints):
+        name = accuracies_file_name(
+            date=run.name.date,
+            split=split,
+            model_type=run.name.model_type,
+            width=run.name.width,
+            num_classes=run.name.num_classes,
+            rep_dim=run.name.rep_dim,
+            train_steps=run.name.steps,
+            extra_suffix=extra_suffix,
+        )
+        models = family_representations(run, split, folders, device)
+        for seed, model in zip(run.models.random_seeds, models, strict=True):
+            rows.setdefault(name, []).append(
+                AccuracyRow(
+                    seed=seed,
+                    fix_g=run.name.fix_length_g,
+                    fix_f=run.name.fix_length_f,
+                    num_classes=run.name.num_classes,
+                    fd=run.name.rep_dim,
+                    accuracy=accuracy(model, labels),
+                )
+            )
+    for name, table in rows.items():
+        write_accuracies(folders.results / name, table)
+        yield folders.results / name
+
+
+def measure_mcca(run: TrainingRun, folders: Folders, device: torch.device) -> Path:
+    """Measure m_CCA of embeddings and unembeddings of all pairs of seeds on both splits; returns the file written.
+
+    Raises:
+        InputError: checkpoints or images are missing or broken, or a folder cannot be written.
+    """
+    (run,) = runs_with_checkpoints([run], folders.checkpoints)
+    columns: dict[str, list[tuple[float, float]]] = {}
+    for split in ("train", "test"):
+        models = family_representations(run, split, folders, device)
+        columns[split] = [
+            (
+                float(mean_cca(first.embeddings, second.embeddings)),
+                float(mean_cca(first.unembeddings, second.unembeddings)),
+            )
+            for first, second in combinations(models, 2)
+        ]
+    rows = [
+        MCCARow(pair, *on_train, *on_test)
+        for pair, on_train, on_test in zip(
+            combinations(run.models.random_seeds, 2), columns["train"], columns["test"], strict=True
+        )
+    ]
+    name = mcca_file_name(rep_dim=run.name.rep_dim, model_type=run.name.model_type, train_steps=run.name.steps)
+    write_mcca(folders.results / name, rows)
+    return folders.results / name
+
+
+def collect_losses(run: TrainingRun, folders: Folders) -> Path:
+    """Gather the final losses of all seeds from their metrics files; returns the file written.
+
+    Raises:
+        InputError: a metrics file is missing or broken, or a folder cannot be written.
+    """
+    rows = []
+    for seed in run.models.random_seeds:
+        path = folders.metrics / run.name.metrics(seed)
+        content = read_json(path)
+        try:
+            rows.append(LossRow(seed, float(content["train_loss"][-1]), float(content["test_loss"][-1])))
+        except (TypeError, KeyError, IndexError, ValueError) as error:
+            raise InputError(
+                f"{path} has no lists train_loss and test_loss of numbers: train that model again"
+            ) from error
+    name = loss_file_name(rep_dim=run.name.rep_dim, model_type=run.name.model_type, train_steps=run.name.steps)
+    write_losses(folders.results / name, rows)
+    return folders.results / name

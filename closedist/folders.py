@@ -1,0 +1,28 @@
+"""The folders of a project: where everything comes from and goes to."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Folders:
+    """One folder a kind of file.
+
+    Attributes:
+        checkpoints: trained and untrained models, training states, representations.
+        results: distances, accuracies, m_CCA and final losses.
+        figures: figures and tables.
+        metrics: losses during training.
+        data: image files; the radial data need none.
+    """
+
+    checkpoints: Path
+    results: Path
+    figures: Path
+    metrics: Path
+    data: Path
+
+    @classmethod
+    def under(cls, root: Path, data: Path = Path("downloaded_data")) -> "Folders":
+        """The default names below one folder."""
+        return cls(root / "checkpoints", root / "results", root / "figures", root / "metrics", data)
