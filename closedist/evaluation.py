@@ -34,7 +34,7 @@ def trained_model(run: TrainingRun, seed: int, checkpoints: Path, device: torch.
 def represent(model: Classifier, inputs: Tensor) -> Representations:
     """Embeddings of ``inputs``, points or images as bytes, and unembeddings of all labels, on the CPU."""
     device = model.label_vectors.device
-    blocks = [model.embed(as_network_input(block.to(device))).cpu() for block in inputs.split(BATCH)]
+    blocks = [model.embed(as_network_input(block.to(device))).cpu() for block in torch.split(inputs, BATCH)]
     # clones: what inference mode made cannot be used outside of it
     return Representations(torch.cat(blocks).clone(), model.unembed().cpu().clone())
 

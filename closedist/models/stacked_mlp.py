@@ -147,7 +147,7 @@ class StackedMLPs:
 
     def _views(self, flat: Tensor) -> StateDict:
         sizes = [torch.Size(shape).numel() for shape in self._shapes.values()]
-        parts = flat.split(sizes)
+        parts = torch.split(flat, sizes)
         return {key: part.view(shape) for (key, shape), part in zip(self._shapes.items(), parts, strict=True)}
 
     def _log_likelihood(self, inputs: Tensor, buffers: _Activations) -> tuple[Tensor, Tensor, Tensor]:

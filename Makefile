@@ -1,0 +1,49 @@
+# Everything runs in a virtual environment of its own, .venv, made on first use.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: quickstart test slow lint types layers check bench examples clean
+
+quickstart: $(VENV)/installed  ## train a small sweep, measure it, draw it
+	$(BIN)/closedist quickstart
+
+test: $(VENV)/installed-dev  ## the test suite
+	$(BIN)/python -m pytest -m "not slow"
+
+slow: $(VENV)/installed-dev  ## the tests that take long: kills, fuzzing, large inputs
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/installed-dev
+	$(BIN)/mypy
+
+layers: $(VENV)/installed-dev
+	$(BIN)/lint-imports
+
+check: lint types layers test slow  ## exactly what CI runs
+
+bench: $(VENV)/installed-dev  ## speed, beside straightforward implementations; leave the machine alone meanwhile
+	$(BIN)/python benchmarks/train.py
+	$(BIN)/python benchmarks/measures.py
+
+examples: $(VENV)/installed-dev  ## the two worked examples of docs/examples.md
+	$(BIN)/python examples/digits.py
+	$(BIN)/python examples/language_models.py
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,hf,slurm]"
+	touch $@ $(VENV)/installed
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
