@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from closedist.compare import Comparison, compare
+from closedist.errors import InputError
 from closedist.representations import Representations
 
 Floats = NDArray[np.float64]
@@ -19,6 +21,7 @@ INPUTS_PER_LABEL = 500
 ANGULAR_NOISE = np.pi / 64  # uniform within ± this
 LENGTH_NOISE = 0.01
 NOISE_STEPS = 250
+INPUT_SETS = 300
 NOISE_STEP = {4: 0.005, 5: 0.004, 6: 0.004, 10: 0.0025, 18: 0.002}  # ν by the number of labels
 PERMUTATION = (5, 0, 2, 4, 6, 1, 3)  # π: label y takes the direction of label π(y)
 
@@ -65,6 +68,27 @@ def noisy_copy(model: Representations, scale: float, rng: np.random.Generator) -
     embeddings = np.asarray(model.embeddings)
     noise = scale * rng.normal(size=embeddings.shape)
     return Representations(embeddings=embeddings + noise, unembeddings=model.unembeddings)
+
+
+def compare_noisy_copies(num_classes: int, seed: int = 0) -> list[Comparison]:
+    """d_LLV_constructed: a model against 250 copies of itself, the i-th with noise of i·ν on its embeddings.
+
+    The input set is searched among 300 for the first copy and kept for the others.
+
+    Raises:
+        InputError: the paper gives no ν for this number of labels.
+    """
+    if num_classes not in NOISE_STEP:
+        known = ", ".join(map(str, NOISE_STEP))
+        raise InputError(f"num_classes: the constructed models have {known} labels, not {num_classes}")
+    rng = np.random.default_rng(seed)
+    model = circle_model(num_classes, rng)
+    comparisons: list[Comparison] = []
+    for i in range(1, NOISE_STEPS + 1):
+        copy = noisy_copy(model, i * NOISE_STEP[num_classes], rng)
+        input_set = comparisons[0].input_set if comparisons else None
+        comparisons.append(compare(model, copy, input_set=input_set, num_samples=INPUT_SETS, seed=seed))
+    return comparisons
 
 
 def permuted_pair(unembedding_length: float, seed: int = 0) -> tuple[Representations, Representations]:

@@ -108,11 +108,11 @@ class Distances:
             input_term=column(lambda c: c.input_term),
             m_svd_embeddings=tuple(np.array(_plain(c.m_svd_embeddings), dtype=np.float64) for c in comparisons),
             m_svd_unembeddings=column(lambda c: c.m_svd_unembeddings),
-            subset_size=len(comparisons[0].input_set) - 1,
+            subset_size=comparisons[0].subset_size,
             certificate=optional(lambda c: c.certificate),
             quadratic_bound=optional(lambda c: c.quadratic_bound),
             kl_reverse=column(lambda c: c.kl_reverse),
-            mean_cca_embeddings=optional(lambda c: c.mean_cca_embeddings),
+            mean_cca_embeddings=column(lambda c: c.mean_cca_embeddings),
             exact_dissimilarity=column(lambda c: c.dissimilarity),
         )
 

@@ -38,8 +38,7 @@ def kl_table(lengths: Sequence[float] = UNEMBEDDING_LENGTHS, seed: int = 0) -> l
     for length in lengths:
         first, second = permuted_pair(length, seed)
         c = compare(first, second, num_samples=NUM_SAMPLES, seed=seed)
-        largest_d_svd = 1 - min(float(m_svd) for m_svd in c.m_svd_embeddings)
-        rows.append(KLTableRow(length, float(c.kl), float(c.llv), float(c.mean_cca_embeddings or 0), largest_d_svd))
+        rows.append(KLTableRow(length, c.kl, c.llv, c.mean_cca_embeddings, c.dissimilarity_embeddings))
     return rows
 
 

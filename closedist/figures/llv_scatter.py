@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator
 
 from closedist.figures.style import (
     HALO,
@@ -18,6 +18,7 @@ from closedist.figures.style import (
     class_style,
     closedist_style,
     new_figure,
+    plain_log_ticks,
 )
 from closedist.result_table import Floats
 from closedist.results import Distances
@@ -105,36 +106,38 @@ def draw_overview(groups: Mapping[str, Sequence[Distances]]) -> Figure:
     return figure
 
 
-def draw_three_bounds(distances: Distances, title: str = "") -> Figure:
+def draw_three_bounds(groups: Mapping[str, Distances], title: str = "") -> Figure:
     """d_{f,g} and its certificate over d_LLV for every pair, with the lines 2K·d_LLV and 2·d_LLV², on logarithmic axes.
 
     Args:
-        distances: with certificates, which files of the paper's code lack; then only d_{f,g} is drawn.
+        groups: by legend text, for example "width 16"; without certificates, which files of the paper's code lack, only
+            d_{f,g} is drawn.
     """
-    low = 0.8 * float(distances.llv[distances.llv > 0].min(initial=1))
-    high = 1.25 * float(distances.llv.max(initial=low))
+    llv = np.concatenate([distances.llv for distances in groups.values()])
+    low, high = 0.8 * float(llv[llv > 0].min(initial=1)), 1.25 * float(llv.max())
     with closedist_style():
-        figure = new_figure(0.72 * PAGE_WIDTH, 0.52 * PAGE_WIDTH)
+        figure = new_figure(0.8 * PAGE_WIDTH, 0.52 * PAGE_WIDTH)
         axes = figure.add_subplot()
-        axes.set(xscale="log", yscale="log", xlim=(low, high))
-        if distances.certificate is not None:
+        axes.set(xscale="log", yscale="log", xlim=(low, high), title=title)
+        for index, (name, distances) in enumerate(groups.items()):
+            color, marker = (POINT_COLOR, SECOND_POINT_COLOR, "#26165c", "#966587")[index % 4], "os^D"[index % 4]
+            filled: dict[str, Any] = {"s": 8, "c": color, "linewidths": 0}
             axes.scatter(
-                distances.llv, distances.certificate, s=16, facecolors="none", edgecolors=SECOND_POINT_COLOR,
-                linewidths=0.8, label="certificate",
-            )  # fmt: skip
-        axes.scatter(distances.llv, distances.dissimilarity, s=9, c=POINT_COLOR, linewidths=0, label=DISSIMILARITY)
-        line = np.array([low, high])
-        factor = 2 * distances.subset_size
-        axes.plot(line, 2 * line**2, **OUR_BOUND, label=f"quadratic bound 2 {LLV}$^2$")
-        axes.plot(line, factor * line, **PAPER_BOUND, label=f"the paper's bound {factor} {LLV}")
+                distances.llv, distances.dissimilarity, **filled, marker=marker, label=f"{name}: {DISSIMILARITY}"
+            )
+            if distances.certificate is not None:
+                hollow: dict[str, Any] = {"s": 18, "facecolors": "none", "edgecolors": color, "linewidths": 0.7}
+                axes.scatter(
+                    distances.llv, distances.certificate, **hollow, marker=marker, label=f"{name}: its certificate"
+                )
+        ends = np.array([low, high])
+        axes.plot(ends, 2 * ends**2, **OUR_BOUND, label=f"quadratic bound 2 {LLV}$^2$")
+        for factor in sorted({2 * distances.subset_size for distances in groups.values()}):
+            axes.plot(ends, factor * ends, **PAPER_BOUND, label=f"the paper's bound {factor} {LLV}")
         axes.axhline(1, color="#888888", linewidth=0.8, linestyle=":", label=f"largest {DISSIMILARITY} there is")
         axes.set(xlabel=LLV, ylabel=f"{DISSIMILARITY} and its upper bounds")
-        if title:
-            axes.set_title(title)
         for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=20))
-            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-            axis.set_minor_locator(NullLocator())
+            plain_log_ticks(axis)
         figure.legend(loc="outside right upper")
     return figure
 

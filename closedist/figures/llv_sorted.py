@@ -5,10 +5,9 @@ from collections.abc import Mapping
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from closedist.figures.llv_scatter import LLV, informative_limit
-from closedist.figures.style import PAGE_WIDTH, closedist_style, new_figure
+from closedist.figures.style import PAGE_WIDTH, closedist_style, new_figure, plain_log_ticks
 from closedist.results import Distances
 
 LINE_STYLES = ("-", "--", ":", "-.")
@@ -45,9 +44,7 @@ def draw_sorted(panels: Mapping[str, Mapping[tuple[str, str], Distances]]) -> Fi
                 axes.axhline(limit, color="#888888", linewidth=0.8, linestyle=(0, (1, 1)))
                 axes.annotate("1/(2M)", (1, limit), (0, 2), textcoords="offset points", fontsize=6, color="#555555")
             axes.set(yscale="log", title=title, xlabel=f"pair of seeds, by rising {LLV}", ylabel=LLV)
-            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=20))
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-            axes.yaxis.set_minor_locator(NullLocator())
+            plain_log_ticks(axes.yaxis)
         handles = {label: handle for axes in axes_list[: len(panels)]
                    for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}  # fmt: skip
         figure.legend(

@@ -38,6 +38,12 @@ class WidthSummary:
     dissimilarity_mean: float
     dissimilarity_std: float
 
+    def __str__(self) -> str:
+        return (
+            f"width {self.width}: {self.models} of {self.of_models} models, d_LLV {self.llv_mean:.3f} ± "
+            f"{self.llv_std:.3f}, d_fg {self.dissimilarity_mean:.3f} ± {self.dissimilarity_std:.3f}"
+        )
+
 
 def summarise_width(width: int, distances: Distances, accuracies: Sequence[AccuracyRow]) -> WidthSummary | None:
     """Mean and standard deviation over the pairs of models with accuracy above 0.9; None where there are fewer than 5.
@@ -87,7 +93,7 @@ def _draw(axes: Axes, series: Mapping[str, Sequence[WidthSummary]], quantity: st
         x = [shift * summary.width for summary in summaries]
         means = [getattr(summary, f"{quantity}_mean") for summary in summaries]
         deviations = [getattr(summary, f"{quantity}_std") for summary in summaries]
-        look = {
+        look: dict[str, Any] = {
             "color": COLORS[index % 4],
             "marker": MARKERS[index % 4],
             "linestyle": ("-", "--", "-.", ":")[index % 4],

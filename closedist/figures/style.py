@@ -8,7 +8,9 @@ from typing import Any
 
 from matplotlib import patheffects
 from matplotlib import style as matplotlib_style
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from closedist.errors import InputError
 from closedist.files import write_atomically
@@ -57,6 +59,13 @@ def class_style(label: int) -> tuple[str, str]:
     """Colour and marker of a label: ten colours, then the same again with the next marker."""
     turns = label // len(CLASS_COLORS)
     return CLASS_COLORS[label % len(CLASS_COLORS)], CLASS_MARKERS[turns % len(CLASS_MARKERS)]
+
+
+def plain_log_ticks(axis: Axis) -> None:
+    """Tick a logarithmic axis at 1, 2 and 5 times the powers of ten, written as plain numbers."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=20))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(NullLocator())
 
 
 def save(figure: Figure, folder: Path, name: str, formats: Sequence[str] = ("png", "pdf")) -> list[Path]:

@@ -1,0 +1,126 @@
+"""The plot types of make-plot that need no result files: from points, representations or a seed to named figures.
+
+Every function returns :class:`Plots`: figures by file name, and lines that say what a figure shows.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from closedist.compare import compare
+from closedist.constructed import NOISE_STEP, compare_noisy_copies
+from closedist.errors import InputError
+from closedist.figures.embeddings import draw_representations, draw_side_by_side, plane_model
+from closedist.figures.llv_scatter import draw_scatters, draw_three_bounds
+from closedist.figures.synthetic_data import draw_synthetic_data
+from closedist.representations import Representations
+from closedist.results import Distances
+
+PLOT_TYPES = (
+    "cifar10_reps",
+    "d_LLV_constructed",
+    "d_LLV_train_synthetic",
+    "d_LLV_vs_width",
+    "loss_diff_vs_mcca",
+    "synthetic_data",
+    "KL_table",
+)
+
+
+@dataclass(frozen=True)
+class Plots:
+    """What a plot type gives.
+
+    Attributes:
+        figures: by the name of their files, without an ending.
+        notes: lines for the user: which results were taken, what was left out and why, the numbers a figure shows.
+    """
+
+    figures: dict[str, Figure]
+    notes: list[str] = field(default_factory=list)
+
+
+def make_synthetic_data(points: ArrayLike, labels: ArrayLike) -> Plots:
+    """synthetic_data: the radial training points, (n, 2), coloured by their labels, (n,)."""
+    figure = draw_synthetic_data(points, labels)
+    return Plots({f"synthetic_data_cls{int(np.max(np.asarray(labels))) + 1}": figure})
+
+
+def make_llv_constructed(label_counts: Sequence[int] = tuple(NOISE_STEP), seed: int = 0) -> Plots:
+    """d_LLV_constructed: for every label count a constructed model against 250 ever noisier copies of itself.
+
+    Raises:
+        InputError: a label count that the paper gives no noise for.
+    """
+    plots = Plots({})
+    for num_classes in label_counts:
+        comparisons = compare_noisy_copies(num_classes, seed)
+        distances = Distances.of([(0, i) for i in range(1, len(comparisons) + 1)], comparisons)
+        plots.figures[f"d_LLV_constructed_cls{num_classes}"] = draw_scatters({f"{num_classes} labels": distances})
+    return plots
+
+
+def make_cifar10_reps(
+    representations: Mapping[int, Representations], label_names: Sequence[str] | None = None, seed: int = 0
+) -> Plots:
+    """cifar10_reps: every seed's embeddings beside its unembeddings, and the first two seeds side by side.
+
+    Args:
+        representations: by seed, of the same inputs and labels, dimension 2.
+        label_names: (C,) for the legend.
+        seed: of the input sets for d_LLV.
+
+    Raises:
+        InputError: there are no representations, or they are not two-dimensional.
+    """
+    if not representations:
+        raise InputError(
+            "cifar10_reps needs test representations (…_reps_test.safetensors beside the checkpoints), and there are "
+            "none; make them with train-variations and get-distances for a CIFAR-10 model with rep_dim 2"
+        )
+    models = {s: plane_model(f"seed {s}", r.embeddings, r.unembeddings, r.bias) for s, r in representations.items()}
+    plots = Plots({f"cifar10_reps_seed{s}": draw_representations(model, label_names) for s, model in models.items()})
+    if len(models) < 2:
+        plots.notes.append("one seed only: no figure of two side by side")
+        return plots
+    first, second = list(models)[:2]
+    caption = _comparison_line(representations[first], representations[second], seed)
+    plots.notes.append(f"seeds {first} and {second}: {caption}")
+    name = f"cifar10_reps_seeds{first}and{second}"
+    plots.figures[name] = draw_side_by_side(models[first], models[second], caption, label_names)
+    return plots
+
+
+def make_quickstart(
+    points: ArrayLike,
+    labels: ArrayLike,
+    pair: tuple[Representations, Representations],
+    distances: Mapping[str, Distances],
+    titles: tuple[str, str] = ("seed 0", "seed 1"),
+) -> Plots:
+    """The quickstart's figures: the data, the embeddings of two seeds, and d_LLV against d_{f,g} with three bounds.
+
+    Args:
+        points: (n, 2) training inputs and ``labels`` (n,) theirs.
+        pair: two models of one configuration, dimension 2.
+        distances: by name, for example "width 16".
+        titles: of the two models.
+    """
+    first, second = (
+        plane_model(title, model.embeddings, model.unembeddings, model.bias)
+        for title, model in zip(titles, pair, strict=True)
+    )
+    figures = {
+        "data": draw_synthetic_data(points, labels),
+        "embeddings": draw_side_by_side(first, second, _comparison_line(*pair, seed=0)),
+        "bounds": draw_three_bounds(distances),
+    }
+    return Plots(figures)
+
+
+def _comparison_line(first: Representations, second: Representations, seed: int) -> str:
+    c = compare(first, second, seed=seed)
+    return f"m_CCA {c.mean_cca_embeddings:.3f}, KL {c.kl:.3f} and {c.kl_reverse:.3f} nats, d_LLV {c.llv:.3f}"
