@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from closedist.compare import Comparison, compare
+from closedist.comparison import Comparison, compare
 from closedist.errors import InputError
 from closedist.representations import Representations
 

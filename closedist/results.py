@@ -22,7 +22,7 @@ from closedist.result_names import (
 from closedist.result_table import Floats, ResultTable
 
 if TYPE_CHECKING:  # so that reading results does not load torch
-    from closedist.compare import Comparison
+    from closedist.comparison import Comparison
 
 Source = Path | str | ResultsSource
 

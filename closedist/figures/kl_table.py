@@ -5,7 +5,7 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from closedist.compare import compare
+from closedist.comparison import compare
 from closedist.constructed import permuted_pair
 from closedist.errors import InputError
 

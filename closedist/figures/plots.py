@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from closedist.compare import compare
+from closedist.comparison import compare
 from closedist.constructed import NOISE_STEP, compare_noisy_copies
 from closedist.errors import InputError
 from closedist.figures.embeddings import draw_representations, draw_side_by_side, plane_model
