@@ -145,3 +145,34 @@ def paper_training() -> TrainConfig:
         learning_rate=1e-4,
         optimizer_type="ADAM",
     )
+
+
+def paper_images() -> DatasetConfig:
+    """CIFAR-10, all of it."""
+    return DatasetConfig(random_seed=0, dataset_name="cifar10", num_points=50_000, num_classes=10)
+
+
+def paper_image_models(rep_dim: int, seeds: int = 10) -> ModelVariationsConfig:
+    """The paper's ResNets on CIFAR-10 with representation dimension 2, 3 or 5."""
+    return ModelVariationsConfig(
+        random_seeds=tuple(range(seeds)),
+        model_type="ResNetCIFAR10",
+        nonlinearity="leaky_relu",
+        num_classes=10,
+        num_features=(128,),
+        rep_dim=rep_dim,
+        fix_length_gs=(0,),
+        fix_length_fs=(0,),
+    )
+
+
+def paper_image_training() -> TrainConfig:
+    """How the paper trains on CIFAR-10: 20,000 steps of 32 with Adam at 1e-4."""
+    return TrainConfig(
+        dataset_name="cifar10",
+        random_seed=0,
+        batch_size=32,
+        train_steps=20_000,
+        learning_rate=1e-4,
+        optimizer_type="ADAM",
+    )

@@ -1,7 +1,9 @@
 """From checkpoints on disk to representations, accuracies and the data that they were taken on."""
 
+import logging
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -15,6 +17,8 @@ from closedist.models.classifier import Classifier
 from closedist.models.inputs import as_network_input
 from closedist.representations import Representations
 from closedist.runs import TrainingRun
+
+log = logging.getLogger(__name__)
 
 BATCH = 2000  # inputs embedded at once: a fixed number, so that results do not depend on memory
 
@@ -91,6 +95,33 @@ def runs_with_checkpoints(runs: Sequence[TrainingRun], checkpoints: Path) -> lis
             "--date-str or --checkpoint-folder, or run train-variations"
         )
     return found
+
+
+def with_available_seeds(run: TrainingRun, checkpoints: Path) -> TrainingRun:
+    """The run cut to the seeds that have a checkpoint or saved representations, of its date or, where it has none, of
+    the newest date with any.
+
+    Raises:
+        InputError: there are fewer than two such seeds.
+    """
+    dates = [run.name.date] if run.name.date else sorted(_dates(checkpoints), reverse=True)
+    for date in dates:
+        dated = replace(run, name=replace(run.name, date=date))
+        unavailable = set(dated.unavailable(checkpoints))
+        seeds = tuple(seed for seed in run.models.random_seeds if seed not in unavailable)
+        if len(seeds) >= 2:
+            if unavailable:
+                log.warning("date %s: using seeds %s, the others of the config are not there", date, _listed(seeds))
+            return replace(dated, models=run.models.model_copy(update={"random_seeds": seeds}))
+    wanted = run.name.trained(run.models.random_seeds[0])
+    raise InputError(
+        f"{checkpoints} has no two seeds of {wanted if run.name.date else 'DATE' + wanted}: train them with "
+        "train-variations, or give another --date-str, --checkpoint-folder or config"
+    )
+
+
+def _listed(seeds: Sequence[int]) -> str:
+    return ", ".join(map(str, seeds))
 
 
 def _dates(checkpoints: Path) -> list[str]:

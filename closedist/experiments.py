@@ -1,13 +1,13 @@
 """The paper's measurements on trained families: checkpoints in, result files out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
 import torch
 
-from closedist.compare import Comparison, compare_all
+from closedist.comparison import Comparison, compare_all
 from closedist.data.splits import load_split
 from closedist.errors import InputError
 from closedist.evaluation import accuracy, family_representations, runs_with_checkpoints
@@ -97,40 +97,55 @@ def measure_distances(
 
 def measure_accuracies(
     runs: Sequence[TrainingRun], split: str, extra_suffix: str, folders: Folders, device: torch.device
-) -> Iterator[Path]:
-    """Measure the accuracy of every model, one result file a width; yields each file when it is written.
+) -> list[Path]:
+    """Measure the accuracy of every model of every run that has checkpoints; returns the files, one a width.
 
     Raises:
         InputError: checkpoints are missing or broken, or a folder cannot be written.
     """
     _, labels = load_split(runs[0].dataset, split, folders.data)
-    rows: dict[str, list[AccuracyRow]] = {}
+    measured = {}
     for run in runs_with_checkpoints(runs, folders.checkpoints):
-        name = accuracies_file_name(
-            date=run.name.date,
-            split=split,
-            model_type=run.name.model_type,
-            width=run.name.width,
-            num_classes=run.name.num_classes,
-            rep_dim=run.name.rep_dim,
-            train_steps=run.name.steps,
-            extra_suffix=extra_suffix,
-        )
         models = family_representations(run, split, folders, device)
-        for seed, model in zip(run.models.random_seeds, models, strict=True):
-            rows.setdefault(name, []).append(
-                AccuracyRow(
-                    seed=seed,
-                    fix_g=run.name.fix_length_g,
-                    fix_f=run.name.fix_length_f,
-                    num_classes=run.name.num_classes,
-                    fd=run.name.rep_dim,
-                    accuracy=accuracy(model, labels),
-                )
+        measured[run] = [accuracy(model, labels) for model in models]
+    return write_measured_accuracies(measured, split, extra_suffix, folders)
+
+
+def write_measured_accuracies(
+    measured: Mapping[TrainingRun, Sequence[float]], split: str, extra_suffix: str, folders: Folders
+) -> list[Path]:
+    """Write accuracies, one a seed of each run; all length settings of a width share a file. Returns the files."""
+    tables: dict[Path, list[AccuracyRow]] = {}
+    for run, accuracies in measured.items():
+        tables.setdefault(accuracies_file(run, split, extra_suffix, folders), []).extend(
+            AccuracyRow(
+                seed=seed,
+                fix_g=run.name.fix_length_g,
+                fix_f=run.name.fix_length_f,
+                num_classes=run.name.num_classes,
+                fd=run.name.rep_dim,
+                accuracy=value,
             )
-    for name, table in rows.items():
-        write_accuracies(folders.results / name, table)
-        yield folders.results / name
+            for seed, value in zip(run.models.random_seeds, accuracies, strict=True)
+        )
+    for path, rows in tables.items():
+        write_accuracies(path, rows)
+    return list(tables)
+
+
+def accuracies_file(run: TrainingRun, split: str, extra_suffix: str, folders: Folders) -> Path:
+    """Where the accuracies of a run's width go; all its length settings share the file."""
+    name = accuracies_file_name(
+        date=run.name.date,
+        split=split,
+        model_type=run.name.model_type,
+        width=run.name.width,
+        num_classes=run.name.num_classes,
+        rep_dim=run.name.rep_dim,
+        train_steps=run.name.steps,
+        extra_suffix=extra_suffix,
+    )
+    return folders.results / name
 
 
 def measure_mcca(run: TrainingRun, folders: Folders, device: torch.device) -> Path:
@@ -139,7 +154,6 @@ def measure_mcca(run: TrainingRun, folders: Folders, device: torch.device) -> Pa
     Raises:
         InputError: checkpoints or images are missing or broken, or a folder cannot be written.
     """
-    (run,) = runs_with_checkpoints([run], folders.checkpoints)
     columns: dict[str, list[tuple[float, float]]] = {}
     for split in ("train", "test"):
         models = family_representations(run, split, folders, device)
@@ -177,6 +191,12 @@ def collect_losses(run: TrainingRun, folders: Folders) -> Path:
             raise InputError(
                 f"{path} has no lists train_loss and test_loss of numbers: train that model again"
             ) from error
+    path = loss_file(run, folders)
+    write_losses(path, rows)
+    return path
+
+
+def loss_file(run: TrainingRun, folders: Folders) -> Path:
+    """Where the final losses of a CIFAR-10 training are gathered."""
     name = loss_file_name(rep_dim=run.name.rep_dim, model_type=run.name.model_type, train_steps=run.name.steps)
-    write_losses(folders.results / name, rows)
     return folders.results / name

@@ -6,12 +6,12 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def progress(description: str, total: int) -> Iterator[Callable[[int], None]]:
+def progress(description: str, total: float) -> Iterator[Callable[[float], None]]:
     """Show a bar with time left on standard error while the block runs, if that is a terminal.
 
     Args:
         description: what is being done, in a few words.
-        total: the number of steps that make the whole.
+        total: the number of steps, or the estimated seconds, that make the whole.
 
     Yields:
         A function that is told how many steps were done since its last call.

@@ -11,8 +11,9 @@ import torch
 from closedist.checkpoint import SavedState, read_state, read_weights, saved_states, write_state, write_weights
 from closedist.config import DatasetConfig
 from closedist.data.splits import load_split
+from closedist.errors import InputError
 from closedist.evaluation import represent
-from closedist.files import write_json
+from closedist.files import read_json, write_json
 from closedist.folders import Folders
 from closedist.locks import exclusive
 from closedist.models.learners import build_learners, seeds_together
@@ -22,6 +23,7 @@ from closedist.training import Diverged, Learners, Losses, Split, diverged_model
 
 log = logging.getLogger(__name__)
 CPU = torch.device("cpu")
+CONFIGURATION = "configuration"  # the key under which a metrics file says what its model was trained with
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ def train_runs(
             path = place.folders.checkpoints / run.name.untrained(seed)
             if not path.exists():
                 write_weights(path, run.untrained(seed).state_dict())
+    for run in runs:
+        check_configuration(run, place.folders)
     trained = 0
     diverged = []
     data: tuple[Split, Split] | None = None
@@ -94,6 +98,26 @@ def train_runs(
     if diverged:
         raise Diverged("; ".join(diverged))
     return trained
+
+
+def check_configuration(run: TrainingRun, folders: Folders) -> None:
+    """Make sure that trained models of a run's names were trained with its configuration.
+
+    Models without a record, such as published ones, are taken to be.
+
+    Raises:
+        InputError: a model's metrics say that its data, network or optimiser was another.
+    """
+    for seed in run.models.random_seeds:
+        metrics = folders.metrics / run.name.metrics(seed)
+        if metrics.exists() and (folders.checkpoints / run.name.trained(seed)).exists():
+            content = read_json(metrics)
+            recorded = content.get(CONFIGURATION, run.digest) if isinstance(content, dict) else None
+            if recorded != run.digest:
+                raise InputError(
+                    f"{metrics} says that its model was trained with another configuration (data, network or "
+                    "optimiser): give another --date-str or other folders"
+                )
 
 
 def _load(dataset: DatasetConfig, split: str, place: Workplace) -> Split:
@@ -207,7 +231,11 @@ def _write_models(
             # the checkpoint comes last: where it is, all that belongs to it is
             write_json(
                 place.folders.metrics / run.name.metrics(seed),
-                {"train_loss": train_loss[index].tolist(), "test_loss": test_loss[index].tolist()},
+                {
+                    "train_loss": train_loss[index].tolist(),
+                    "test_loss": test_loss[index].tolist(),
+                    CONFIGURATION: run.digest,
+                },
             )
             if run.on_images:
                 model = run.untrained(seed).to(place.device).eval()

@@ -10,14 +10,14 @@ from closedist.cli.tokens import without_unused_options
 from closedist.errors import InputError
 
 COMMANDS = {
-    "quickstart": "closedist.cli.quickstart:quickstart",
-    "reproduce": "closedist.cli.reproduce:reproduce",
-    "compare": "closedist.cli.compare:compare",
-    "train-variations": "closedist.cli.train:train_variations",
-    "get-distances": "closedist.cli.measure:get_distances",
-    "get-accuracies": "closedist.cli.measure:get_accuracies",
-    "cal-mcca": "closedist.cli.measure:cal_mcca",
-    "make-plot": "closedist.cli.plot:make_plot",
+    "quickstart": "Train a small sweep, measure it and draw it: the first five minutes.",
+    "reproduce": "Run the paper's experiments, from nothing to figures.",
+    "compare": "Compare models by their saved representations.",
+    "train-variations": "Train every seed of a family of models.",
+    "get-distances": "Measure all pairs of seeds.",
+    "get-accuracies": "Measure every model's accuracy.",
+    "cal-mcca": "Measure m_CCA between CIFAR-10 models.",
+    "make-plot": "Draw one of the paper's figures.",
 }
 PAPER_COMMANDS = ("train-variations", "get-distances", "get-accuracies", "cal-mcca", "make-plot")
 USER_ERROR = 2
@@ -32,9 +32,16 @@ def make_app(name: str, commands: Iterable[str]) -> App:
         version_flags=["--version"],
         help_format="markdown",
     )
-    for command in commands:
-        app.command(COMMANDS[command], name=command)
+    for position, command in enumerate(commands):
+        app.command(_place(command), name=command, help=COMMANDS[command], sort_key=position)
     return app
+
+
+def _place(command: str) -> str:
+    """Where a command's function is, as ``module:function``; the module is imported when the command runs."""
+    modules = {"train-variations": "train", "make-plot": "plot"}
+    module = "measure" if command in ("get-distances", "get-accuracies", "cal-mcca") else modules.get(command, command)
+    return f"closedist.cli.{module}:{command.replace('-', '_')}"
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The commands get-distances and get-accuracies."""
+"""The commands get-distances, get-accuracies and cal-mcca."""
 
 from typing import Literal
 
@@ -10,6 +10,7 @@ from closedist.cli.options import (
     Cuda,
     DateStr,
     device,
+    image_run,
     radial_configs,
     runs_of,
 )
@@ -88,3 +89,22 @@ def get_accuracies(
     split = "train" if use_train else "test"
     for path in measure_accuracies(runs, split, extra_suff, common.folders, device(cuda)):
         print(path)
+
+
+def cal_mcca(
+    *,
+    final_dim: int,
+    date_str: DateStr = "",
+    configs: ConfigFiles = NO_CONFIGS,
+    cuda: Cuda = False,
+    common: Common = DEFAULTS,
+) -> None:
+    """Measure m_CCA between all pairs of seeds of a CIFAR-10 model, on training and test images.
+
+    Args:
+        final_dim: the representation dimension, 2, 3 or 5 in the paper.
+    """
+    common.set_up()
+    from closedist.experiments import measure_mcca
+
+    print(measure_mcca(image_run(common, configs, final_dim, date_str), common.folders, device(cuda)))

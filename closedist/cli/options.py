@@ -182,3 +182,27 @@ def runs_of(
         )
     chosen = models.model_dump() | {"num_features": widths}
     return list(training_runs(dataset, type(models).model_validate(chosen), training, date_str))
+
+
+def image_run(common: Common, configs: ConfigFiles, rep_dim: int, date_str: str) -> "TrainingRun":
+    """The CIFAR-10 training that a command speaks of, cut to the seeds that there are; without configs the ResNet's.
+
+    Raises:
+        InputError: the configs' representation dimension is another, or there are no models.
+    """
+    from closedist.evaluation import with_available_seeds
+    from closedist.runs import training_runs
+
+    dataset, models, training = configs.read(
+        common.config_folder,
+        "cifar10_0_cls10.json",
+        f"model_variations_config_resnetcifar10_128_fd{rep_dim}.json",
+        "cifar10_0_32_ADAM_0_0001_20000steps.json",
+    )
+    if models.rep_dim != rep_dim:
+        raise InputError(
+            f"--final-dim: {rep_dim}, but the model variations config has rep_dim {models.rep_dim}: pass two that belong "
+            "together"
+        )
+    run = next(training_runs(dataset, models, training, date_str))
+    return with_available_seeds(run, common.checkpoint_folder)

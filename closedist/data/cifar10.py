@@ -67,6 +67,11 @@ def load_cifar10(folder: Path, split: str, num_points: int = NUM_TRAIN) -> tuple
     return pixels[:count], labels[:count]
 
 
+def images_available(folder: Path) -> bool:
+    """Whether ``folder`` holds one of the two layouts, so that nothing need be fetched."""
+    return any((folder / layout).is_dir() for layout in (BINARY_FOLDER, PYTHON_FOLDER))
+
+
 def normalise(images: Tensor) -> Tensor:
     """Pixels as the networks take them: uint8 of any shape from 0 … 255 to float32 from −1 to 1 (DESIGN 3)."""
     return images.float().div_(255).sub_(0.5).div_(0.5)

@@ -1,0 +1,70 @@
+"""The command compare: representations on disk against each other."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from closedist.cli.options import DEFAULTS, Common, numbers
+from closedist.errors import InputError
+
+
+def compare(
+    files: Annotated[tuple[Path, ...], Parameter(help="Two or more files that Representations.save wrote.")],
+    /,
+    *,
+    weight: float = 1e-5,
+    reduction: Literal["max", "mean"] = "max",
+    combine: Literal["max", "sum"] = "max",
+    num_samples: int = 200,
+    input_set: str | None = None,
+    subset_size: int | None = None,
+    num_subsets: int | None = None,
+    json_output: Annotated[bool, Parameter(name="--json", negative=())] = False,
+    common: Common = DEFAULTS,
+) -> None:
+    """Compare models by their saved representations: a table for two, a matrix for more.
+
+    Args:
+        weight: λ, of the scale terms.
+        reduction: of the terms over labels.
+        combine: of the four terms.
+        num_samples: how many input sets are drawn.
+        input_set: measure at this set, as in 4,17,3 (the pivot input first), in place of the search.
+        subset_size: K, the size of label subsets.
+        num_subsets: sample so many label subsets where there are too many to go through.
+        json_output: print JSON.
+    """
+    common.set_up()
+    if len(files) < 2:
+        raise InputError("compare needs two files or more, as in: closedist compare p.safetensors q.safetensors")
+    from itertools import combinations
+
+    from closedist.comparison import compare_all
+    from closedist.representations import Representations
+    from closedist.tables import as_dict, matrix_table, pair_table
+
+    comparisons = compare_all(
+        [Representations.load(path) for path in files],
+        weight=weight,
+        reduction=reduction,
+        combine=combine,
+        num_samples=num_samples,
+        seed=common.seed,
+        input_set=list(numbers("--input-set", input_set, int)) if input_set else None,
+        subset_size=subset_size,
+        num_subsets=num_subsets,
+    )
+    names = [path.stem for path in files]
+    pairs = list(combinations(range(len(files)), 2))
+    if json_output:
+        rows = [
+            {"first": str(files[i]), "second": str(files[j]), **as_dict(comparison)}
+            for (i, j), comparison in zip(pairs, comparisons, strict=True)
+        ]
+        print(json.dumps(rows, indent=1))
+    elif len(files) == 2:
+        print(pair_table(comparisons[0], names))
+    else:
+        print(matrix_table(comparisons, names))

@@ -1,0 +1,146 @@
+"""The command make-plot."""
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from closedist.cli.options import DEFAULTS, NO_CONFIGS, Common, ConfigFiles, Cuda, DateStr, image_run
+from closedist.errors import InputError
+
+if TYPE_CHECKING:
+    from closedist.figures.plots import Plots
+
+log = logging.getLogger(__name__)
+
+PlotType = Literal[
+    "cifar10_reps",
+    "d_LLV_constructed",
+    "d_LLV_train_synthetic",
+    "d_LLV_vs_width",
+    "loss_diff_vs_mcca",
+    "synthetic_data",
+    "KL_table",
+]
+FIGURE_FORMATS = ("png", "pdf", "svg")
+TABLE_FORMATS = ("latex", "markdown", "csv")
+DEFAULT_LABELS = 6
+DIMENSIONS = (2, 3, 5)
+
+
+def make_plot(
+    *,
+    plot_type: PlotType,
+    date_str: DateStr = "",
+    num_classes: Annotated[int | None, Parameter(help="Only this number of labels.")] = None,
+    format: str | None = None,
+    configs: ConfigFiles = NO_CONFIGS,
+    cuda: Cuda = False,
+    common: Common = DEFAULTS,
+) -> None:
+    """Draw one of the paper's figures, or its KL table, from result files or from nothing but a seed.
+
+    Results are read from --results-folder, which may be a results.zip.
+
+    Args:
+        plot_type: which figure.
+        format: of figures png, pdf and svg (default png,pdf); of the table latex (default), markdown and csv.
+    """
+    common.set_up()
+    if plot_type == "KL_table":
+        _table(common, _formats(format, TABLE_FORMATS, ("latex",)))
+        return
+    formats = _formats(format, FIGURE_FORMATS, ("png", "pdf"))
+    from closedist.figures.style import save
+
+    plots = _plots(plot_type, date_str or None, num_classes, configs, common)
+    for note in plots.notes:
+        print(note)
+    for name, figure in plots.figures.items():
+        for path in save(figure, common.figures_folder, name, formats):
+            print(path)
+
+
+def _formats(text: str | None, known: tuple[str, ...], default: tuple[str, ...]) -> tuple[str, ...]:
+    chosen = tuple(text.split(",")) if text else default
+    for name in chosen:
+        if name not in known:
+            raise InputError(f"--format: {name!r} is not one of {', '.join(known)}; write it as --format={known[0]}")
+    return chosen
+
+
+def _plots(
+    plot_type: PlotType, date: str | None, num_classes: int | None, configs: ConfigFiles, common: Common
+) -> "Plots":
+    from closedist.figures import plots, trained
+
+    if plot_type == "synthetic_data":
+        from closedist.config import paper_dataset
+        from closedist.data.radial import radial_split
+
+        return plots.make_synthetic_data(*radial_split(paper_dataset(num_classes or DEFAULT_LABELS), "train"))
+    if plot_type == "d_LLV_constructed":
+        labels = plots.make_llv_constructed
+        return labels(seed=common.seed) if num_classes is None else labels((num_classes,), seed=common.seed)
+    if plot_type == "cifar10_reps":
+        return _cifar10_reps(date or "", configs, common)
+    if plot_type == "loss_diff_vs_mcca":
+        return _loss_diff_vs_mcca(date or "", configs, common)
+    make = trained.make_llv_vs_width if plot_type == "d_LLV_vs_width" else trained.make_llv_train_synthetic
+    chosen = trained.LABEL_COUNTS if num_classes is None else (num_classes,)
+    return make(common.results_folder, date, chosen)
+
+
+def _cifar10_reps(date: str, configs: ConfigFiles, common: Common) -> "Plots":
+    from closedist.cli.options import device
+    from closedist.data.cifar10 import LABEL_NAMES
+    from closedist.evaluation import family_representations
+    from closedist.figures.plots import make_cifar10_reps
+
+    run = image_run(common, configs, 2, date)
+    models = family_representations(run, "test", common.folders, device(cuda=False))
+    print(f"{run.name.model_type}, {run.name.steps:,} steps, date {run.name.date}")
+    return make_cifar10_reps(dict(zip(run.models.random_seeds, models, strict=True)), LABEL_NAMES, common.seed)
+
+
+def _loss_diff_vs_mcca(date: str, configs: ConfigFiles, common: Common) -> "Plots":
+    """Draw what there is in result files; final losses that no file has yet are gathered from the metrics."""
+    from closedist.experiments import collect_losses, loss_file
+    from closedist.figures.trained import make_loss_diff_vs_mcca
+
+    model_type, steps = "ResNetCIFAR10", 20_000
+    for rep_dim in DIMENSIONS:
+        try:
+            run = image_run(common, _of_dimension(configs, rep_dim), rep_dim, date)
+        except InputError as missing:
+            log.debug("dimension %d: %s", rep_dim, missing)  # its result files may be there all the same
+            continue
+        model_type, steps = run.name.model_type, run.name.steps
+        if not loss_file(run, common.folders).exists():
+            print(collect_losses(run, common.folders))
+    return make_loss_diff_vs_mcca(common.results_folder, model_type, steps, DIMENSIONS)
+
+
+def _of_dimension(configs: ConfigFiles, rep_dim: int) -> ConfigFiles:
+    """The same configs for another dimension, where their name says for which they are (…_fd2.json)."""
+    from dataclasses import replace
+
+    given = configs.model_var_config
+    if given is None:
+        return configs
+    stem, mark, _ = given.stem.rpartition("_fd")
+    return replace(configs, model_var_config=given.with_name(f"{stem}_fd{rep_dim}.json") if mark else given)
+
+
+def _table(common: Common, formats: tuple[str, ...]) -> None:
+    from closedist.figures.kl_table import kl_table, render_kl_table
+    from closedist.files import write_atomically
+
+    rows = kl_table(seed=common.seed)
+    for name in formats:
+        text, ending = render_kl_table(rows, name)
+        print(text)
+        path = common.figures_folder / Path("KL_table").with_suffix(f".{ending.lstrip('.')}")
+        write_atomically(path, text.encode())
+        print(path)

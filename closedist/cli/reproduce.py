@@ -1,0 +1,110 @@
+"""The command reproduce."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from closedist.cli.options import DEFAULTS, Common, Cuda, device, numbers, today
+from closedist.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from closedist.plan import Piece
+    from closedist.reproduce import Report
+
+
+def reproduce(
+    *,
+    labels: str = "4,6,10,18",
+    widths: str = "16,32,64,128,256",
+    lengths: str = "0,20",
+    seeds: int = 20,
+    dry_run: Annotated[bool, Parameter(negative=())] = False,
+    images: Annotated[bool, Parameter(help="Train on CIFAR-10 too, where its images are in the data folder.")] = True,
+    format: str = "png,pdf",
+    checkpoint_every: int = 2500,
+    cuda: Cuda = False,
+    common: Common = DEFAULTS,
+) -> None:
+    """Run the paper's experiments from nothing to figures; stopped anywhere and run again, it goes on.
+
+    Args:
+        labels: label counts.
+        widths: widths of the networks.
+        lengths: fixed lengths of f and of g; 0 is free.
+        seeds: how many seeds, from 0 on; the CIFAR-10 part has at most the paper's 10.
+        dry_run: print the plan and stop.
+        format: of figures.
+        checkpoint_every: steps between two saves of the exact training state.
+    """
+    common.set_up()
+    from closedist.data.cifar10 import images_available
+    from closedist.plan import date_of_folder, image_runs, make_plan, remember_date, synthetic_runs
+    from closedist.progress import progress
+    from closedist.reproduce import Report, draw_synthetic, finish_images, measure_runs, train_plan
+    from closedist.sweep import Workplace
+
+    label_counts = numbers("--labels", labels, int)
+    if seeds < 2:
+        raise InputError(f"--seeds: {seeds} gives no pair to compare; give 2 or more")
+    folders, on = common.folders, device(cuda)
+    date = date_of_folder(folders.checkpoints, today())
+    runs = synthetic_runs(
+        label_counts, numbers("--widths", widths, int), numbers("--lengths", lengths, float), seeds, date
+    )
+    on_images = image_runs(min(seeds, 10), date) if images and images_available(folders.data) else []
+    pieces = make_plan([*runs, *on_images], folders, on)
+    _print_plan(pieces, date)
+    if dry_run:
+        return
+    remember_date(folders.checkpoints, date)
+    report = Report()
+    place = Workplace(folders, device=on, checkpoint_every=checkpoint_every, keep_state=False)
+    with progress("training", sum(piece.seconds for piece in pieces)) as advance:
+        report.trained = train_plan([piece for piece in pieces if not piece.run.on_images], place, advance)
+        report.result_files += measure_runs(runs, folders, on)
+        draw_synthetic(label_counts, date, folders, format.split(","), report)
+        if on_images:
+            report.trained += train_plan([piece for piece in pieces if piece.run.on_images], place, advance)
+            finish_images(on_images, folders, on, format.split(","), report)
+    _print_summary(report, folders.results, folders.figures)
+
+
+def _print_plan(pieces: "Sequence[Piece]", date: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"The plan, files of date {date}", show_edge=False)
+    for head in ("networks", "models", "there already", "to train", "estimate"):
+        table.add_column(head, justify="left" if head == "networks" else "right", no_wrap=True)
+    rows: dict[str, list[float]] = {}
+    for piece in pieces:
+        name = piece.run.name
+        kind = f"width {name.width}" if not piece.run.on_images else f"{name.model_type}, dimension {name.rep_dim}"
+        models = len(piece.run.models.random_seeds)
+        row = rows.setdefault(kind, [0, 0, 0, 0.0])
+        for index, value in enumerate((models, models - piece.missing, piece.missing, piece.seconds)):
+            row[index] += value
+    rows["all"] = [sum(column) for column in zip(*rows.values(), strict=True)]
+    for kind, (models, there, missing, seconds) in rows.items():
+        table.add_row(kind, f"{models:,.0f}", f"{there:,.0f}", f"{missing:,.0f}", _duration(seconds))
+    Console(width=88).print(table)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def _print_summary(report: "Report", results: Path, figures: Path) -> None:
+    from closedist.reproduce import bounds_held
+
+    print(f"\n{report.trained} models trained; {len(report.result_files)} result files in {results}")
+    for name, (held, pairs) in bounds_held(report.result_files).items():
+        print(f"  the {name} holds for {held:,} of {pairs:,} pairs")
+    print(f"{len(report.figure_files)} figure and table files in {figures}")
+    for reason in report.left_out:
+        print(f"  not drawn: {reason}")

@@ -1,0 +1,169 @@
+"""The whole paper, from nothing to figures: trains, measures and draws what is missing, and can be stopped anywhere."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations, groupby
+from pathlib import Path
+
+import torch
+
+from closedist.config import paper_dataset
+from closedist.data.cifar10 import LABEL_NAMES
+from closedist.data.radial import radial_split
+from closedist.errors import InputError
+from closedist.evaluation import family_representations
+from closedist.experiments import (
+    Measurement,
+    accuracies_file,
+    collect_losses,
+    measure_accuracies,
+    measure_distances,
+    measure_mcca,
+)
+from closedist.figures.kl_table import kl_table, render_kl_table
+from closedist.figures.plots import Plots, make_cifar10_reps, make_llv_constructed, make_synthetic_data
+from closedist.figures.style import save
+from closedist.figures.trained import make_llv_train_synthetic, make_llv_vs_width, make_loss_diff_vs_mcca
+from closedist.files import write_atomically
+from closedist.folders import Folders
+from closedist.plan import Piece
+from closedist.results import read_accuracies, read_distances
+from closedist.runs import TrainingRun
+from closedist.sweep import Workplace, train_runs
+
+
+@dataclass
+class Report:
+    """What a reproduction did: files written or found, and what could not be drawn and why."""
+
+    trained: int = 0
+    result_files: list[Path] = field(default_factory=list)
+    figure_files: list[Path] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+
+def train_plan(pieces: Sequence[Piece], place: Workplace, advance: Callable[[float], None]) -> int:
+    """Train what is missing; ``advance`` is told estimated seconds. Returns the number of models trained."""
+    trained = 0
+    for piece in pieces:
+        if piece.missing:
+            trained += train_runs([piece.run], place, advance=_seconds(piece, advance))
+    return trained
+
+
+def _seconds(piece: Piece, advance: Callable[[float], None]) -> Callable[[int], None]:
+    """Turn model-steps, of which those done earlier come first, into estimated seconds of what was left."""
+    already = len(piece.run.models.random_seeds) * piece.run.training.train_steps - piece.steps_left
+
+    def count(steps: int) -> None:
+        nonlocal already
+        fresh = max(0, steps - already)
+        already = max(0, already - steps)
+        advance(fresh * piece.step_seconds)
+
+    return count
+
+
+def measure_runs(runs: Sequence[TrainingRun], folders: Folders, device: torch.device) -> list[Path]:
+    """Accuracies and distances of every run; result files that have the same seeds already are kept."""
+    files = []
+    measurement = Measurement()
+    by_data = sorted(runs, key=lambda run: (run.name.num_classes, run.name.rep_dim, run.name.width))
+    for _, group in groupby(by_data, key=lambda run: (run.name.num_classes, run.name.rep_dim, run.name.width)):
+        family = list(group)
+        path = accuracies_file(family[0], "test", "", folders)
+        if not _has_accuracies(path, family):
+            measure_accuracies(family, "test", "", folders, device)
+        files.append(path)
+        for run in family:
+            path = folders.results / measurement.file_name(run)
+            if not _has_distances(path, run):
+                list(measure_distances([run], measurement, folders, device))
+            files.append(path)
+    return files
+
+
+def _has_accuracies(path: Path, family: Sequence[TrainingRun]) -> bool:
+    if not path.exists():
+        return False
+    found = {(row.fix_g, row.fix_f, row.seed) for row in read_accuracies(path.parent, path.name)}
+    wanted = {
+        (run.name.fix_length_g, run.name.fix_length_f, seed) for run in family for seed in run.models.random_seeds
+    }
+    return found == wanted
+
+
+def _has_distances(path: Path, run: TrainingRun) -> bool:
+    if not path.exists():
+        return False
+    pairs = tuple(combinations(run.models.random_seeds, 2))
+    return tuple(read_distances(path.parent, path.name).model_seeds) == pairs
+
+
+def draw_synthetic(labels: Sequence[int], date: str, folders: Folders, formats: Sequence[str], report: Report) -> None:
+    """Every figure and table of the synthetic and constructed experiments, as far as there are results."""
+    figures: dict[str, Callable[[], Plots]] = {
+        "d_LLV_constructed": make_llv_constructed,
+        "d_LLV_train_synthetic": lambda: make_llv_train_synthetic(folders.results, date, labels),
+        "d_LLV_vs_width": lambda: make_llv_vs_width(folders.results, date, labels),
+    }
+    for num_classes in labels:
+        figures[f"synthetic_data {num_classes}"] = lambda num_classes=num_classes: make_synthetic_data(
+            *radial_split(paper_dataset(num_classes), "train")
+        )
+    _draw(figures, folders, formats, report)
+    rows = kl_table()
+    for name in ("latex", "markdown"):
+        text, ending = render_kl_table(rows, name)
+        path = folders.figures / f"KL_table.{ending.lstrip('.')}"
+        write_atomically(path, text.encode())
+        report.figure_files.append(path)
+
+
+def finish_images(
+    runs: Sequence[TrainingRun], folders: Folders, device: torch.device, formats: Sequence[str], report: Report
+) -> None:
+    """m_CCA, losses, distances and figures of the CIFAR-10 models."""
+    report.result_files += measure_runs(runs, folders, device)
+    for run in runs:
+        report.result_files += [measure_mcca(run, folders, device), collect_losses(run, folders)]
+    plane = next(run for run in runs if run.name.rep_dim == 2)
+    models = family_representations(plane, "test", folders, device)
+    by_seed = dict(zip(plane.models.random_seeds, models, strict=True))
+    figures: dict[str, Callable[[], Plots]] = {
+        "cifar10_reps": lambda: make_cifar10_reps(by_seed, LABEL_NAMES),
+        "loss_diff_vs_mcca": lambda: make_loss_diff_vs_mcca(folders.results),
+    }
+    _draw(figures, folders, formats, report)
+
+
+def _draw(figures: Mapping[str, Callable[[], Plots]], folders: Folders, formats: Sequence[str], report: Report) -> None:
+    for name, make in figures.items():
+        try:
+            plots = make()
+        except InputError as error:
+            report.left_out.append(f"{name}: {error}")
+            continue
+        for title, figure in plots.figures.items():
+            report.figure_files += save(figure, folders.figures, title, formats)
+
+
+def bounds_held(result_files: Sequence[Path]) -> dict[str, tuple[int, int]]:
+    """For each bound, for how many pairs of all result files it holds, and of how many."""
+    held: dict[str, list[int]] = {}
+    for path in result_files:
+        if "_model_distances_" not in path.name:
+            continue
+        distances = read_distances(path.parent, path.name)
+        truth = distances.dissimilarity
+        bounds = {
+            "paper's bound": 2 * distances.subset_size * distances.llv,
+            "certificate": distances.certificate,
+            "quadratic bound": distances.quadratic_bound,
+        }
+        for name, bound in bounds.items():
+            if bound is not None:
+                counts = held.setdefault(name, [0, 0])
+                counts[0] += int((bound >= truth).sum())
+                counts[1] += len(truth)
+    return {name: (counts[0], counts[1]) for name, counts in held.items()}
