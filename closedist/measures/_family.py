@@ -1,0 +1,87 @@
+"""Models on their way into the measures: float64, of like scale, centred over the labels."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from closedist.representations import Representations
+
+
+@dataclass(frozen=True)
+class Family:
+    """n models on the same N inputs and C labels, ready for arithmetic: float64, of like scale, centred over the labels.
+
+    Embeddings are divided by a power of two and unembeddings multiplied by it, which changes no log-likelihood and no bit
+    of any digit; a vector common to all unembeddings, and a constant common to all biases, drop out.
+
+    Attributes:
+        members: the models.
+        labels: (n, C, M) float64 unembeddings, zero-padded to the largest M.
+        bias: (n, C) float64, zero where a model has none.
+        device: where the arithmetic happens.
+    """
+
+    members: tuple[Representations, ...]
+    labels: Tensor
+    bias: Tensor
+    device: torch.device
+
+    @property
+    def num_inputs(self) -> int:
+        """N."""
+        return self.members[0].num_inputs
+
+    @property
+    def num_labels(self) -> int:
+        """C."""
+        return self.members[0].num_labels
+
+    @property
+    def dimensions(self) -> list[int]:
+        """M of every model."""
+        return [member.dimension for member in self.members]
+
+    def inputs(self, rows: slice | Tensor) -> Tensor:
+        """(n, B, M) float64 embeddings of these inputs."""
+        count = len(range(self.num_inputs)[rows]) if isinstance(rows, slice) else rows.shape[0]
+        result = torch.zeros(len(self.members), count, self.labels.shape[-1], dtype=torch.float64, device=self.device)
+        for index, member in enumerate(self.members):
+            block = member.embeddings[rows if isinstance(rows, slice) else rows.to(member.embeddings.device)]
+            result[index, :, : member.dimension] = block.to(self.device, torch.float64) * 2.0 ** -_exponent(member)
+        return result
+
+    def logits(self, inputs: Tensor) -> Tensor:
+        """(n, B, C) log-likelihoods up to a constant of each input, with mean zero over the labels."""
+        return torch.baddbmm(self.bias.unsqueeze(1), inputs, self.labels.mT)
+
+    def blocks(self, rows: int) -> Iterator[Tensor]:
+        """(n, ≤ rows, M) embeddings, block by block."""
+        for start in range(0, self.num_inputs, rows):
+            yield self.inputs(slice(start, start + rows))
+
+
+def _exponent(member: Representations) -> int:
+    """The power of two that brings the largest embedding to between 1/2 and 1."""
+    return min(max(math.frexp(member.largest_embedding)[1], -1000), 1000)
+
+
+def family(members: Sequence[Representations]) -> Family:
+    """Bring models to one device and scale."""
+    device = members[0].embeddings.device
+    if device.type == "mps":  # it has no float64
+        device = torch.device("cpu")
+    num_labels, width = members[0].num_labels, max(member.dimension for member in members)
+    labels = torch.zeros(len(members), num_labels, width, dtype=torch.float64, device=device)
+    bias = torch.zeros(len(members), num_labels, dtype=torch.float64, device=device)
+    for index, member in enumerate(members):
+        own = labels[index, :, : member.dimension]
+        own.copy_(member.unembeddings)
+        own.mul_(2.0 ** _exponent(member))
+        own.sub_(own.mean(0))
+        if member.bias is not None:
+            bias[index] = member.bias.to(device, torch.float64)
+            bias[index] -= bias[index].mean()
+    return Family(tuple(members), labels, bias, device)

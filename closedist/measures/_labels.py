@@ -1,0 +1,252 @@
+"""The label side of d_LLV: the table of labels against each other, and the pivot and left-out label it leads to."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from closedist.errors import InputError
+from closedist.measures._pairs import ZERO, PairAxis, Powers, Terms, powers, square_norm, squared_term, written_out
+
+Reduction = Literal["max", "mean"]
+ConstantLabels = Literal["error", "ignore"]
+
+_SUSPICIOUS = 1e-6  # of a squared distance by products: below, rounding shows, and differences are taken directly
+_TILE = 512  # labels; three float64 tiles fit in the second-level cache
+
+
+class ConstantOddsError(InputError):
+    """Two labels whose log-odds do not vary: of model 0 or 1 of the pair at index ``pair``."""
+
+    def __init__(self, pair: int, model: int, labels: tuple[int, int]) -> None:
+        super().__init__(f"the log-odds of labels {labels[0]} and {labels[1]} do not vary")
+        self.pair, self.model, self.labels = pair, model, labels
+
+    def explained(self, name: str) -> InputError:
+        """The error for a user, who calls the model by ``name``."""
+        j, k = self.labels
+        return InputError(
+            f"unembeddings: labels {j} and {k} of model {name} have the same row up to what the embeddings see, so that "
+            'their log-odds do not vary over the inputs; remove one of them, or pass constant_labels="ignore"'
+        )
+
+
+@dataclass(frozen=True)
+class LabelChoice:
+    """The pivot and left-out label of m pairs and what follows from them.
+
+    Attributes:
+        pivot, left_out: (m,) labels.
+        term, scale_term: (m,) t1 and t3.
+        terms: (m, C) all terms against the pivot.
+        used: (m, C) which labels J holds.
+        ignored: (m,) labels left out because their log-odds vary in neither model.
+    """
+
+    pivot: Tensor
+    left_out: Tensor
+    term: Tensor
+    scale_term: Tensor
+    terms: Terms
+    used: Tensor
+    ignored: Tensor
+
+
+def choose_labels(
+    axis: PairAxis, reduction: Reduction, pivots: Tensor | None = None, constant_labels: ConstantLabels = "error"
+) -> LabelChoice:
+    """The pivot and left-out label with the smallest t1; ties go to the smallest pivot, then the smallest left-out.
+
+    Args:
+        axis: pairs over inputs, items are the labels.
+        reduction: how the terms of J become t1 and t3.
+        pivots: (P,) the pivots to choose from in ascending order, by default all labels.
+        constant_labels: what to do with labels whose log-odds against the pivot do not vary in either model.
+
+    Raises:
+        ConstantOddsError: there are such labels and they are not to be ignored.
+    """
+    pivot = pivot_scores(axis, reduction, pivots, constant_labels).argmin(-1)
+    return with_labels(axis, reduction, pivot if pivots is None else pivots[pivot])
+
+
+def with_labels(axis: PairAxis, reduction: Reduction, pivot: Tensor, left_out: Tensor | None = None) -> LabelChoice:
+    """Write out the terms of each pair's pivot, (m,), and leave out the given label or the one that makes t1 smallest."""
+    rows = torch.arange(pivot.shape[0], device=pivot.device)
+    terms = written_out(axis, axis.items[rows, pivot], axis.other_items[rows, pivot])
+    same, other_same = _same_as_pivot(terms.spread, pivot), _same_as_pivot(terms.other_spread, pivot)
+    absent = same & other_same  # the pivot itself, and what is ignored
+    infinite = same ^ other_same
+    rest, pivots = (part.masked_fill(infinite, torch.inf) for part in (terms.rest, terms.pivot))
+    largest_term = torch.maximum(rest, pivots)
+    if left_out is None:
+        weight = (largest_term if reduction == "max" else rest + pivots).masked_fill(absent, -1.0)
+        left_out = weight.argmax(-1)
+        if reduction == "max":  # where the largest term occurs twice, leaving one out changes nothing
+            largest = weight.topk(2).values
+            left_out = torch.where(largest[:, 0] > largest[:, 1], left_out, (pivot == 0).long())
+    used = ~absent
+    used[rows, left_out] = False
+    if reduction == "max":
+        term = largest_term.masked_fill(~used, 0.0).amax(-1)
+        scale_term = terms.scale.masked_fill(~used, 0.0).amax(-1)
+    else:
+        count = used.sum(-1)
+        term = (rest + pivots).masked_fill(~used, 0.0).sum(-1) / (2 * count)
+        scale_term = terms.scale.masked_fill(~used, 0.0).sum(-1) / count
+    decorrelation = terms.decorrelation.masked_fill(infinite, 1.0)  # nothing correlates with a constant
+    written = Terms(rest, pivots, terms.scale, terms.spread, terms.other_spread, decorrelation)
+    return LabelChoice(pivot, left_out, term, scale_term, written, used, absent.sum(-1) - 1)
+
+
+def _same_as_pivot(spread: Tensor, pivot: Tensor) -> Tensor:
+    """(m, C): which labels have log-odds against the pivot that do not vary."""
+    same = spread <= ZERO * spread.amax(-1, keepdim=True)
+    return same.scatter_(1, pivot[:, None], True)
+
+
+def pivot_scores(
+    axis: PairAxis, reduction: Reduction, pivots: Tensor | None = None, constant_labels: ConstantLabels = "error"
+) -> Tensor:
+    """(m, P): for every pivot the smallest t1 over left-out labels (its square for "max"), from the closed form.
+
+    The terms of labels j and k against each other make one table that is symmetric in j and k, and each pivot's t1 is
+    what its row holds besides its largest entry. Each unordered pair of labels is computed once, in tiles, so that
+    structural ties are ties to the bit.
+    """
+    num_labels = axis.items.shape[1]
+    order = torch.arange(num_labels, device=axis.items.device)
+    if pivots is not None:
+        others = torch.ones_like(order, dtype=torch.bool)
+        others[pivots] = False
+        order = torch.cat([pivots, order[others]])
+    num_pivots = num_labels if pivots is None else pivots.shape[0]
+    table = _table(axis, order, reduction, constant_labels)
+    tile = _TILE if num_labels > 2 * _TILE else num_labels
+    largest, rest = axis.items.new_zeros(2, axis.items.shape[0], num_labels)
+    for start in range(0, num_pivots, tile):
+        rows = slice(start, min(start + tile, num_pivots))
+        for columns in [rows, *(slice(c, min(c + tile, num_labels)) for c in range(rows.stop, num_labels, tile))]:
+            values = table.values(rows, columns)
+            _absorb(largest, rest, rows, values, reduction)
+            if columns != rows and columns.start < num_pivots:
+                _absorb(largest, rest, columns, values.mT, reduction)
+    if reduction == "mean":
+        rest /= 2 * (num_labels - 2 - table.ignored)
+    scores = rest[:, :num_pivots]
+    return scores.masked_fill_(table.ignored[:, :num_pivots] > num_labels - 3, torch.inf)
+
+
+def _all_but_largest(values: Tensor, reduction: Reduction) -> tuple[Tensor, Tensor]:
+    """Each row's largest entry, and the max or sum of its other entries, of values ≥ 0: a tournament over columns."""
+    merge = torch.maximum if reduction == "max" else torch.add
+    largest, rest = values, torch.zeros_like(values[..., :1])
+    while (width := largest.shape[-1]) > 1:
+        half = width // 2
+        left, right = largest[..., :half], largest[..., half : 2 * half]
+        winner, loser = torch.maximum(left, right), torch.minimum(left, right)
+        if rest.shape[-1] == width:
+            loser = merge(loser, merge(rest[..., :half], rest[..., half : 2 * half]))
+        if width % 2:
+            bye = rest[..., -1:] if rest.shape[-1] == width else torch.zeros_like(loser[..., :1])
+            winner, loser = torch.cat([winner, largest[..., -1:]], -1), torch.cat([loser, bye], -1)
+        largest, rest = winner, loser
+    return largest[..., 0], rest[..., 0]
+
+
+def _absorb(largest: Tensor, rest: Tensor, labels: slice, values: Tensor, reduction: Reduction) -> None:
+    """Merge a tile's rows into what is known of these labels."""
+    merge = torch.maximum if reduction == "max" else torch.add
+    new_largest, new_rest = _all_but_largest(values, reduction)
+    known = largest[:, labels]
+    loser = torch.minimum(known, new_largest)
+    rest[:, labels] = merge(merge(loser, new_rest), rest[:, labels])
+    largest[:, labels] = torch.maximum(known, new_largest)
+
+
+@dataclass(frozen=True)
+class _Table:
+    """The symmetric table of terms of labels against each other, computed tile by tile.
+
+    Attributes:
+        spread, other_spread: (m, C, M) coordinates whose distances are s_jk and s'_jk.
+        square, other_square: (m, C) their squared norms.
+        powers: of the labels, in the table's order.
+        order: (C,) the label at each position.
+        ignored: (m, C) how many labels were ignored for each pivot, counted as tiles are computed.
+        reduction, constant_labels: as in :func:`choose_labels`.
+    """
+
+    spread: Tensor
+    other_spread: Tensor
+    square: Tensor
+    other_square: Tensor
+    powers: Powers
+    order: Tensor
+    ignored: Tensor
+    reduction: Reduction
+    constant_labels: ConstantLabels
+
+    def values(self, rows: slice, columns: slice) -> Tensor:
+        """(m, R, C): max(a², b²) or a + b for every pair of labels of a tile; 0 on the diagonal."""
+        first = _squared_spread(self.spread, self.square, rows, columns)
+        second = _squared_spread(self.other_spread, self.other_square, rows, columns)
+        infinite: Tensor | None = None
+        if not bool(first.amin() > 0) or not bool(second.amin() > 0):
+            infinite = self._judge(first == 0, second == 0, rows, columns)
+            first[first == 0] = torch.inf
+            second[second == 0] = torch.inf
+        inverse, other_inverse = first.rsqrt_(), second.rsqrt_()
+        p = (self.powers.first, self.powers.second, self.powers.gap)
+        of_column = squared_term(inverse, other_inverse, *(part[:, None, columns] for part in p))
+        if rows == columns:  # one computation for both orders of a pair, so that they are equal to the bit
+            of_row = of_column.mT
+        else:
+            of_row = squared_term(inverse, other_inverse, *(part[:, rows, None] for part in p))
+        if self.reduction == "max":
+            values = torch.maximum(of_row, of_column)
+        else:
+            values = of_row.sqrt() + of_column.sqrt()
+        return values if infinite is None else values.masked_fill_(infinite, torch.inf)
+
+    def _judge(self, constant: Tensor, other_constant: Tensor, rows: slice, columns: slice) -> Tensor:
+        """Where the distance is infinite; counts what is ignored, or raises."""
+        if self.constant_labels == "error":
+            model = 0 if bool(constant.any()) else 1
+            pair, row, column = (constant, other_constant)[model].nonzero()[0].tolist()
+            labels = sorted((int(self.order[rows][row]), int(self.order[columns][column])))
+            raise ConstantOddsError(pair, model, (labels[0], labels[1]))
+        ignored = constant & other_constant
+        self.ignored[:, rows] += ignored.sum(-1)
+        if rows != columns:
+            self.ignored[:, columns] += ignored.sum(-2)
+        return constant ^ other_constant
+
+
+def _squared_spread(spread: Tensor, square: Tensor, rows: slice, columns: slice) -> Tensor:
+    """(m, R, C) squared distances; infinite on the diagonal; 0 where the log-odds do not vary."""
+    i, j = spread[:, rows], spread[:, columns]
+    both = square[:, rows, None] + square[:, None, columns]
+    squared = torch.baddbmm(both, i, j.mT, alpha=-2.0)
+    if rows == columns:
+        squared = squared.triu(1)
+        squared = squared + squared.mT
+        squared.diagonal(dim1=-2, dim2=-1).fill_(torch.inf)
+    if bool(squared.amin() < _SUSPICIOUS * both.amax()):
+        where = (squared < _SUSPICIOUS * both).nonzero()
+        for pair, row, column in (part.unbind(1) for part in where.split(1 << 14)):
+            direct = square_norm(i[pair, row] - j[pair, column])
+            zero = direct <= ZERO**2 * both[pair, row, column]
+            squared[pair, row, column] = direct.masked_fill_(zero, 0.0)
+    return squared
+
+
+def _table(axis: PairAxis, order: Tensor, reduction: Reduction, constant_labels: ConstantLabels) -> _Table:
+    known = powers(axis)
+    spread, other_spread = axis.first.spread(axis.items), axis.second.spread(axis.other_items)
+    if not torch.equal(order, torch.arange(order.shape[0], device=order.device)):
+        known, spread, other_spread = known.take(order), spread[:, order], other_spread[:, order]
+    square, other_square = square_norm(spread), square_norm(other_spread)
+    ignored = torch.zeros(spread.shape[:2], dtype=torch.long, device=spread.device)
+    return _Table(spread, other_spread, square, other_square, known, order, ignored, reduction, constant_labels)

@@ -1,0 +1,66 @@
+"""One pass over the inputs and one over the labels: everything of size N×C that any measure of any pair needs."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from closedist.measures._family import Family
+from closedist.measures._roots import CentredRoot, Root, cut
+from closedist.measures.comparable import check_finite
+from closedist.measures.likelihood import DivergenceSums, block_inputs, log_normaliser
+
+_BLOCK_BYTES = 1 << 25  # of float64 features at once: what a root factor takes in with one QR
+
+
+@dataclass(frozen=True)
+class Moments:
+    """What is left of N inputs and C labels: two root factors and the divergences.
+
+    Attributes:
+        over_inputs: root of (f, −log Z) over the inputs, for standard deviations over x.
+        over_labels: root of (g, b) over the labels, for standard deviations over y.
+        divergences: (n, n) mean over inputs of KL(p_i‖p_j), in nats.
+    """
+
+    over_inputs: Root
+    over_labels: Root
+    divergences: Tensor
+
+
+def moments(models: Family, block: int | None = None) -> Moments:
+    """Stream over the inputs, then over the labels; ``block`` inputs' logits at once."""
+    num_models = models.labels.shape[0]
+    columns = sum(models.dimensions) + num_models
+    step = block or block_inputs(num_models, models.num_labels)
+    rows = max(step, 2 * columns, _BLOCK_BYTES // (8 * columns))
+    rows -= rows % step
+    sums = DivergenceSums(num_models, models.device)
+    root = CentredRoot()
+    for inputs in models.blocks(rows):
+        shared = inputs.new_empty(inputs.shape[:2])
+        for first in range(0, inputs.shape[1], step):
+            part = slice(first, first + step)
+            logits = models.logits(inputs[:, part])
+            normaliser = log_normaliser(logits)
+            sums.add(logits.sub_(normaliser.unsqueeze(-1)))
+            shared[:, part] = -normaliser
+        root.add(_side_by_side(inputs, shared, models.dimensions))
+    over_inputs = cut(root.root(), models.dimensions)
+
+    root = CentredRoot()
+    rows = max(2 * columns, _BLOCK_BYTES // (8 * columns))
+    for start in range(0, models.num_labels, rows):
+        part = slice(start, start + rows)
+        root.add(_side_by_side(models.labels[:, part], models.bias[:, part], models.dimensions))
+    over_labels = cut(root.root(), models.dimensions)
+    check_finite(over_inputs.vectors, over_inputs.shared, over_labels.vectors, over_labels.shared, sums.sums)
+    return Moments(over_inputs, over_labels, sums.sums / models.num_inputs)
+
+
+def _side_by_side(vectors: Tensor, shared: Tensor, dimensions: list[int]) -> Tensor:
+    """(n, B, M) and (n, B) to (B, Σ(M_i + 1)), each model's vector columns and then its shared one, without padding."""
+    pieces: list[Tensor] = []
+    for index, dimension in enumerate(dimensions):
+        pieces += [vectors[index, :, :dimension], shared[index].unsqueeze(-1)]
+    return torch.cat(pieces, -1)

@@ -1,0 +1,115 @@
+"""Root factors: triangular square roots of covariances, which keep the digits that a covariance loses.
+
+With A the n centred columns of some features and R from A = QR, the standard deviation over the rows of any combination v
+of the columns is ‖Rv‖/√(n−1). Standard deviations of *differences* of combinations are then norms of differences, which
+small ones survive, where a difference of variances would have lost half of its digits.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from closedist.errors import InputError
+
+
+class CentredRoot:
+    """The root factor of the centred rows seen so far, updated block by block (QR of [R; next block]).
+
+    Every block is centred by its own mean; the means meet in one more row, √(n₁n₂/(n₁+n₂))·(mean₂ − mean₁), so that
+    what is kept is exactly the root of all rows about their common mean.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._mean: Tensor | None = None
+        self._root: Tensor | None = None
+
+    def add(self, rows: Tensor) -> None:
+        """Take in a float64 block, (rows, columns)."""
+        mean = rows.mean(0)
+        centred = rows - mean
+        if self._mean is None or self._root is None:
+            stacked, self._mean = centred, mean
+        else:
+            step = mean - self._mean
+            share = rows.shape[0] / (self.count + rows.shape[0])
+            stacked = torch.cat([self._root, centred, math.sqrt(self.count * share) * step[None]])
+            self._mean = self._mean + share * step
+        self.count += rows.shape[0]
+        self._root = triangular(stacked)
+
+    def root(self) -> Tensor:
+        """(r, columns), r at most the number of columns, scaled so that norms are unbiased standard deviations."""
+        if self._root is None or self.count < 2:
+            raise InputError(f"standard deviations need at least two rows; there are {self.count}")
+        return self._root / math.sqrt(self.count - 1)
+
+
+def triangular(stacked: Tensor) -> Tensor:
+    """R of the QR of the last two dimensions, or the matrix itself where it has no more rows than columns."""
+    if stacked.shape[-2] <= stacked.shape[-1]:
+        return stacked
+    return torch.linalg.qr(stacked, mode="r").R
+
+
+@dataclass(frozen=True)
+class Root:
+    """The root factor of one axis (inputs or labels) for several models side by side, cut into the models' columns.
+
+    An *item* (a label on the input axis, an input on the label axis) is a vector v; its log-likelihood over the axis is
+    vectors·v plus one column that all items share: −log Z(x) over inputs, the bias b(y) over labels.
+
+    Attributes:
+        vectors: (n, r, M) the columns that belong to the items' vectors, zero-padded to the largest M.
+        shared: (n, r) the column that all items of a model share; it drops out of differences of items.
+        own: (n, M, M) the root of each model's vector columns alone, for norms of differences of items.
+    """
+
+    vectors: Tensor
+    shared: Tensor
+    own: Tensor
+
+    def select(self, models: Tensor) -> "Root":
+        """The root of these models, (m,) indices."""
+        return Root(self.vectors[models], self.shared[models], self.own[models])
+
+    def single(self, items: Tensor) -> Tensor:
+        """(…, items, M) to (…, items, r): coordinates of single log-likelihoods, whose norms are standard deviations."""
+        return items @ self.vectors.mT + self.shared.unsqueeze(-2)
+
+    def difference(self, differences: Tensor) -> Tensor:
+        """(…, items, M) differences of two items' vectors to (…, items, r)."""
+        return differences @ self.vectors.mT
+
+    def spread(self, items: Tensor) -> Tensor:
+        """(…, items, M) to (…, items, M): coordinates whose differences have the norms of the items' differences."""
+        return items @ self.own.mT
+
+
+def cut(root: Tensor, widths: list[int]) -> Root:
+    """Cut a joint root factor into models; each model's columns are its vectors and then the shared column."""
+    largest = max(widths)
+    vectors = root.new_zeros(len(widths), root.shape[0], largest)
+    shared = root.new_zeros(len(widths), root.shape[0])
+    start = 0
+    for index, width in enumerate(widths):
+        vectors[index, :, :width] = root[:, start : start + width]
+        shared[index] = root[:, start + width]
+        start += width + 1
+    return Root(vectors, shared, triangular(vectors))
+
+
+def pair_root(first: Root, second: Root) -> tuple[Root, Root]:
+    """The roots of single pairs, (m, r, M) each, with r reduced to what a pair needs: the 2(M+1) columns of its own."""
+    width = first.vectors.shape[-1]
+    joint = torch.cat([first.vectors, first.shared.unsqueeze(-1), second.vectors, second.shared.unsqueeze(-1)], -1)
+    if joint.shape[-2] <= joint.shape[-1]:
+        return first, second
+    joint = triangular(joint)
+    vectors, shared, other_vectors, other_shared = joint.split([width, 1, width, 1], -1)
+    return (
+        Root(vectors, shared.squeeze(-1), first.own),
+        Root(other_vectors, other_shared.squeeze(-1), second.own),
+    )

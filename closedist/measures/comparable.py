@@ -1,0 +1,121 @@
+"""Can these models be compared at all? Sizes, identities and ranges, and errors that say what to do."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from closedist.errors import InputError
+from closedist.measures._roots import Root
+from closedist.representations import Representations
+
+
+def model_names(count: int) -> list[str]:
+    """What errors call the models of a call: p and q, or their numbers."""
+    return ["p", "q"] if count == 2 else [str(index) for index in range(count)]
+
+
+def check_comparable(models: Sequence[Representations], names: Sequence[str]) -> None:
+    """Check that all models have the same inputs and the same labels in the same order.
+
+    Raises:
+        InputError: they have not; the message names the models, the sizes or the first difference, and the remedy.
+    """
+    if len(models) < 2:
+        raise InputError(f"models: {len(models)} of them; at least two are needed for a comparison")
+    for model, name in zip(models, names, strict=True):
+        if not isinstance(model, Representations):
+            raise InputError(f"model {name}: {type(model).__name__}; closedist.Representations are needed")
+    first, first_name = models[0], names[0]
+    for model, name in zip(models[1:], names[1:], strict=True):
+        if model.num_inputs != first.num_inputs:
+            raise InputError(
+                f"embeddings: model {name} has {model.num_inputs} inputs, model {first_name} has {first.num_inputs}; both must "
+                "be evaluated on the same inputs in the same order. Pass input_ids to find the difference"
+            )
+        if model.num_labels != first.num_labels:
+            raise InputError(_different_labels(first, first_name, model, name))
+        _check_same_names(first, first_name, model, name, "input_ids", "inputs")
+        _check_same_names(first, first_name, model, name, "label_names", "labels")
+    if first.num_inputs < 2:
+        raise InputError(
+            "embeddings: 1 input; standard deviations over inputs need at least two, and in practice hundreds"
+        )
+    if first.num_labels < 3:
+        raise InputError(
+            f"unembeddings: {first.num_labels} labels; at least 3 are needed (a pivot, one left out, and one to compare)"
+        )
+
+
+def _different_labels(first: Representations, first_name: str, other: Representations, other_name: str) -> str:
+    """An error for different numbers of labels, which says whose vocabulary is padded where that is likely."""
+    counts = {first_name: first.num_labels, other_name: other.num_labels}
+    text = (
+        f"unembeddings: model {other_name} has {other.num_labels} labels, model {first_name} has {first.num_labels}; "
+        "both must have the same labels in the same order"
+    )
+    small, large = sorted(counts.values())
+    if large - small > max(1, 0.02 * large):
+        return text
+    padded = first_name if first.num_labels == large else other_name
+    return (
+        f"{text}. The vocabulary of model {padded} is probably padded by {large - small}: if the labels agree up to there, "
+        f"cut its unembeddings (and bias) to the first {small} rows"
+    )
+
+
+def _check_same_names(
+    first: Representations, first_name: str, other: Representations, other_name: str, attribute: str, what: str
+) -> None:
+    names, other_names = getattr(first, attribute), getattr(other, attribute)
+    if names is None or other_names is None or np.array_equal(names, other_names):
+        return
+    if names.shape != other_names.shape or names.dtype.kind != other_names.dtype.kind:
+        raise InputError(
+            f"{attribute}: model {first_name} has {names.dtype} of shape {names.shape}, model {other_name} {other_names.dtype} "
+            f"of shape {other_names.shape}; name the {what} of both in the same way"
+        )
+    different = names != other_names
+    where = int(np.flatnonzero(different.reshape(different.shape[0], -1).any(1))[0])
+    here, there = names[where].tolist(), other_names[where].tolist()
+    order = " (the same names in another order)" if np.array_equal(np.sort(names, 0), np.sort(other_names, 0)) else ""
+    raise InputError(
+        f"{attribute}: the first difference is at {where}: {here!r} in model {first_name}, {there!r} in model {other_name}{order}; "
+        f"both models must have the same {what} in the same order"
+    )
+
+
+def check_varied(over_inputs: Root, over_labels: Root, names: Sequence[str]) -> None:
+    """Check that every model's embeddings and unembeddings vary at all.
+
+    Raises:
+        InputError: they do not; the message names the model.
+    """
+    smallest = 4 * torch.finfo(torch.float64).eps  # embeddings were scaled to a largest absolute value of 1/2 … 1
+    spans = over_inputs.vectors.abs().amax((-1, -2)).tolist()
+    label_spans = over_labels.vectors.abs().amax((-1, -2)).tolist()
+    for name, span, label_span in zip(names, spans, label_spans, strict=True):
+        if span <= smallest:
+            raise InputError(
+                f"embeddings: model {name} gives all inputs the same embedding, so that nothing varies over inputs; "
+                "check the extraction (a dead layer, or repeated inputs)"
+            )
+        if label_span == 0:
+            raise InputError(
+                f"unembeddings: model {name} has the same row for all labels, so that its log-odds vary nowhere; "
+                "check that these are the rows of its last layer"
+            )
+
+
+def check_finite(*results: Tensor) -> None:
+    """Check that no product overflowed on the way.
+
+    Raises:
+        InputError: one did.
+    """
+    if not all(bool(torch.isfinite(values).all()) for values in results):
+        raise InputError(
+            "embeddings and unembeddings: their products, the log-likelihoods, are too large for float64; divide the "
+            "embeddings by a constant, or check how they were extracted"
+        )

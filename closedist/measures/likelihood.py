@@ -1,0 +1,93 @@
+"""Log-likelihoods: log Z and the Kullback–Leibler divergence, with digits where models are close."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from closedist.measures._family import family
+from closedist.measures.comparable import check_comparable, check_finite, model_names
+from closedist.representations import Representations
+
+_NEGLIGIBLE = -700.0  # exp(−700) is 1e-304: below it exp gives denormals, which are slow and add nothing
+_CLOSE = 1e-5  # nats: below, products of large numbers have too few digits and differences are summed instead
+
+
+def kl_divergence(p: Representations, q: Representations) -> float:
+    """d_KL(p, q): the mean over inputs of Σ_y p(y|x)·(log p(y|x) − log q(y|x)), in nats.
+
+    Args:
+        p, q: representations of the same N inputs and C labels in the same order.
+
+    Raises:
+        InputError: the models cannot be compared.
+    """
+    check_comparable([p, q], model_names(2))
+    models = family([p, q])
+    sums = DivergenceSums(2, models.device)
+    for inputs in models.blocks(block_inputs(2, models.num_labels)):
+        logits = models.logits(inputs)
+        sums.add(logits.sub_(log_normaliser(logits).unsqueeze(-1)))
+    check_finite(sums.sums)
+    return float(sums.sums[0, 1]) / models.num_inputs
+
+
+def log_normaliser(logits: Tensor) -> Tensor:
+    """log of the mean over labels of exp(logits): log Z(x) − log C.
+
+    Logits with mean zero over the labels that are small are summed as expm1, so that a model with tiny log-odds keeps
+    its digits too.
+
+    Args:
+        logits: (…, C) float64, each row with mean zero or near it.
+
+    Returns:
+        (…) float64.
+    """
+    largest = logits.amax(-1, keepdim=True)
+    result = (largest + (logits - largest).clamp_(min=_NEGLIGIBLE).exp_().mean(-1, keepdim=True).log_()).squeeze(-1)
+    small = largest.squeeze(-1) <= 0.5
+    if bool(small.any()):
+        result[small] = torch.expm1(logits[small]).mean(-1).log1p()
+    return result
+
+
+class DivergenceSums:
+    """Sums over inputs of Σ_y p_i(y|x)·(log p_i(y|x) − log p_j(y|x)) for all pairs (i, j) of n models."""
+
+    def __init__(self, num_models: int, device: torch.device) -> None:
+        self.sums = torch.zeros(num_models, num_models, dtype=torch.float64, device=device)
+
+    def add(self, relative: Tensor) -> None:
+        """Take in a block of inputs.
+
+        Args:
+            relative: (n, B, C) float64, log p(y|x) + log C.
+        """
+        num_models, num_inputs, num_labels = relative.shape
+        likelihoods = relative.clamp(min=_NEGLIGIBLE).exp_().div_(num_labels)
+        cross = likelihoods.flatten(1) @ relative.flatten(1).T  # one product for all pairs
+        divergence = cross.diagonal()[:, None] - cross
+        close = torch.minimum(divergence, divergence.T) < _CLOSE * num_inputs
+        for i, j in close.triu(1).nonzero().tolist():
+            difference = relative[i] - relative[j]
+            divergence[i, j] = _divergence(difference, likelihoods[i], likelihoods[j])
+            divergence[j, i] = _divergence(difference.neg_(), likelihoods[j], likelihoods[i])
+        self.sums += divergence
+
+
+def _divergence(difference: Tensor, p: Tensor, q: Tensor) -> Tensor:
+    """Σ p·(expm1(−d) + d), d = log p − log q: every term is positive, and Σ p·expm1(−d) = Σ(q − p) = 0.
+
+    Below 1e-3 by its series, since expm1(−d) + d cancels to d²/2; above 1 as q − p + p·d, since expm1(−d) may overflow.
+    """
+    size = difference.abs()
+    d = difference.clamp(-1.0, 1.0)
+    series = d.square() * (0.5 - d * (1 / 6 - d * (1 / 24 - d / 120)))
+    moderate = p * torch.where(size < 1e-3, series, torch.expm1(-d) + d)
+    return torch.where(size < 1.0, moderate, q - p + p * difference).sum()
+
+
+def block_inputs(num_models: int, num_labels: int) -> int:
+    """How many inputs' logits are held at once: 64 MB of them, but at least 32 for the matrix product's sake."""
+    return max(32, math.ceil((1 << 23) / (num_models * num_labels)))

@@ -1,0 +1,219 @@
+"""d_LLV, the log-likelihood variance distance (Nielsen et al., 2025; DESIGN 2.1).
+
+The label side compares standard deviations over inputs, with labels as items; the input side is the same formula over
+labels, with inputs as items.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from closedist.errors import InputError
+from closedist.measures._family import Family, family
+from closedist.measures._inputs import draw_input_sets, search_input_sets
+from closedist.measures._labels import (
+    ConstantLabels,
+    ConstantOddsError,
+    LabelChoice,
+    Reduction,
+    choose_labels,
+    with_labels,
+)
+from closedist.measures._moments import Moments, moments
+from closedist.measures._pairs import PairAxis, Terms, pair_axis, written_out
+from closedist.measures.comparable import check_comparable, check_varied, model_names
+from closedist.representations import Representations
+
+Combine = Literal["max", "sum"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How d_LLV is put together and how its labels and inputs are found, checked as far as that goes without models."""
+
+    weight: float = 1e-5
+    reduction: Reduction = "max"
+    combine: Combine = "max"
+    input_set: tuple[int, ...] | None = None
+    num_samples: int = 200
+    seed: int = 0
+    subset_size: int | None = None
+    pivots: tuple[int, ...] | None = None
+    labels: tuple[int, int] | None = None
+    constant_labels: ConstantLabels = "error"
+
+    def __post_init__(self) -> None:
+        """Refuse what no model could make right."""
+        if not (math.isfinite(self.weight) and self.weight >= 0):
+            raise InputError(f"weight: {self.weight}; a finite number ≥ 0 is needed")
+        for name, allowed in (
+            ("reduction", ("max", "mean")),
+            ("combine", ("max", "sum")),
+            ("constant_labels", ("error", "ignore")),
+        ):
+            if getattr(self, name) not in allowed:
+                raise InputError(f"{name}: {getattr(self, name)!r}; it is one of {', '.join(map(repr, allowed))}")
+        for name in ("num_samples", "subset_size"):
+            count = getattr(self, name)
+            if count is not None and count < 1:
+                raise InputError(f"{name}: {count}; at least 1 is needed")
+        if self.seed < 0:
+            raise InputError(f"seed: {self.seed}; an integer ≥ 0 is needed")
+
+    def check_ranges(self, num_inputs: int, num_labels: int) -> None:
+        """Input set and labels against N and C."""
+        for name, what, chosen, count in (
+            ("input_set", "inputs", self.input_set, num_inputs),
+            ("pivots", "labels", self.pivots, num_labels),
+            ("pivot_label and left_out_label", "labels", self.labels, num_labels),
+        ):
+            if chosen is None:
+                continue
+            outside = [index for index in chosen if not 0 <= index < count]
+            if outside or not chosen:
+                raise InputError(f"{name}: {list(chosen)}; indices of the {count} {what}, 0 … {count - 1}, are needed")
+            if len(set(chosen)) < len(chosen):
+                raise InputError(f"{name}: {list(chosen)} has the same index twice; all must differ")
+
+    def size(self, first: Representations, second: Representations) -> int:
+        """K for a pair of models."""
+        num_labels = first.num_labels
+        size = self.subset_size or min(max(first.dimension, second.dimension), num_labels - 2)
+        if size > num_labels - 2:
+            raise InputError(
+                f"subset_size: {size} with {num_labels} labels; besides the pivot and the left-out label there are "
+                f"{num_labels - 2}, so pass at most that"
+            )
+        if self.input_set is not None and len(self.input_set) != size + 1:
+            raise InputError(
+                f"input_set: {len(self.input_set)} inputs; {size + 1} are needed, the pivot input and K = {size} others "
+                f"(or pass subset_size={len(self.input_set) - 1})"
+            )
+        return size
+
+
+@dataclass(frozen=True)
+class Distances:
+    """d_LLV of m pairs with the same K, and what it was made of.
+
+    Attributes:
+        by_label: the pairs over inputs, with all labels as items.
+        labels: the choice of labels, with t1 and t3.
+        at_set: the pairs over labels, with the inputs x_1 … x_K of the chosen set as items.
+        pivot_inputs: (m, M) twice, x_0 of the chosen set in both models.
+        input_sets: (m, K + 1) inputs.
+        input_terms: (m, K) the terms of the chosen set.
+        input_term, input_scale_term: (m,) t2 and t4.
+        llv: (m,) d_LLV.
+    """
+
+    by_label: PairAxis
+    labels: LabelChoice
+    at_set: PairAxis
+    pivot_inputs: tuple[Tensor, Tensor]
+    input_sets: Tensor
+    input_terms: Terms
+    input_term: Tensor
+    input_scale_term: Tensor
+    llv: Tensor
+
+
+def distances(models: Family, measured: Moments, pairs: Tensor, size: int, settings: Settings) -> Distances:
+    """d_LLV of pairs of models, (m, 2) indices, all with subset size ``size``.
+
+    Raises:
+        ConstantOddsError: labels whose log-odds do not vary.
+        InputError: no input set can be used.
+    """
+    by_label = pair_axis(measured.over_inputs, models.labels, pairs)
+    if settings.labels is not None:
+        pivot, left_out = (torch.full((len(pairs),), label, device=pairs.device) for label in settings.labels)
+        labels = with_labels(by_label, settings.reduction, pivot, left_out)
+    else:
+        pivots = None if settings.pivots is None else torch.tensor(settings.pivots, device=pairs.device)
+        labels = choose_labels(by_label, settings.reduction, pivots, settings.constant_labels)
+
+    sets = (
+        draw_input_sets(models.num_inputs, size + 1, settings.num_samples, settings.seed)
+        if settings.input_set is None
+        else torch.tensor([settings.input_set])
+    )
+    inputs, positions = sets.unique(return_inverse=True)
+    by_input = pair_axis(measured.over_labels, models.inputs(inputs), pairs)
+    best = search_input_sets(by_input, positions.to(pairs.device))
+    chosen = positions.to(pairs.device)[best]
+    row = torch.arange(len(pairs), device=pairs.device)[:, None]
+    at_set = by_input.with_items(by_input.items[row, chosen[:, 1:]], by_input.other_items[row, chosen[:, 1:]])
+    pivot_inputs = by_input.items[row[:, 0], chosen[:, 0]], by_input.other_items[row[:, 0], chosen[:, 0]]
+    terms = written_out(at_set, *pivot_inputs)
+    input_term = torch.maximum(terms.rest, terms.pivot).amax(-1)
+    input_scale_term = terms.scale.amax(-1) if settings.reduction == "max" else terms.scale.mean(-1)
+
+    scales = settings.weight * torch.stack([labels.scale_term, input_scale_term])
+    parts = torch.cat([torch.stack([labels.term, input_term]), scales])
+    llv = parts.amax(0) if settings.combine == "max" else parts.sum(0)
+    return Distances(by_label, labels, at_set, pivot_inputs, sets[best.cpu()], terms, input_term, input_scale_term, llv)
+
+
+def llv_distance(
+    p: Representations,
+    q: Representations,
+    *,
+    weight: float = 1e-5,
+    reduction: Reduction = "max",
+    combine: Combine = "max",
+    pivot_label: int | None = None,
+    left_out_label: int | None = None,
+    input_set: Sequence[int] | None = None,
+    num_samples: int = 200,
+    seed: int = 0,
+    subset_size: int | None = None,
+    pivots: Sequence[int] | None = None,
+    constant_labels: ConstantLabels = "error",
+) -> float:
+    """d_LLV alone. At a fixed choice of labels and inputs it is a distance: symmetric, with the triangle inequality.
+
+    Args:
+        p, q: representations of the same N inputs and C labels in the same order.
+        weight: λ of the scale terms.
+        reduction: "max" or "mean" of the terms over labels.
+        combine: "max" or "sum" of t1, t2, λ·t3 and λ·t4.
+        pivot_label, left_out_label: fix the choice of labels; by default the one with the smallest t1.
+        input_set: fix the 1 + K inputs, the pivot input first; by default the best of ``num_samples`` random sets.
+        num_samples, seed: of the search for the input set.
+        subset_size: K, by default min(max(M, M'), C − 2).
+        pivots: the pivot labels to choose from, by default all.
+        constant_labels: "ignore" leaves out labels whose log-odds against the pivot vary in neither model.
+
+    Raises:
+        InputError: the models cannot be compared, or an argument is out of its range.
+    """
+    if (pivot_label is None) != (left_out_label is None):
+        raise InputError("pivot_label and left_out_label: one of them is given; give both, or none for the best choice")
+    settings = Settings(
+        weight=weight,
+        reduction=reduction,
+        combine=combine,
+        input_set=None if input_set is None else tuple(input_set),
+        num_samples=num_samples,
+        seed=seed,
+        subset_size=subset_size,
+        pivots=None if pivots is None else tuple(sorted(set(pivots))),
+        labels=None if pivot_label is None or left_out_label is None else (pivot_label, left_out_label),
+        constant_labels=constant_labels,
+    )
+    names = model_names(2)
+    check_comparable([p, q], names)
+    settings.check_ranges(p.num_inputs, p.num_labels)
+    models = family([p, q])
+    measured = moments(models)
+    check_varied(measured.over_inputs, measured.over_labels, names)
+    try:
+        found = distances(models, measured, torch.tensor([[0, 1]], device=models.device), settings.size(p, q), settings)
+    except ConstantOddsError as error:
+        raise error.explained(names[error.model]) from error
+    return float(found.llv[0])

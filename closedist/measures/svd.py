@@ -1,0 +1,153 @@
+"""d_SVD: one minus the mean singular value of the cross-correlation of two sets of K standardised columns.
+
+With U and V the columns at unit length, m_SVD is the mean of the singular values of UᵀV, and (orthogonal Procrustes)
+d_SVD = min over rotations Q of ‖UQ − V‖²/(2K), which is how a small one is computed.
+"""
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from closedist.errors import InputError
+from closedist.measures._arrays import two_views
+from closedist.measures._pairs import BLOCK_ELEMENTS, square_norm
+
+MAX_ENUMERATED = 10_000  # label subsets that are gone through without asking
+_SMALL = 1e-4  # below, 1 − m_SVD has lost digits and the Procrustes form is used
+
+
+def mean_svd(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:
+    """m_SVD of two views of the same n inputs: the mean singular value of their cross-correlation, between 0 and 1.
+
+    This is what PLS-SVD on standardised columns finds. It does not change when either view is shifted, its columns are
+    scaled one by one, or their order changes.
+
+    Args:
+        z: (n, d) array or tensor.
+        w: (n, e) array or tensor of the same inputs in the same order.
+
+    Returns:
+        The mean over the min(d, e) singular values.
+
+    Raises:
+        InputError: the shapes do not fit, or a column is constant.
+    """
+    views = two_views(z, w)
+    first, second = ((view - view.mean(0)) for view in views)
+    for name, view, original in (("z", first, views[0]), ("w", second, views[1])):
+        norms = view.norm(dim=0)
+        constant = norms <= 1e-14 * original.norm(dim=0)
+        if bool(constant.any()):
+            raise InputError(
+                f"{name}: column {int(constant.nonzero()[0])} is constant; remove it, it has no correlation"
+            )
+        view /= norms
+    return float(nuclear_norm(first.T @ second) / min(first.shape[1], second.shape[1]))
+
+
+def nuclear_norm(matrices: Tensor) -> Tensor:
+    """Σ of the singular values of (…, d, e) matrices. 1×1 and 2×2 in closed form: (σ₁ + σ₂)² = ‖A‖² + 2|det A|."""
+    if matrices.shape[-2:] == (1, 1):
+        return matrices[..., 0, 0].abs()
+    if matrices.shape[-2:] == (2, 2):
+        a, b, c, d = matrices[..., 0, 0], matrices[..., 0, 1], matrices[..., 1, 0], matrices[..., 1, 1]
+        return (a * a + b * b + c * c + d * d + 2 * (a * d - b * c).abs()).sqrt()
+    return torch.linalg.svdvals(matrices).sum(-1)
+
+
+def dissimilarity(units: Tensor, other_units: Tensor, subsets: Tensor) -> Tensor:
+    """d_SVD of subsets of unit columns.
+
+    Args:
+        units, other_units: (m, L, r), one row a column of unit length.
+        subsets: (m or 1, S, K) positions among the L.
+
+    Returns:
+        (m, S) float64, to full relative accuracy, and never above the mean of ½‖u − u'‖² over the subset.
+    """
+    pairs, count = units.shape[:2]
+    size = subsets.shape[-1]
+    subsets = subsets.expand(pairs, -1, -1)
+    cross = units @ other_units.mT if count <= 1024 else None
+    correlations = torch.linalg.vecdot(units, other_units)
+    per_subset = size * size if cross is not None else size * (size + 2 * units.shape[-1])
+    step = max(1, BLOCK_ELEMENTS // (pairs * per_subset))
+    parts: list[Tensor] = []
+    row = torch.arange(pairs, device=units.device)[:, None, None]
+    for block in subsets.split(step, 1):
+        if cross is not None:
+            matrices = cross[row.unsqueeze(-1), block.unsqueeze(-1), block.unsqueeze(-2)]
+        else:
+            matrices = units[row, block] @ other_units[row, block].mT
+        rough = 1.0 - nuclear_norm(matrices) / size
+        unrotated = 1.0 - correlations[row, block].mean(-1)
+        rough = torch.minimum(rough, unrotated).clamp_(min=0.0)
+        small = (rough < _SMALL).nonzero(as_tuple=True)
+        for at in zip(*(part.split(max(1, step)) for part in small), strict=True):
+            chosen = block[at[0], at[1]]
+            of_pair = at[0].unsqueeze(-1)
+            rough[at] = _procrustes(units[of_pair, chosen], other_units[of_pair, chosen], matrices[at])
+        parts.append(rough)
+    return torch.cat(parts, 1)
+
+
+def _procrustes(units: Tensor, other_units: Tensor, cross: Tensor) -> Tensor:
+    """(e,) from (e, K, r) rows and their (e, K, K) products: ‖QᵀU − V‖²/(2K) with Q the polar factor, or 1 if better."""
+    size = cross.shape[-1]
+    rotated = 0.5 * square_norm((polar_factor(cross).mT @ units - other_units).flatten(1)) / size
+    unrotated = 0.5 * square_norm((units - other_units).flatten(1)) / size
+    return torch.minimum(rotated, unrotated)
+
+
+def polar_factor(matrices: Tensor) -> Tensor:
+    """The rotation (or reflection) Q that maximises tr(QᵀA) of (…, K, K) matrices; for 2×2 in closed form."""
+    if matrices.shape[-1] == 1:
+        return torch.where(matrices < 0, -1.0, 1.0).to(matrices.dtype)
+    if matrices.shape[-1] == 2:
+        a, b, c, d = matrices[..., 0, 0], matrices[..., 0, 1], matrices[..., 1, 0], matrices[..., 1, 1]
+        sign = torch.where(a * d - b * c < 0, -1.0, 1.0)
+        cofactors = torch.stack([torch.stack([d, -c], -1), torch.stack([-b, a], -1)], -2)
+        return (matrices + sign[..., None, None] * cofactors) / nuclear_norm(matrices)[..., None, None]
+    left, _, right = torch.linalg.svd(matrices)
+    return left @ right
+
+
+def label_subsets(count: int, size: int, num_subsets: int | None, seed: int) -> Tensor:
+    """(S, K) positions among the ``count`` labels of J: all subsets in lexicographic order, or a sample of different ones.
+
+    Args:
+        count: |J|.
+        size: K.
+        num_subsets: how many at most, or None for all of them.
+        seed: of the sample.
+
+    Raises:
+        InputError: more than 10,000 subsets, and none of ``num_subsets``.
+    """
+    total = math.comb(count, size)
+    if num_subsets is None and total > MAX_ENUMERATED:
+        raise InputError(
+            f"num_subsets: there are {approximately(total)} subsets of {size} of {count} labels, and above "
+            f"{MAX_ENUMERATED:,} they are not gone through unasked; pass num_subsets to sample some (the certificate needs none)"
+        )
+    if num_subsets is None or total <= num_subsets:
+        if total == 1:
+            return torch.arange(count)[None]
+        return torch.combinations(torch.arange(count), size)
+    generator = np.random.default_rng(seed)
+    chosen: dict[tuple[int, ...], None] = {}
+    while len(chosen) < num_subsets:
+        chosen[tuple(np.sort(generator.choice(count, size, replace=False)).tolist())] = None
+    return torch.tensor(sorted(chosen))
+
+
+def approximately(total: int) -> str:
+    """A count as a person says it: 43,758, or 3.2e+512 where that is shorter."""
+    if total < 10**9:
+        return f"{total:,}"
+    digits = str(total)[:20] if total < 10**4000 else None
+    exponent = len(str(total)) - 1 if digits else int((total.bit_length() - 1) * math.log10(2))
+    return f"about {digits[0]}.{digits[1]}e+{exponent}" if digits else f"about 1e+{exponent}"

@@ -1,0 +1,277 @@
+"""Representations: a model as the two matrices that every measure looks at, with a bias where it has one."""
+
+import json
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from closedist.errors import InputError
+from closedist.files import write_atomically
+
+MAX_BLACK_BOX_LABELS = 10_000  # its unembeddings are a C×C identity: 400 MB in float32
+_BLOCK_ELEMENTS = 1 << 22  # what a check of a memory-mapped array holds at once
+
+
+@dataclass(frozen=True, eq=False, repr=False, init=False)
+class Representations:
+    """What a model makes of N inputs and C labels: log p(y|x) = f(x)·g(y) + b(y) − log Σ_y' exp(f(x)·g(y') + b(y')).
+
+    Arrays are kept as they come: tensors on their device, NumPy arrays without a copy, arrays on disk mapped. Measures
+    convert to float64 block by block.
+
+    Attributes:
+        embeddings: (N, M) tensor, one row f(x) an input.
+        unembeddings: (C, M) tensor, one row g(y) a label.
+        bias: (C,) tensor b(y), or None.
+        input_ids: (N,) or (N, k) array of integers or strings that say which inputs these are, or None.
+        label_names: (C,) array of integers or strings that say which labels these are, or None.
+        black_box: made by :meth:`from_logits`, so that the unembeddings are the identity and mean nothing.
+        largest_embedding: the largest absolute value among the embeddings.
+    """
+
+    embeddings: Tensor
+    unembeddings: Tensor
+    bias: Tensor | None
+    input_ids: NDArray[Any] | None
+    label_names: NDArray[Any] | None
+    black_box: bool
+    largest_embedding: float
+
+    def __init__(
+        self,
+        embeddings: ArrayLike | Tensor,
+        unembeddings: ArrayLike | Tensor,
+        bias: ArrayLike | Tensor | None = None,
+        input_ids: ArrayLike | Tensor | None = None,
+        label_names: ArrayLike | Tensor | None = None,
+        *,
+        black_box: bool = False,
+    ) -> None:
+        """Check the arrays and take them over.
+
+        Raises:
+            InputError: not a matrix, an entry that is not finite, shapes that do not fit together, or no inputs or labels.
+        """
+        f, g = as_tensor(embeddings, "embeddings"), as_tensor(unembeddings, "unembeddings")
+        for name, matrix, rows in (("embeddings", f, "an input"), ("unembeddings", g, "a label")):
+            if matrix.ndim != 2 or 0 in matrix.shape:
+                raise InputError(f"{name}: shape {tuple(matrix.shape)}; a matrix with one row {rows} is needed")
+        if f.shape[1] != g.shape[1]:
+            raise InputError(
+                f"unembeddings: {g.shape[1]} columns, but embeddings have {f.shape[1]}; both must have the model's "
+                "representation dimension (are they transposed?)"
+            )
+        b = None if bias is None else as_tensor(bias, "bias")
+        if b is not None and b.shape != g.shape[:1]:
+            raise InputError(f"bias: shape {tuple(b.shape)}; one number a label, ({g.shape[0]},), is needed")
+        values = {
+            "embeddings": f,
+            "unembeddings": g,
+            "bias": b,
+            "input_ids": _names(input_ids, "input_ids", f.shape[0], "input"),
+            "label_names": _names(label_names, "label_names", g.shape[0], "label"),
+            "black_box": black_box,
+            "largest_embedding": _largest(f, "embeddings"),
+        }
+        _largest(g, "unembeddings")
+        if b is not None:
+            _largest(b, "bias")
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def from_logits(
+        cls,
+        logits: ArrayLike | Tensor,
+        input_ids: ArrayLike | Tensor | None = None,
+        label_names: ArrayLike | Tensor | None = None,
+    ) -> "Representations":
+        """The member of the family with a black box's distribution: F = its logits centred over the labels, G = identity.
+
+        Args:
+            logits: (N, C) logits or log-probabilities, which give the same member.
+            input_ids, label_names: as in the constructor.
+
+        Raises:
+            InputError: an entry that is not finite (−∞ has no member), or more than 10,000 labels.
+        """
+        matrix = as_tensor(logits, "logits")
+        if matrix.ndim != 2 or 0 in matrix.shape:
+            raise InputError(f"logits: shape {tuple(matrix.shape)}; one row an input and one column a label is needed")
+        num_labels = matrix.shape[1]
+        if num_labels > MAX_BLACK_BOX_LABELS:
+            raise InputError(
+                f"logits: {num_labels:,} labels; a black box has a {num_labels:,}×{num_labels:,} identity as unembeddings, "
+                f"and above {MAX_BLACK_BOX_LABELS:,} that is refused. Extract the embeddings and unembeddings instead"
+            )
+        _largest(matrix, "logits")
+        dtype = torch.promote_types(matrix.dtype, torch.float32)
+        centred = torch.empty(matrix.shape, dtype=dtype, device=matrix.device)
+        for rows in _blocks(matrix):
+            block = matrix[rows].double()
+            centred[rows] = (block - block.mean(1, keepdim=True)).to(dtype)
+        identity = torch.eye(num_labels, dtype=dtype, device=matrix.device)
+        return cls(centred, identity, None, input_ids, label_names, black_box=True)
+
+    def save(self, path: str | Path) -> None:
+        """Write a safetensors file with the tensors "embeddings", "unembeddings" and, where given, "bias", and the names.
+
+        Integer names are stored as int64 tensors, strings as JSON in UTF-8 bytes.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        from safetensors.torch import save_file
+
+        tensors = {"embeddings": self.embeddings, "unembeddings": self.unembeddings}
+        if self.bias is not None:
+            tensors["bias"] = self.bias
+        for name, names in (("input_ids", self.input_ids), ("label_names", self.label_names)):
+            if names is not None:
+                tensors[name] = _stored_names(names)
+        stored = {name: tensor.contiguous() for name, tensor in tensors.items()}
+        metadata = {"format": "closedist representations 1"} | ({"black_box": "true"} if self.black_box else {})
+        write_atomically(Path(path), lambda temporary: save_file(stored, temporary, metadata=metadata))
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Representations":
+        """Open a file that :meth:`save` wrote, or any safetensors file with these tensors.
+
+        The arrays stay on disk, mapped into memory: measures read them block by block.
+
+        Raises:
+            InputError: the file is missing, damaged, or lacks "embeddings" or "unembeddings".
+        """
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(str(path), framework="pt") as file:
+                metadata = file.metadata() or {}
+                known = ("embeddings", "unembeddings", "bias", "input_ids", "label_names")
+                present = set(file.keys())
+                tensors = {name: file.get_tensor(name) for name in known if name in present}
+        except OSError as error:
+            raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+        except (SafetensorError, ValueError, RuntimeError) as error:
+            raise InputError(f"{path} is not a whole safetensors file: {error}; write it again") from error
+        for name in ("embeddings", "unembeddings"):
+            if name not in tensors:
+                raise InputError(f'{path} has no tensor "{name}"; it has {", ".join(sorted(present)) or "none"}')
+        names = {name: _read_names(tensors.get(name), name, path) for name in ("input_ids", "label_names")}
+        try:
+            return cls(
+                tensors["embeddings"],
+                tensors["unembeddings"],
+                tensors.get("bias"),
+                **names,
+                black_box=metadata.get("black_box") == "true",
+            )
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+
+    @property
+    def num_inputs(self) -> int:
+        """N, the number of inputs."""
+        return self.embeddings.shape[0]
+
+    @property
+    def num_labels(self) -> int:
+        """C, the number of labels."""
+        return self.unembeddings.shape[0]
+
+    @property
+    def dimension(self) -> int:
+        """M, the representation dimension."""
+        return self.embeddings.shape[1]
+
+    def __repr__(self) -> str:
+        """The three sizes and what else is there."""
+        extras = [name for name in ("bias", "input_ids", "label_names") if getattr(self, name) is not None]
+        kind = ["black box"] if self.black_box else []
+        sizes = f"{self.num_inputs:,} inputs, {self.num_labels:,} labels, dimension {self.dimension}"
+        return f"Representations({', '.join([sizes, *kind, *extras])}; {str(self.embeddings.dtype).removeprefix('torch.')})"
+
+
+def as_tensor(array: ArrayLike | Tensor, name: str) -> Tensor:
+    """A real floating-point tensor that shares the array's memory where it can; ``name`` says in errors what it is.
+
+    Raises:
+        InputError: not an array of real numbers.
+    """
+    if isinstance(array, Tensor):
+        tensor = array.detach()
+    else:
+        try:
+            values = np.asarray(array)
+            if values.dtype.kind not in "fiub":
+                raise TypeError(f"entries of type {values.dtype}")
+            if values.dtype.kind == "f" and values.dtype.itemsize > 8:
+                values = values.astype(np.float64)
+            values = values.astype(values.dtype.newbyteorder("="), copy=False)
+            if any(stride < 0 for stride in values.strides):
+                values = np.ascontiguousarray(values)
+            with warnings.catch_warnings():  # a read-only array is only ever read
+                warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+                tensor = torch.from_numpy(values)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{name}: {error}; an array of real numbers is needed") from error
+    if tensor.is_complex():
+        raise InputError(f"{name}: complex numbers; an array of real numbers is needed")
+    return tensor if tensor.is_floating_point() else tensor.double()
+
+
+def _blocks(matrix: Tensor) -> list[slice]:
+    rows = max(1, _BLOCK_ELEMENTS // max(1, matrix[0].numel()))
+    return [slice(start, start + rows) for start in range(0, matrix.shape[0], rows)]
+
+
+def _largest(tensor: Tensor, name: str) -> float:
+    """The largest absolute value; an InputError that says where where it is not finite."""
+    largest = 0.0
+    for rows in _blocks(tensor):
+        block = tensor[rows].abs()
+        value = float(block.max())
+        if not np.isfinite(value):
+            where = (~torch.isfinite(block)).nonzero()[0].tolist()
+            where[0] += rows.start
+            what = "NaN" if np.isnan(float(tensor[tuple(where)])) else "infinity"
+            raise InputError(
+                f"{name}: {what} at {where} of shape {tuple(tensor.shape)}; all numbers must be finite (mask or drop what is not)"
+            )
+        largest = max(largest, value)
+    return largest
+
+
+def _names(names: ArrayLike | Tensor | None, argument: str, count: int, what: str) -> NDArray[Any] | None:
+    if names is None:
+        return None
+    array = names.cpu().numpy() if isinstance(names, Tensor) else np.asarray(names)
+    if array.dtype.kind not in "iuU":
+        raise InputError(f"{argument}: entries of type {array.dtype}; integers or strings are needed")
+    if array.ndim not in (1, 2) or array.shape[0] != count:
+        raise InputError(f"{argument}: shape {array.shape}; one entry for each {what}, {count:,} of them, is needed")
+    return array.astype(np.int64) if array.dtype.kind in "iu" else array
+
+
+def _stored_names(names: NDArray[Any]) -> Tensor:
+    if names.dtype.kind == "i":
+        return torch.from_numpy(np.ascontiguousarray(names))
+    return torch.frombuffer(bytearray(json.dumps(names.tolist()).encode()), dtype=torch.uint8)
+
+
+def _read_names(stored: Tensor | None, name: str, path: str | Path) -> NDArray[Any] | None:
+    if stored is None:
+        return None
+    if stored.dtype != torch.uint8:
+        return stored.numpy()  # type: ignore[no-any-return]
+    try:
+        names = json.loads(stored.numpy().tobytes().decode())
+        return np.array(names, dtype=np.str_)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InputError(f'{path}: the tensor "{name}" is not a JSON list of strings: {error}') from error

@@ -1,0 +1,128 @@
+"""Comparisons as a person reads them, and as JSON."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from itertools import combinations
+from typing import Any
+
+from closedist.comparison import Comparison
+from closedist.errors import InputError
+
+
+def as_dict(comparison: Comparison) -> dict[str, Any]:
+    """Every field and derived fact of a comparison as what JSON can hold: numbers, strings, lists, None."""
+    fields = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(comparison).items()}
+    return fields | {
+        "bound_informative": comparison.bound_informative,
+        "subsets_sampled": comparison.subsets_sampled,
+    }
+
+
+def pair_table(comparison: Comparison, names: Sequence[str] = ("p", "q")) -> str:
+    """A readable table of one comparison.
+
+    Args:
+        comparison: of two models.
+        names: what to call them.
+    """
+    c = comparison
+    pivot, left_out = (str(c.pivot_label), str(c.left_out_label)) if c.label_names is None else c.label_names
+    lines = [
+        f"{names[0]} and {names[1]}: {c.num_inputs:,} inputs, {c.num_labels:,} labels, K = {c.subset_size}",
+        "",
+        "close in distribution?",
+        *_row("KL divergence", c.kl, f"nats, {names[0]} to {names[1]}"),
+        *_row("", c.kl_reverse, f"nats, {names[1]} to {names[0]}"),
+        *_row("d_LLV", c.llv, _how(c)),
+        *_row("  t1, over inputs", c.label_term, f"pivot label {pivot}, left-out label {left_out}{_searched(c)}"),
+        *_row("  t2, over labels", c.input_term, f"input set {_shortened(c.input_set)}"),
+        *_row("  t3, t4, scales", c.label_scale_term, f"and {_number(c.input_scale_term)}, times {c.weight:g}"),
+        "",
+        "close in representation?",
+        *_row("d_f,g", c.dissimilarity, _subsets(c)),
+        *_row("m_CCA", c.mean_cca_embeddings, "embeddings"),
+        *([] if c.mean_cca_unembeddings is None else _row("", c.mean_cca_unembeddings, "unembeddings")),
+        *_row("linear CKA", c.cka_embeddings, "embeddings"),
+        "",
+        "bounds on d_f,g",
+        *_row("certificate", c.certificate, "" if c.certificate < 1 else "says nothing above 1"),
+    ]
+    if c.quadratic_bound is not None and c.bound is not None:
+        lines += _row("2·max(t1, t2)²", c.quadratic_bound, "" if c.quadratic_bound < 1 else "says nothing above 1")
+        lines += _row(f"2K·d_LLV, K = {c.subset_size}", c.bound, "" if c.bound_informative else "says nothing above 1")
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def matrix_table(comparisons: Sequence[Comparison], names: Sequence[str]) -> str:
+    """Readable matrices of all pairs: d_LLV, d_{f,g} with its certificate, KL (row to column), m_CCA and CKA.
+
+    Args:
+        comparisons: of all pairs, in ``itertools.combinations`` order.
+        names: one a model.
+
+    Raises:
+        InputError: the numbers of comparisons and names do not fit.
+    """
+    pairs = list(combinations(range(len(names)), 2))
+    if len(pairs) != len(comparisons):
+        raise InputError(
+            f"names: {len(names)} models have {len(pairs)} pairs, but there are {len(comparisons)} comparisons"
+        )
+    by_pair = dict(zip(pairs, comparisons, strict=True))
+    numbers = [str(index) for index in range(len(names))]
+    blocks = ["\n".join(f"{number}  {name}" for number, name in zip(numbers, names, strict=True))]
+    for title, upper, lower, diagonal in (
+        ("d_LLV", "llv", "llv", "0"),
+        ("d_f,g (upper right) and its certificate (lower left)", "dissimilarity", "certificate", "0"),
+        ("KL divergence in nats, row to column", "kl", "kl_reverse", "0"),
+        (
+            "m_CCA of the embeddings (upper right) and linear CKA (lower left)",
+            "mean_cca_embeddings",
+            "cka_embeddings",
+            "1",
+        ),
+    ):
+        rows = [["", *numbers]]
+        for i, number in enumerate(numbers):
+            cells = [
+                diagonal if i == j else _number(getattr(by_pair[min(i, j), max(i, j)], upper if i < j else lower))
+                for j in range(len(names))
+            ]
+            rows.append([number, *cells])
+        blocks.append(f"{title}\n{_aligned(rows)}")
+    return "\n\n".join(blocks)
+
+
+def _row(what: str, value: float, note: str) -> list[str]:
+    return [f"  {what:<20} {_number(value):>10}   {note}"]
+
+
+def _number(value: float) -> str:
+    return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 or value == 0 else f"{value:.3e}"
+
+
+def _aligned(rows: list[list[str]]) -> str:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+
+
+def _shortened(indices: Sequence[int]) -> str:
+    shown = ", ".join(map(str, indices[:6]))
+    return shown if len(indices) <= 6 else f"{shown}, … ({len(indices)} inputs)"
+
+
+def _how(c: Comparison) -> str:
+    terms = "t1, t2, λ·t3, λ·t4"
+    return f"the {'largest' if c.combine == 'max' else 'sum'} of {terms}; terms by {c.reduction}"
+
+
+def _searched(c: Comparison) -> str:
+    tried = "" if c.num_pivots == c.num_labels else f", of {c.num_pivots} pivots tried"
+    ignored = f", {c.ignored_labels} constant labels ignored" if c.ignored_labels else ""
+    return tried + ignored
+
+
+def _subsets(c: Comparison) -> str:
+    if c.subsets_sampled:
+        return f"at least (over {len(c.m_svd_embeddings):,} sampled label subsets), at most the certificate"
+    return f"the largest 1 − m_SVD of {c.num_label_subsets:,} label subset{'s' * (c.num_label_subsets > 1)} and the input set"
