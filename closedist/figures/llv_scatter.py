@@ -94,7 +94,7 @@ def draw_overview(groups: Mapping[str, Sequence[Distances]]) -> Figure:
             shown = np.concatenate([table.llv < informative_limit(table.subset_size) for table in tables])
             color, _ = class_style(index)
             axes.scatter(
-                llv[shown], dissimilarity[shown], s=7, c=color, marker="ov^sD*"[index % 6], alpha=0.7, linewidths=0,
+                llv[shown], dissimilarity[shown], s=6, c=color, marker="ov^sD*"[index % 6], alpha=0.5, linewidths=0,
                 rasterized=True, label=f"{name}: {shown.sum():,} of {len(shown):,} pairs",
             )  # fmt: skip
             top = max(top, float(dissimilarity[shown].max(initial=0)))

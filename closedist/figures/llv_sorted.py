@@ -10,44 +10,47 @@ from closedist.figures.llv_scatter import LLV, informative_limit
 from closedist.figures.style import PAGE_WIDTH, closedist_style, new_figure, plain_log_ticks
 from closedist.results import Distances
 
-LINE_STYLES = ("-", "--", ":", "-.")
+LINE_STYLES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v", "P")
+MARKERS_PER_LINE = 5
 
 
-def draw_sorted(panels: Mapping[str, Mapping[tuple[str, str], Distances]]) -> Figure:
-    """A panel for every label count, in it a line for every configuration: d_LLV over the pair's rank.
+def draw_sorted(rows: Mapping[str, Mapping[str, Mapping[str, Distances]]]) -> Figure:
+    """A row of panels for every label count, a column for every length setting, in each a line for every width.
 
     Args:
-        panels: by title; in each the distances by (width, lengths), for example ("width 16", "free lengths"). A width
-            has one shade and marker in every panel, a length setting one line style.
+        rows: by label count, then length setting, then width, each in words, for example
+            ``rows["4 labels"]["free lengths"]["width 16"]``.
     """
-    shades = list(dict.fromkeys(width for lines in panels.values() for width, _ in lines))
-    styles = list(dict.fromkeys(lengths for lines in panels.values() for _, lengths in lines))
-    colors = matplotlib.colormaps["viridis_r"](np.linspace(0.15, 1, len(shades)))
-    columns = min(2, len(panels))
-    rows = -(-len(panels) // columns)
+    columns = list(dict.fromkeys(lengths for panels in rows.values() for lengths in panels))
+    widths = list(dict.fromkeys(width for panels in rows.values() for lines in panels.values() for width in lines))
+    colors = matplotlib.colormaps["viridis_r"](np.linspace(0.2, 1, len(widths)))
     with closedist_style():
-        figure = new_figure(PAGE_WIDTH, 2.3 * rows + 0.4)
-        axes_list = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
-        for axes in axes_list[len(panels) :]:
-            axes.remove()
-        for axes, (title, lines) in zip(axes_list, panels.items(), strict=False):
-            for (width, lengths), distances in lines.items():
-                index = shades.index(width)
-                axes.plot(
-                    np.arange(1, len(distances) + 1), np.sort(distances.llv), color=colors[index], linewidth=1,
-                    linestyle=LINE_STYLES[styles.index(lengths) % 4], marker=MARKERS[index % 6], markersize=3,
-                    markevery=(index, max(1, len(distances) // 6)), label=f"{width}, {lengths}",
-                )  # fmt: skip
-            limits = {informative_limit(distances.subset_size) for distances in lines.values()}
-            for limit in limits:
-                axes.axhline(limit, color="#888888", linewidth=0.8, linestyle=(0, (1, 1)))
-                axes.annotate("1/(2M)", (1, limit), (0, 2), textcoords="offset points", fontsize=6, color="#555555")
-            axes.set(yscale="log", title=title, xlabel=f"pair of seeds, by rising {LLV}", ylabel=LLV)
-            plain_log_ticks(axes.yaxis)
-        handles = {label: handle for axes in axes_list[: len(panels)]
+        size = (max(3.35, PAGE_WIDTH * len(columns) / 4), 1.5 * len(rows) + 0.9)
+        figure = new_figure(*size)
+        grid = figure.subplots(len(rows), len(columns), squeeze=False, sharex=True, sharey=True)
+        for axes_row, (labels, panels) in zip(grid, rows.items(), strict=True):
+            axes_row[0].set_ylabel(f"{labels}: {LLV}")
+            for axes, lengths in zip(axes_row, columns, strict=True):
+                for width, distances in panels.get(lengths, {}).items():
+                    index = widths.index(width)
+                    axes.plot(
+                        np.arange(1, len(distances) + 1), np.sort(distances.llv), color=colors[index], linewidth=1,
+                        linestyle=LINE_STYLES[index % 4], marker=MARKERS[index % 6], markersize=3,
+                        markevery=(index, max(1, len(distances) // MARKERS_PER_LINE)), label=width,
+                    )  # fmt: skip
+                    limit = informative_limit(distances.subset_size)
+                    axes.axhline(limit, color="#888888", linewidth=0.7, zorder=0.9)
+                axes.set_yscale("log")
+        for axes, lengths in zip(grid[0], columns, strict=True):
+            axes.set_title(lengths.replace(" of length", "\nof length"))
+        for axes in grid[-1]:
+            axes.set_xlabel(f"pairs by rising {LLV}")
+        plain_log_ticks(grid[0, 0].yaxis)
+        handles = {label: handle for axes in grid.flat
                    for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}  # fmt: skip
         figure.legend(
-            handles=list(handles.values()), loc="outside lower center", ncols=len(styles) if len(styles) > 1 else 4
-        )
+            handles=list(handles.values()), loc="outside lower center", ncols=len(widths) if len(columns) > 2 else 2,
+            title="The grey line is at 1/(2M): below it the paper's bound is informative.", title_fontsize=7,
+        )  # fmt: skip
     return figure

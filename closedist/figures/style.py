@@ -18,6 +18,7 @@ from closedist.files import write_atomically
 STYLE_FILE = Path(__file__).with_name("closedist.mplstyle")
 PAGE_WIDTH = 6.9  # inches
 COLUMN_WIDTH = 3.35
+SHORT_RANGE = 15  # a logarithmic axis that spans less gets closer ticks
 FORMATS = ("png", "pdf", "svg")
 
 # Ten colours found by maximising the smallest OKLab distance between any two, in normal vision and in simulated
@@ -62,8 +63,10 @@ def class_style(label: int) -> tuple[str, str]:
 
 
 def plain_log_ticks(axis: Axis) -> None:
-    """Tick a logarithmic axis at 1, 2 and 5 times the powers of ten, written as plain numbers."""
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=20))
+    """Tick a logarithmic axis at 1, 2 and 5 times the powers of ten, closer where it is short, in plain numbers."""
+    low, high = axis.get_view_interval()
+    subs = (1, 2, 5) if high / low > SHORT_RANGE else (1, 1.5, 2, 3, 4, 5, 7)
+    axis.set_major_locator(LogLocator(subs=subs, numticks=20))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_locator(NullLocator())
 

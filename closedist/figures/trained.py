@@ -65,7 +65,7 @@ def make_llv_train_synthetic(
     plots = Plots({}, selection.notes)
     settings = [(width, lengths) for lengths in LENGTHS for width in SCATTER_WIDTHS]
     everything: dict[str, list[Distances]] = {}
-    rising: dict[str, dict[tuple[str, str], Distances]] = {}
+    rising: dict[str, dict[str, dict[str, Distances]]] = {}
     for num_classes in label_counts:
 
         def needed(of: str, num_classes: int = num_classes) -> list[str]:
@@ -81,13 +81,14 @@ def make_llv_train_synthetic(
             continue
         labels = f"{num_classes} labels"
         everything[labels] = list(tables.values())
-        rising[labels] = {(f"width {width}", LENGTHS[lengths]): table for (width, lengths), table in tables.items()}
+        rising[labels] = {}
         for lengths, text in LENGTHS.items():
             rows = {f"width {width}": table for (width, of), table in tables.items() if of == lengths}
             if rows:
                 ending = "".join(f"_{side}_{length}" for side, length in zip("gf", lengths, strict=True) if length)
                 figure = draw_scatters(rows, f"{labels}, {text}")
                 plots.figures[f"d_LLV_train_synthetic_cls{num_classes}{ending}"] = figure
+                rising[labels][text] = rows
     if not everything:
         raise selection.nothing_found()
     plots.figures["d_LLV_train_synthetic_all"] = draw_overview(everything)
