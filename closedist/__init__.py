@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from closedist.comparison import Comparison, compare, compare_all
     from closedist.errors import InputError
+    from closedist.extraction import extract, extract_logits
     from closedist.measures.cca import linear_cka, mean_cca
     from closedist.measures.likelihood import kl_divergence
     from closedist.measures.llv import llv_distance
@@ -25,6 +26,8 @@ _HOMES = {
     "Representations": "closedist.representations",
     "compare": "closedist.comparison",
     "compare_all": "closedist.comparison",
+    "extract": "closedist.extraction",
+    "extract_logits": "closedist.extraction",
     "kl_divergence": "closedist.measures.likelihood",
     "linear_cka": "closedist.measures.cca",
     "llv_distance": "closedist.measures.llv",
@@ -38,6 +41,8 @@ __all__ = [
     "Representations",
     "compare",
     "compare_all",
+    "extract",
+    "extract_logits",
     "kl_divergence",
     "linear_cka",
     "llv_distance",

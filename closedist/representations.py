@@ -134,7 +134,7 @@ class Representations:
             tensors["bias"] = self.bias
         for name, names in (("input_ids", self.input_ids), ("label_names", self.label_names)):
             if names is not None:
-                tensors[name] = _stored_names(names)
+                tensors[name] = stored_names(names)
         stored = {name: tensor.contiguous() for name, tensor in tensors.items()}
         metadata = {"format": "closedist representations 1"} | ({"black_box": "true"} if self.black_box else {})
         write_atomically(Path(path), lambda temporary: save_file(stored, temporary, metadata=metadata))
@@ -259,7 +259,8 @@ def _names(names: ArrayLike | Tensor | None, argument: str, count: int, what: st
     return array.astype(np.int64) if array.dtype.kind in "iu" else array
 
 
-def _stored_names(names: NDArray[Any]) -> Tensor:
+def stored_names(names: NDArray[Any]) -> Tensor:
+    """Names as the tensor that a file holds: int64, or the UTF-8 bytes of a JSON list of strings."""
     if names.dtype.kind == "i":
         return torch.from_numpy(np.ascontiguousarray(names))
     return torch.frombuffer(bytearray(json.dumps(names.tolist()).encode()), dtype=torch.uint8)

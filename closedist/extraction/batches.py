@@ -1,0 +1,113 @@
+"""Batches of inputs as DataLoaders and tokenizers make them, and how a model is called with one."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from closedist.errors import InputError
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The arguments of one call of a model.
+
+    Attributes:
+        args, kwargs: as the model takes them.
+        mask: (B, T) the attention mask of what the head sees, or None.
+    """
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    mask: Tensor | None
+
+    def digest(self) -> str:
+        """A fingerprint of the arguments, equal for equal inputs."""
+        state = hashlib.sha256()
+        _feed(state, [self.args, self.kwargs])
+        return state.hexdigest()
+
+    def moved_to(self, device: torch.device) -> "Batch":
+        """The same arguments on the model's device."""
+        return Batch(_moved(self.args, device), _moved(self.kwargs, device), _moved(self.mask, device))
+
+
+def read_batches(batches: Iterable[Any]) -> Iterator[Batch]:
+    """Every batch as the arguments of a call.
+
+    Raises:
+        InputError: what is iterated over is one batch, or an entry is none of the three kinds.
+    """
+    if isinstance(batches, (Tensor, Mapping, str)) or not isinstance(batches, Iterable):
+        raise InputError(
+            f"batches: a {type(batches).__name__}; an iterable of batches is needed: a DataLoader, or [batch] for one"
+        )
+    for number, batch in enumerate(batches):
+        yield _read(batch, number)
+
+
+def _read(batch: Any, number: int) -> Batch:
+    inputs = batch
+    if isinstance(batch, (tuple, list)) and len(batch) in (1, 2):
+        inputs = batch[0]  # the second is the labels, which no representation depends on
+    if isinstance(inputs, Tensor):
+        return Batch((inputs,), {}, None)
+    if isinstance(inputs, Mapping):
+        kwargs = dict(inputs)
+        is_decoder_of_two = any(name in kwargs for name in ("decoder_input_ids", "decoder_attention_mask"))
+        mask = kwargs.get("decoder_attention_mask" if is_decoder_of_two else "attention_mask")
+        return Batch((), kwargs, mask if isinstance(mask, Tensor) and mask.ndim == 2 else None)
+    what = f"{type(batch).__name__} of {len(batch)}" if isinstance(batch, (tuple, list)) else type(batch).__name__
+    raise InputError(
+        f"batches: number {number} is a {what}; a tensor, a pair (inputs, labels) or a dictionary of keyword arguments "
+        "is needed"
+    )
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Where the model's first parameter lies."""
+    parameter = next(model.parameters(), None)
+    return torch.device("cpu") if parameter is None else parameter.device
+
+
+def _moved(value: Any, device: torch.device) -> Any:
+    if isinstance(value, Tensor):
+        return value.to(device)
+    if isinstance(value, Mapping):
+        return {name: _moved(entry, device) for name, entry in value.items()}
+    if type(value) in (tuple, list):
+        return type(value)(_moved(entry, device) for entry in value)
+    return value
+
+
+def _feed(state: Any, value: Any) -> None:
+    """Add a nest of tensors and plain values to a running digest, unambiguously."""
+    if isinstance(value, Tensor):
+        state.update(f"tensor {value.dtype} {tuple(value.shape)};".encode())
+        state.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    elif isinstance(value, Mapping):
+        state.update(f"mapping {len(value)};".encode())
+        for name in sorted(value, key=str):
+            _feed(state, str(name))
+            _feed(state, value[name])
+    elif isinstance(value, (tuple, list)):
+        state.update(f"sequence {len(value)};".encode())
+        for entry in value:
+            _feed(state, entry)
+    else:
+        text = repr(value).encode()
+        state.update(b"%d:" % len(text) + text)
+
+
+def model_digest(model: nn.Module) -> str:
+    """A fingerprint of a model: its structure, its config and every parameter and buffer."""
+    state = hashlib.sha256()
+    config = getattr(model, "config", None)
+    to_dict = getattr(config, "to_dict", None)
+    _feed(state, [type(model).__qualname__, repr(model), to_dict() if callable(to_dict) else repr(config)])
+    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+        _feed(state, [name, tensor])
+    return state.hexdigest()

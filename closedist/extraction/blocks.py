@@ -1,0 +1,235 @@
+"""Embeddings as they come, block by block: in memory, or in a file that a stopped run goes on with."""
+
+import json
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from closedist.errors import InputError
+from closedist.extraction.positions import Positions, sequence_ids
+from closedist.files import parse_json, write_atomically
+from closedist.locks import exclusive
+from closedist.representations import Representations, stored_names
+
+HEADER_BYTES = 4096  # room at the start of the file for the safetensors header, which is known last
+_CODES = {torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int64: "I64"}
+
+
+@dataclass(frozen=True)
+class Block:
+    """One batch's share of the embeddings.
+
+    Attributes:
+        batch: the digest of its inputs.
+        rows: how many embeddings.
+        lengths: the number of real tokens of every sequence; None where an input is not a sequence.
+        checksum: of the embeddings' bytes.
+    """
+
+    batch: str
+    rows: int
+    lengths: list[int] | None
+    checksum: int
+
+
+@dataclass(frozen=True)
+class Rest:
+    """All of a model's representations but the embeddings."""
+
+    unembeddings: Tensor
+    bias: Tensor | None
+    label_names: NDArray[Any] | None
+    positions: Positions
+
+
+def input_ids(blocks: list[Block], positions: Positions) -> NDArray[np.int64]:
+    """(N,) numbers of the inputs, or (N, 2) numbers of sequence and position."""
+    if any(block.lengths is None for block in blocks):
+        return np.arange(sum(block.rows for block in blocks))
+    return sequence_ids([length for block in blocks for length in block.lengths or []], positions)
+
+
+class MemoryBlocks:
+    """Blocks that are kept in memory."""
+
+    def __init__(self) -> None:
+        self._blocks: list[Block] = []
+        self._embeddings: list[Tensor] = []
+
+    def holds(self, batch: str) -> bool:
+        """Whether the next block is there already: never."""
+        return False
+
+    def append(self, batch: str, embeddings: Tensor, lengths: list[int] | None) -> None:
+        """Take the next block."""
+        self._blocks.append(Block(batch, len(embeddings), lengths, 0))
+        self._embeddings.append(embeddings)
+
+    def gathered(self, positions: Positions) -> tuple[Tensor, NDArray[np.int64]]:
+        """All blocks as one matrix, and the names of its rows; the blocks are let go."""
+        matrix = torch.cat(self._embeddings)
+        self._embeddings.clear()
+        return matrix, input_ids(self._blocks, positions)
+
+    def finish(self, rest: Rest) -> Representations:
+        """Everything together."""
+        embeddings, ids = self.gathered(rest.positions)
+        return Representations(embeddings, rest.unembeddings, rest.bias, ids, rest.label_names)
+
+
+class FileBlocks:
+    """Blocks that go to disk as they come, with a journal of which there are.
+
+    ``NAME.partial`` grows into the safetensors file NAME: room for the header, then one embedding after the other. A
+    line of ``NAME.journal`` is written after its block, so that a killed process loses no more than the block it was
+    at; the checksum finds a block that a power failure damaged. When all are there, the other tensors and the header
+    are filled in and the file is renamed.
+    """
+
+    def __init__(self, path: Path, key: dict[str, Any], dtype: torch.dtype, dimension: int) -> None:
+        if dtype not in _CODES:
+            raise InputError(f"dtype: {dtype} embeddings cannot be stored; pass dtype=torch.float32")
+        self.path, self.key, self.dtype, self.dimension = path, key, dtype, dimension
+        self.partial, self.journal = path.with_name(f"{path.name}.partial"), path.with_name(f"{path.name}.journal")
+        self.blocks: list[Block] = []
+        self._reached = 0  # blocks that this run has come to
+        path.parent.mkdir(parents=True, exist_ok=True)
+        known = self._read_journal()
+        self._file: IO[bytes] = open(self.partial, "r+b" if known else "w+b")  # noqa: SIM115 — closed by file_blocks
+        self._file.seek(HEADER_BYTES)
+        for block in known:
+            size = self._bytes_of(block.rows)
+            data = self._file.read(size)
+            if len(data) < size or zlib.crc32(data) != block.checksum:
+                break
+            self.blocks.append(block)
+        self._cut(len(self.blocks))
+
+    def holds(self, batch: str) -> bool:
+        """Whether the next block is there, of these very inputs; one of others is dropped with all that follow."""
+        if self._reached == len(self.blocks):
+            return False
+        if self.blocks[self._reached].batch == batch:
+            self._reached += 1
+            return True
+        self._cut(self._reached)
+        return False
+
+    def append(self, batch: str, embeddings: Tensor, lengths: list[int] | None) -> None:
+        """Write the next block, then its line of the journal."""
+        data = _bytes(embeddings)
+        block = Block(batch, len(embeddings), lengths, zlib.crc32(data))
+        self._file.write(data)
+        self._file.flush()
+        with open(self.journal, "ab") as journal:
+            journal.write(_line(asdict(block)))
+        self.blocks.append(block)
+        self._reached += 1
+
+    def finish(self, rest: Rest) -> Representations:
+        """Fill in the rest, give the file its name and open it."""
+        self._cut(self._reached)  # fewer batches than an earlier run had
+        rows = sum(block.rows for block in self.blocks)
+        end = self._bytes_of(rows)
+        header: dict[str, Any] = {
+            "__metadata__": {"format": "closedist representations 1", "extraction": json.dumps(self.key)},
+            "embeddings": _entry(_CODES[self.dtype], (rows, self.dimension), 0, end),
+        }
+        for name, tensor in _tensors_after(end, rest, input_ids(self.blocks, rest.positions)):
+            data = _bytes(tensor)
+            header[name] = _entry(_CODES.get(tensor.dtype, "U8"), tuple(tensor.shape), end, end + len(data))
+            self._file.write(data)
+            end += len(data)
+        text = json.dumps(header).encode()
+        self._file.seek(0)
+        self._file.write((HEADER_BYTES - 8).to_bytes(8, "little") + text.ljust(HEADER_BYTES - 8))
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        os.replace(self.partial, self.path)
+        self.journal.unlink()
+        return Representations.load(self.path)
+
+    def close(self) -> None:
+        """Let go of the file; what is in it stays for the next run."""
+        self._file.close()
+
+    def _bytes_of(self, rows: int) -> int:
+        return rows * self.dimension * self.dtype.itemsize
+
+    def _cut(self, count: int) -> None:
+        """Keep the first ``count`` blocks and go to their end."""
+        del self.blocks[count:]
+        end = HEADER_BYTES + self._bytes_of(sum(block.rows for block in self.blocks))
+        write_atomically(self.journal, b"".join(map(_line, [self.key, *map(asdict, self.blocks)])))
+        self._file.truncate(end)
+        self._file.seek(end)
+
+    def _read_journal(self) -> list[Block]:
+        """The blocks of an earlier run of the same model and settings; a last line that is not whole does not count."""
+        if not (self.journal.is_file() and self.partial.is_file()):
+            return []
+        lines = self.journal.read_bytes().split(b"\n")[:-1]
+        try:
+            key, *blocks = [parse_json(line, str(self.journal)) for line in lines]
+            return [Block(**block) for block in blocks] if key == self.key else []
+        except (InputError, TypeError, ValueError):
+            return []  # not a journal of ours: begin anew
+
+
+@contextmanager
+def file_blocks(
+    path: Path, key: dict[str, Any], dtype: torch.dtype, dimension: int, on_wait: Callable[[], None]
+) -> Iterator[FileBlocks]:
+    """The blocks of one file, for one process at a time.
+
+    Raises:
+        InputError: the folder cannot be written to, or the disk is full.
+    """
+    with exclusive(path.with_name(f"{path.name}.lock"), on_wait):
+        try:
+            blocks = FileBlocks(path, key, dtype, dimension)
+            try:
+                yield blocks
+            finally:
+                blocks.close()
+        except OSError as error:
+            raise InputError(
+                f"cannot write {path}: {error.strerror or error}; make room or choose another folder"
+            ) from error
+
+
+def _tensors_after(end: int, rest: Rest, ids: NDArray[np.int64]) -> list[tuple[str, Tensor]]:
+    """What follows the embeddings, which end at byte ``end``: every tensor at a multiple of its item size, and no gaps.
+
+    So wide items come first, and where they would not fit, a few bytes called "alignment" before them.
+    """
+    tensors = {"unembeddings": rest.unembeddings, "input_ids": stored_names(ids)}
+    if rest.bias is not None:
+        tensors["bias"] = rest.bias
+    if rest.label_names is not None:
+        tensors["label_names"] = stored_names(rest.label_names)
+    ordered = sorted(tensors.items(), key=lambda item: -item[1].element_size())
+    filler = [("alignment", torch.zeros(-end % 8, dtype=torch.uint8))] if end % 8 else []
+    return filler + ordered
+
+
+def _bytes(tensor: Tensor) -> bytes:
+    return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+
+
+def _line(value: dict[str, Any]) -> bytes:
+    return json.dumps(value).encode() + b"\n"
+
+
+def _entry(code: str, shape: tuple[int, ...], start: int, end: int) -> dict[str, Any]:
+    return {"dtype": code, "shape": list(shape), "data_offsets": [start, end]}

@@ -1,0 +1,230 @@
+"""Extraction: every batch through the model, what enters its head kept."""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from closedist.errors import InputError
+from closedist.extraction.batches import Batch, device_of, model_digest, read_batches
+from closedist.extraction.blocks import FileBlocks, MemoryBlocks, Rest, file_blocks
+from closedist.extraction.diagnosis import own_scores
+from closedist.extraction.forward import call, evaluating, head_input, head_input_and_output, output_tensors, unwrapped
+from closedist.extraction.head import Head, find_head, read_rows
+from closedist.extraction.positions import Positions, check_positions, chosen
+from closedist.extraction.selfcheck import Evidence, check_member, saturating_factor
+from closedist.progress import progress
+from closedist.representations import MAX_BLACK_BOX_LABELS, Representations
+
+_CHECKED_ENTRIES = 1 << 22  # scores that the self-check looks at, at most
+_CHECKED_INPUTS = (16, 512)
+
+log = logging.getLogger(__name__)
+
+
+def extract(
+    model: nn.Module,
+    batches: Iterable[Any],
+    head: nn.Module | str | None = None,
+    file: str | Path | None = None,
+    *,
+    positions: Positions = "all",
+    dtype: torch.dtype | None = None,
+    scale: float | None = None,
+    label_names: Sequence[str] | NDArray[Any] | None = None,
+) -> Representations:
+    """Representations of a model whose last layer is linear: f(x) is what enters it, g(y) its rows, b(y) its bias.
+
+    On the first batch softmax(f·g + b) is compared with the model's own output, once as it is and once with embeddings
+    scaled up until logits reach ±200, so that what bends only large logits shows too. The model runs in evaluation mode
+    without gradients; its modes and hooks are afterwards what they were.
+
+    Where sequences enter the head, (B, T, M), every position is an input; those with attention_mask 0 are not.
+
+    Args:
+        model: any module. Batches are moved to where its first parameter lies.
+        batches: an iterable of tensors, of pairs (inputs, labels) of which the labels are not used, or of dictionaries
+            of keyword arguments; a DataLoader too. Inputs must come in the same order for all models to be compared.
+        head: the last layer or its dotted name. By default what the model's ``get_output_embeddings()`` or
+            ``get_classifier()`` say, else the one Linear layer that produces the model's output.
+        file: write the embeddings to this safetensors file as they come, and return them mapped from there. A run that
+            was stopped goes on after its last whole batch, if the model and the batches up to there are the same.
+        positions: of sequences "all", the "last", or every so many: s takes the real tokens 0, s, 2s, ….
+        dtype: of the embeddings; by default what enters the head, at least float32 where it has to be scaled.
+        scale: the factor between f·g + b and the model's logits; by default 1 or what the model's config names.
+        label_names: (C,) names of the labels.
+
+    Returns:
+        (N, M) embeddings and (C, M) unembeddings; ``input_ids`` are the numbers (N,) of the inputs, or (N, 2) those of
+        sequence and position among its real tokens.
+
+    Raises:
+        InputError: the head cannot be told, the model is not of this family (the message says what was found), a batch
+            is of no known kind, or there are no inputs.
+    """
+    check_positions(positions)
+    if scale is not None and not (np.isfinite(scale) and scale != 0):
+        raise InputError(f"scale: {scale}; a finite number other than 0 is needed")
+    model = unwrapped(model)
+    device = device_of(model)
+    with evaluating(model):
+        stream = read_batches(batches)
+        first = _first(stream)
+        on_device = first.moved_to(device)
+        found = find_head(model, head, on_device)
+        entering, unembeddings, bias, factor = _checked(model, found, on_device, positions, scale)
+        kept = dtype or (entering.dtype if factor == 1.0 else torch.promote_types(entering.dtype, torch.float32))
+        rest = Rest(
+            unembeddings,
+            bias if bias is None or factor == 1.0 else bias.to(kept) * factor,
+            None if label_names is None else np.asarray(label_names),
+            positions,
+        )
+        key = {
+            "head": found.name,
+            "positions": positions,
+            "scale": factor,
+            "dtype": str(kept),
+            "dimension": entering.shape[-1],
+        }
+        with _blocks(model, file, key, kept, entering.shape[-1]) as blocks:
+            total = len(batches) if isinstance(batches, Sized) else 0
+            with progress("extracting", total) as advance:
+                for batch in chain([first], stream):
+                    digest = batch.digest() if file is not None else ""
+                    if not blocks.holds(digest):
+                        moved = batch.moved_to(device)
+                        seen = entering if batch is first else head_input(model, found.module, moved)
+                        rows, lengths = _rows(seen, moved, positions)
+                        # a copy: rows may be the caller's own batch, or a view of something larger
+                        own = rows.to(device="cpu", dtype=kept, copy=True)
+                        blocks.append(digest, own if factor == 1.0 else own * factor, lengths)
+                    advance(1)
+            return blocks.finish(rest)
+
+
+def extract_logits(model: nn.Module, batches: Iterable[Any], *, positions: Positions = "all") -> Representations:
+    """The black-box member of any model whose output is logits, log-probabilities or probabilities of C labels.
+
+    Args:
+        model, batches, positions: as in :func:`extract`. Of several outputs the one called ``logits`` is taken, or the
+            first.
+
+    Returns:
+        What :meth:`Representations.from_logits` makes of the (N, C) output.
+
+    Raises:
+        InputError: a logit is not finite (a label of probability 0), there are more than 10,000 labels, or as
+            :func:`extract`.
+    """
+    check_positions(positions)
+    model = unwrapped(model)
+    device = device_of(model)
+    blocks = MemoryBlocks()
+    with evaluating(model):
+        stream = read_batches(batches)
+        total = len(batches) if isinstance(batches, Sized) else 0
+        with progress("extracting", total) as advance:
+            for batch in chain([_first(stream)], stream):
+                moved = batch.moved_to(device)
+                output = next((one for one in output_tensors(call(model, moved)) if one.ndim >= 2), None)
+                if output is None:
+                    raise InputError("model: its output has no tensor with one row an input and one column a label")
+                if output.shape[-1] > MAX_BLACK_BOX_LABELS:
+                    raise InputError(
+                        f"model: {output.shape[-1]:,} labels; a black box can have {MAX_BLACK_BOX_LABELS:,}. "
+                        "Use closedist.extract"
+                    )
+                rows, lengths = _rows(output, moved, positions)
+                precision = torch.promote_types(rows.dtype, torch.float32)
+                blocks.append("", own_scores(rows).to(precision), lengths)
+                advance(1)
+    logits, ids = blocks.gathered(positions)
+    return Representations.from_logits(logits, ids)
+
+
+def _first(stream: Iterator[Batch]) -> Batch:
+    first = next(stream, None)
+    if first is None:
+        raise InputError("batches: there are none; an iterator that was used up before? Pass a list or a DataLoader")
+    return first
+
+
+@contextmanager
+def _blocks(
+    model: nn.Module, file: str | Path | None, key: dict[str, Any], dtype: torch.dtype, dimension: int
+) -> Iterator[MemoryBlocks | FileBlocks]:
+    """Where the embeddings go. Only a file needs to know which model they are of."""
+    if file is None:
+        yield MemoryBlocks()
+        return
+    path = Path(file)
+    key = {"model": model_digest(model), **key}
+    with file_blocks(
+        path, key, dtype, dimension, lambda: log.info("waiting for another process that writes %s", path)
+    ) as blocks:
+        if blocks.blocks:
+            log.info("going on after %d batches in %s", len(blocks.blocks), blocks.partial)
+        yield blocks
+
+
+def _checked(
+    model: nn.Module, head: Head, batch: Batch, positions: Positions, scale: float | None
+) -> tuple[Tensor, Tensor, Tensor | None, float]:
+    """What enters the head for the first batch, the head's rows and bias, and the factor that the self-check found."""
+    entering, output = head_input_and_output(model, head.module, head.name, batch)
+    if entering.ndim < 2:
+        raise InputError(f"head: what enters {head.name} has shape {tuple(entering.shape)}; one row an input is needed")
+    seen = _evidence(entering, output, batch, positions)
+    unembeddings, bias = read_rows(head, seen.embeddings)
+    seen = _with_labels(seen, len(unembeddings))
+    evidence = [seen]
+    factor = saturating_factor(seen.embeddings, unembeddings, bias, 1.0 if scale is None else scale)
+    if factor > 1.0 and seen.outputs:
+        saturated = _evidence(*head_input_and_output(model, head.module, head.name, batch, factor), batch, positions)
+        evidence.append(_with_labels(saturated, len(unembeddings)))
+    return entering, unembeddings, bias, check_member(evidence, unembeddings, bias, scale, model)
+
+
+def _evidence(entering: Tensor, output: Any, batch: Batch, positions: Positions) -> Evidence:
+    """A spread of the first batch's inputs: their embeddings, and every output that lies at the same places."""
+    rows, lengths = _rows(entering, batch, positions)
+    if len(rows) == 0:
+        raise InputError("batches: the first one has no inputs (is everything in it padding?)")
+    aligned = [
+        own for one in output_tensors(output) if (own := _aligned(one, entering, batch, positions, lengths)) is not None
+    ]
+    labels = max((own.shape[-1] for own in aligned), default=1)
+    count = min(len(rows), max(_CHECKED_INPUTS[0], min(_CHECKED_INPUTS[1], _CHECKED_ENTRIES // labels)))
+    which = torch.linspace(0, len(rows) - 1, count, device=rows.device).round().long()
+    return Evidence(rows[which], [own[which] for own in aligned])
+
+
+def _with_labels(evidence: Evidence, count: int) -> Evidence:
+    return Evidence(evidence.embeddings, [output for output in evidence.outputs if output.shape[-1] == count])
+
+
+def _aligned(
+    output: Tensor, entering: Tensor, batch: Batch, positions: Positions, lengths: list[int] | None
+) -> Tensor | None:
+    """An output's rows for the same inputs as the embeddings', or None where it is about something else."""
+    if output.shape[:-1] == entering.shape[:-1]:
+        return _rows(output, batch, positions)[0]
+    if lengths is not None and positions == "last" and output.ndim == 2 and len(output) == len(lengths):
+        return output[torch.tensor(lengths, device=output.device) > 0]  # the model picks the last position itself
+    return None
+
+
+def _rows(values: Tensor, batch: Batch, positions: Positions) -> tuple[Tensor, list[int] | None]:
+    """(n, M) rows of a batch's inputs from (B, M) or (B, …, M), and the lengths of its sequences, if they are any."""
+    if values.ndim == 2:
+        return values, None
+    keep, lengths = chosen(values.shape[:-1], batch.mask, positions, values.device)
+    return values.flatten(1, -2)[keep], lengths

@@ -1,0 +1,128 @@
+"""What a model outside of the family does to its logits, in words that help."""
+
+import torch
+from torch import Tensor, nn
+
+CAP_NAMES = ("final_logit_softcapping", "logits_soft_cap", "softcap", "output_softcap")
+_CLOSE = 0.02  # share of the spread that a recognised relation may leave unexplained
+_CAPS = 241
+
+
+def own_scores(output: Tensor) -> Tensor:
+    """A model's output as float64 scores whose softmax is its distribution: logits, or the log of probabilities."""
+    values = output.detach().cpu().double()
+    sums = values.sum(-1)
+    are_probabilities = values.numel() > 0 and bool((values >= 0).all()) and bool(((sums - 1).abs() < 1e-2).all())
+    return values.log() if are_probabilities else values
+
+
+def explain(observations: list[tuple[Tensor, Tensor]], model: nn.Module) -> str:
+    """Say how the model's output relates to the scores z = f·g + b of its head.
+
+    Args:
+        observations: (n, C) float64 scores and the (n, C) output for the same inputs: as they are, and saturated.
+        model: whose config may name a soft cap.
+
+    Returns:
+        One line: what was found, and the remedy.
+    """
+    (z, y), saturated = observations[0], observations[-1]
+    y, z_high, y_high = own_scores(y), saturated[0], own_scores(saturated[1])
+    found = (
+        _not_finite(y)
+        or _soft_cap(z_high, y_high, model)
+        or _temperature(z, y)
+        or _offset(z, y)
+        or _by_input_or_label(z, y)
+        or _unknown(z, y)
+    )
+    remedy = "closedist.extract_logits gives the black-box member with the model's own output"
+    return (
+        f"model: its output is not softmax(f·g + b) of its head: {found}. Nothing can be said of f and g then; {remedy}"
+    )
+
+
+def _not_finite(y: Tensor) -> str | None:
+    if bool(torch.isfinite(y).all()):
+        return None
+    row, label = (~torch.isfinite(y)).nonzero()[0].tolist()
+    return f"label {label} has the logit {float(y[row, label])}"
+
+
+def _soft_cap(z: Tensor, y: Tensor, model: nn.Module) -> str | None:
+    """y = c·tanh(z/c)."""
+    config = getattr(model, "config", None)
+    for place in (config, getattr(config, "text_config", None)):
+        for name in CAP_NAMES:
+            cap = getattr(place, name, None)
+            if isinstance(cap, (int, float)) and cap > 0 and _is_capped(z, y, float(cap)):
+                return (
+                    f"logits are soft-capped to {cap:g}·tanh(f·g/{cap:g}) ({name} of its config). "
+                    f"Set config.{name} = None to compare the model without it"
+                )
+    largest = float(y.abs().amax())
+    caps = [c for c in torch.logspace(-0.01, 2, _CAPS).mul(largest).tolist() if _is_capped(z, y, c)]
+    if largest == 0.0 or not caps or float(z.abs().amax()) < 1.5 * largest:
+        return None
+    cap = min(caps, key=lambda c: float((c * (z / c).tanh() - y).square().sum()))
+    return f"logits are soft-capped, close to {cap:.3g}·tanh(f·g/{cap:.3g})"
+
+
+def _is_capped(z: Tensor, y: Tensor, cap: float) -> bool:
+    return _unexplained(cap * (z / cap).tanh(), y) < _CLOSE
+
+
+def _temperature(z: Tensor, y: Tensor) -> str | None:
+    """y = s·z up to a number for each input, which softmax does not see."""
+    z, y = _centred(z), _centred(y)
+    factor = float((z * y).sum() / z.square().sum()) if bool(z.any()) else 0.0
+    if factor == 0.0 or _unexplained(factor * z, y) > _CLOSE:
+        return None
+    return (
+        f"logits are {factor:.6g} times what the head gives, a temperature of {1 / factor:.6g}. "
+        "Where that is a constant of the model, pass scale= its exact value"
+    )
+
+
+def _offset(z: Tensor, y: Tensor) -> str | None:
+    """y = z + c(y): a bias outside of the head."""
+    difference = _centred(y - z)
+    offset = difference.mean(0, keepdim=True)
+    if len(z) < 2 or _unexplained(offset.expand_as(difference), difference) > _CLOSE:
+        return None
+    largest = float(offset.abs().amax())
+    return f"something that does not depend on the input, up to {largest:.3g} nats, is added after the head"
+
+
+def _by_input_or_label(z: Tensor, y: Tensor) -> str | None:
+    """y = s(x)·z, as of normalised embeddings, or y = s(y)·z, as of normalised rows."""
+    zc, yc = _centred(z), _centred(y)
+    by_input = (zc * yc).sum(1, keepdim=True) / zc.square().sum(1, keepdim=True).clamp(min=1e-300)
+    if _unexplained(by_input * zc, yc) < _CLOSE:
+        low, high = float(by_input.amin()), float(by_input.amax())
+        return f"logits are the head's times a factor between {low:.3g} and {high:.3g} that depends on the input"
+    by_label = (z * y).sum(0) / z.square().sum(0).clamp(min=1e-300)
+    if len(z) > 1 and _unexplained(by_label * z, y) < _CLOSE:
+        low, high = float(by_label.amin()), float(by_label.amax())
+        return f"logits are the head's times a factor between {low:.3g} and {high:.3g} that depends on the label"
+    return None
+
+
+def _unknown(z: Tensor, y: Tensor) -> str:
+    deviation = (z.log_softmax(-1) - y.log_softmax(-1)).abs()
+    row, label = divmod(int(deviation.argmax()), deviation.shape[1])
+    return (
+        f"log-probabilities differ by up to {float(deviation[row, label]):.3g} nats (at label {label}) and "
+        "no factor, offset or soft cap explains it: another layer follows, or the head is not linear"
+    )
+
+
+def _centred(values: Tensor) -> Tensor:
+    return values - values.mean(-1, keepdim=True)
+
+
+def _unexplained(prediction: Tensor, y: Tensor) -> float:
+    """Root mean square of what is left, over that of y."""
+    size = float(y.square().mean().sqrt())
+    left = float((y - prediction).square().mean().sqrt())
+    return left / size if size > 0 else float(left > 0)
