@@ -19,6 +19,7 @@ from closedist.errors import InputError
 from closedist.files import parse_json, write_atomically
 
 StateDict = dict[str, Tensor]
+STATE_RECORD = "training"  # the metadata entry that says whose state a file holds
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,9 @@ class SavedState:
 def write_state(path: Path, tensors: StateDict, seeds: Sequence[int], digest: str) -> None:
     """Write a training's exact state; ``digest`` says of which configuration."""
     plain = {key: value.detach().to("cpu").contiguous() for key, value in tensors.items()}
-    write_atomically(path, save(plain, metadata={"digest": digest, "seeds": json.dumps(list(seeds))}))
+    # one entry, since safetensors writes several in a random order and equal states are to have equal bytes
+    record = json.dumps({"digest": digest, "seeds": list(seeds)})
+    write_atomically(path, save(plain, metadata={STATE_RECORD: record}))
 
 
 def saved_states(folder: Path, name: RunName, digest: str) -> list[SavedState]:
@@ -189,15 +192,22 @@ def saved_states(folder: Path, name: RunName, digest: str) -> list[SavedState]:
     found = []
     for path in sorted(folder.iterdir()):
         if match := pattern.fullmatch(path.name):
-            metadata, _ = _read_state(path, with_tensors=False)
-            if metadata.get("digest") != digest:
-                raise InputError(
-                    f"{path} is the state of another configuration (data, model or optimiser): delete it, or give "
-                    "another --date-str or folder"
-                )
-            seeds = parse_json(metadata.get("seeds", "").encode(), str(path))
-            found.append(SavedState(path, int(match["step"]), tuple(map(int, seeds))))
+            found.append(_saved_state(path, int(match["step"]), digest))
     return sorted(found, key=lambda state: -state.steps)
+
+
+def _saved_state(path: Path, steps: int, digest: str) -> SavedState:
+    metadata, _ = _read_state(path, with_tensors=False)
+    record = parse_json(metadata.get(STATE_RECORD, "{}").encode(), str(path))
+    seeds = record.get("seeds") if isinstance(record, dict) else None
+    if not isinstance(seeds, list) or not all(type(seed) is int for seed in seeds):
+        raise InputError(f"{path} is not a training state of ours: delete it to train from the start")
+    if record.get("digest") != digest:
+        raise InputError(
+            f"{path} is the state of another configuration (data, model or optimiser): delete it, or give another "
+            "--date-str or folder"
+        )
+    return SavedState(path, steps, tuple(seeds))
 
 
 def read_state(saved: SavedState) -> StateDict:

@@ -31,6 +31,7 @@ def make_app(name: str, commands: Iterable[str]) -> App:
         help="Are two trained models really the same? Distances between their distributions and representations.",
         version_flags=["--version"],
         help_format="markdown",
+        suppress_keyboard_interrupt=False,  # run() says how to go on
     )
     for position, command in enumerate(commands):
         app.command(_place(command), name=command, help=COMMANDS[command], sort_key=position)

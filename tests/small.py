@@ -1,0 +1,62 @@
+"""A family of models small enough to train inside a test."""
+
+from pathlib import Path
+
+from closedist.config import DatasetConfig, ModelVariationsConfig, TrainConfig
+from closedist.folders import Folders
+from closedist.runs import TrainingRun, training_runs
+from closedist.sweep import Workplace
+
+
+def small_dataset(num_classes: int = 4, num_points: int = 1000) -> DatasetConfig:
+    return DatasetConfig(
+        random_seed=0, dataset_name="radial_classification", num_points=num_points, num_classes=num_classes
+    )
+
+
+def small_family(
+    seeds: tuple[int, ...] = (0, 1, 2),
+    widths: tuple[int, ...] = (8,),
+    fix_length_g: float = 0,
+    fix_length_f: float = 0,
+    nonlinearity: str = "leaky_relu",
+    num_classes: int = 4,
+) -> ModelVariationsConfig:
+    return ModelVariationsConfig.model_validate(
+        {
+            "random_seeds": seeds,
+            "model_type": "SmallMLP",
+            "nonlinearity": nonlinearity,
+            "num_classes": num_classes,
+            "num_features": widths,
+            "rep_dim": 2,
+            "fix_length_gs": (fix_length_g,),
+            "fix_length_fs": (fix_length_f,),
+        }
+    )
+
+
+def small_training(steps: int = 700, **changes: object) -> TrainConfig:
+    values = {
+        "dataset_name": "radial_classification",
+        "random_seed": 0,
+        "batch_size": 96,
+        "train_steps": steps,
+        "learning_rate": 1e-3,
+        "optimizer_type": "ADAM",
+    }
+    return TrainConfig.model_validate(values | changes)
+
+
+def small_run(models: ModelVariationsConfig | None = None, training: TrainConfig | None = None) -> TrainingRun:
+    (run,) = training_runs(small_dataset(), models or small_family(), training or small_training(), "day")
+    return run
+
+
+def workplace(root: Path, **changes: object) -> Workplace:
+    return Workplace(Folders.under(root, root / "data"), **changes)  # type: ignore[arg-type]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder, by its relative name."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
