@@ -1,8 +1,8 @@
 """closedist: are two trained models really the same?
 
-Representations hold a model's embeddings and unembeddings; ``compare`` says how close two models are in distribution and
-in representation, and whether the bounds that link the two hold. Names load on first use, so that importing the package
-does not import torch.
+Representations hold a model's embeddings and unembeddings; ``compare`` says how close two models are in distribution
+and in representation, and whether the bounds that link the two hold. Names load on first use, so that importing the
+package does not import torch.
 """
 
 from importlib import import_module

@@ -56,7 +56,7 @@ class Representations:
         """Check the arrays and take them over.
 
         Raises:
-            InputError: not a matrix, an entry that is not finite, shapes that do not fit together, or no inputs or labels.
+            InputError: not a matrix, an entry that is not finite, shapes that do not fit, or no inputs or labels.
         """
         f, g = as_tensor(embeddings, "embeddings"), as_tensor(unembeddings, "unembeddings")
         for name, matrix, rows in (("embeddings", f, "an input"), ("unembeddings", g, "a label")):
@@ -92,7 +92,7 @@ class Representations:
         input_ids: ArrayLike | Tensor | None = None,
         label_names: ArrayLike | Tensor | None = None,
     ) -> "Representations":
-        """The member of the family with a black box's distribution: F = its logits centred over the labels, G = identity.
+        """The member of the family with a black box's distribution: F = its centred logits, G = the identity.
 
         Args:
             logits: (N, C) logits or log-probabilities, which give the same member.
@@ -107,8 +107,9 @@ class Representations:
         num_labels = matrix.shape[1]
         if num_labels > MAX_BLACK_BOX_LABELS:
             raise InputError(
-                f"logits: {num_labels:,} labels; a black box has a {num_labels:,}×{num_labels:,} identity as unembeddings, "
-                f"and above {MAX_BLACK_BOX_LABELS:,} that is refused. Extract the embeddings and unembeddings instead"
+                f"logits: {num_labels:,} labels; the unembeddings of a black box are a {num_labels:,}×{num_labels:,} "
+                f"identity, and above {MAX_BLACK_BOX_LABELS:,} labels that is refused. Extract the embeddings "
+                "and unembeddings instead"
             )
         _largest(matrix, "logits")
         dtype = torch.promote_types(matrix.dtype, torch.float32)
@@ -120,7 +121,7 @@ class Representations:
         return cls(centred, identity, None, input_ids, label_names, black_box=True)
 
     def save(self, path: str | Path) -> None:
-        """Write a safetensors file with the tensors "embeddings", "unembeddings" and, where given, "bias", and the names.
+        """Write a safetensors file: tensors "embeddings", "unembeddings" and, where given, "bias" and names.
 
         Integer names are stored as int64 tensors, strings as JSON in UTF-8 bytes.
 
@@ -195,7 +196,8 @@ class Representations:
         extras = [name for name in ("bias", "input_ids", "label_names") if getattr(self, name) is not None]
         kind = ["black box"] if self.black_box else []
         sizes = f"{self.num_inputs:,} inputs, {self.num_labels:,} labels, dimension {self.dimension}"
-        return f"Representations({', '.join([sizes, *kind, *extras])}; {str(self.embeddings.dtype).removeprefix('torch.')})"
+        dtype = str(self.embeddings.dtype).removeprefix("torch.")
+        return f"Representations({', '.join([sizes, *kind, *extras])}; {dtype})"
 
 
 def as_tensor(array: ArrayLike | Tensor, name: str) -> Tensor:
@@ -242,7 +244,8 @@ def _largest(tensor: Tensor, name: str) -> float:
             where[0] += rows.start
             what = "NaN" if np.isnan(float(tensor[tuple(where)])) else "infinity"
             raise InputError(
-                f"{name}: {what} at {where} of shape {tuple(tensor.shape)}; all numbers must be finite (mask or drop what is not)"
+                f"{name}: {what} at {where} of shape {tuple(tensor.shape)}; "
+                "all numbers must be finite (mask or drop what is not)"
             )
         largest = max(largest, value)
     return largest
@@ -270,7 +273,7 @@ def _read_names(stored: Tensor | None, name: str, path: str | Path) -> NDArray[A
     if stored is None:
         return None
     if stored.dtype != torch.uint8:
-        return stored.numpy()  # type: ignore[no-any-return]
+        return stored.numpy()
     try:
         names = json.loads(stored.numpy().tobytes().decode())
         return np.array(names, dtype=np.str_)

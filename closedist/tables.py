@@ -125,4 +125,5 @@ def _searched(c: Comparison) -> str:
 def _subsets(c: Comparison) -> str:
     if c.subsets_sampled:
         return f"at least (over {len(c.m_svd_embeddings):,} sampled label subsets), at most the certificate"
-    return f"the largest 1 − m_SVD of {c.num_label_subsets:,} label subset{'s' * (c.num_label_subsets > 1)} and the input set"
+    plural = "s" if c.num_label_subsets > 1 else ""
+    return f"the largest 1 − m_SVD of {c.num_label_subsets:,} label subset{plural} and the input set"

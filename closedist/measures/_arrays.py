@@ -22,7 +22,8 @@ def two_views(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> tuple[Tensor, Ten
             raise InputError(f"{name}: NaN or infinity among its entries; all numbers must be finite")
     if first.shape[0] != second.shape[0] or first.shape[0] < 2:
         raise InputError(
-            f"z and w: {first.shape[0]} and {second.shape[0]} rows; both must have one row for each of the same two or more inputs"
+            f"z and w: {first.shape[0]} and {second.shape[0]} rows; both need one row for each of the same inputs, "
+            "and at least two of them"
         )
     device = torch.device("cpu") if first.device.type == "mps" else first.device
     return first.to(device, torch.float64), second.to(device, torch.float64)

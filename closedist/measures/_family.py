@@ -12,10 +12,10 @@ from closedist.representations import Representations
 
 @dataclass(frozen=True)
 class Family:
-    """n models on the same N inputs and C labels, ready for arithmetic: float64, of like scale, centred over the labels.
+    """n models on the same N inputs and C labels, ready for arithmetic: float64, scaled, centred over the labels.
 
-    Embeddings are divided by a power of two and unembeddings multiplied by it, which changes no log-likelihood and no bit
-    of any digit; a vector common to all unembeddings, and a constant common to all biases, drop out.
+    Embeddings are divided by a power of two and unembeddings multiplied by it, which changes no log-likelihood and no
+    digit; a vector common to all unembeddings, and a constant common to all biases, drop out.
 
     Attributes:
         members: the models.

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from closedist.errors import InputError
-from closedist.measures._pairs import BLOCK_ELEMENTS, ZERO, PairAxis, powers, square_norm, squared_term
+from closedist.measures._pairs import BLOCK_ELEMENTS, ZERO, Axis, powers, square_norm, squared_term
 
 
 def draw_input_sets(num_inputs: int, size: int, num_samples: int, seed: int) -> Tensor:
@@ -28,7 +28,7 @@ def draw_input_sets(num_inputs: int, size: int, num_samples: int, seed: int) -> 
     return torch.from_numpy(np.stack(sets))
 
 
-def search_input_sets(axis: PairAxis, sets: Tensor) -> Tensor:
+def search_input_sets(axis: Axis, sets: Tensor) -> Tensor:
     """Each pair's set with the smallest t2, the first where none is below 1; a set with an s_i of 0 is passed over.
 
     Args:
@@ -41,31 +41,27 @@ def search_input_sets(axis: PairAxis, sets: Tensor) -> Tensor:
     Raises:
         InputError: some s_i is 0 in every set.
     """
-    pairs = axis.items.shape[0]
     known = powers(axis)
-    spreads = []
-    for root, items in ((axis.first, axis.items), (axis.second, axis.other_items)):
-        spread = root.spread(items - items.mean(1, keepdim=True))
-        spreads.append((spread, square_norm(spread)))
-    columns: list[Tensor] = []
-    step = max(1, BLOCK_ELEMENTS // (pairs * sets.shape[1] * axis.items.shape[-1]))
+    spread = axis.root.spread(axis.items - axis.items.mean(1, keepdim=True))
+    square = square_norm(spread)
+    parts: list[Tensor] = []
+    step = max(1, BLOCK_ELEMENTS // (len(axis.pairs) * sets.shape[1] * axis.items.shape[-1]))
     for start in range(0, sets.shape[0], step):
         pivot, rest = sets[start : start + step, :1], sets[start : start + step, 1:]
-        inverses = []
-        for spread, square in spreads:
-            squared = square_norm(spread[:, rest] - spread[:, pivot])
-            zero = squared <= ZERO**2 * (square[:, rest] + square[:, pivot])
-            inverses.append(squared.masked_fill_(zero, 0.0).rsqrt_())
-        a = squared_term(*inverses, known.first[:, rest], known.second[:, rest], known.gap[:, rest])
-        b = squared_term(*inverses, known.first[:, pivot], known.second[:, pivot], known.gap[:, pivot])
-        usable = torch.isfinite(torch.maximum(*inverses)).all(-1)
-        columns.append(torch.maximum(a, b).amax(-1).masked_fill_(~usable, torch.inf))
-    squared_t2 = torch.cat(columns, -1)
+        squared = square_norm(spread[:, rest] - spread[:, pivot])
+        squared[squared <= ZERO**2 * (square[:, rest] + square[:, pivot])] = 0.0
+        inverse, other_inverse = axis.both(squared.rsqrt_())
+        a, b = (
+            squared_term(inverse, other_inverse, known.first[:, of], known.second[:, of], known.gap[:, of])
+            for of in (rest, pivot)
+        )
+        parts.append(torch.maximum(a, b).nan_to_num_(nan=torch.inf).amax(-1))
+    squared_t2 = torch.cat(parts, -1)
     usable = torch.isfinite(squared_t2)
     if not bool(usable.any(-1).all()):
         raise InputError(
-            "input_set: in every input set, given or drawn, the pivot input and another have log-likelihoods that differ "
-            "by a constant only (equal embeddings, up to what the unembeddings see); remove repeated inputs, or give others"
+            "input_set: in every set, given or drawn, the pivot input and another have log-likelihoods that differ by "
+            "a constant only (equal embeddings, up to what the unembeddings see); remove repeated inputs, or give others"
         )
     smallest = squared_t2.min(-1)
     return torch.where(smallest.values < 1.0, smallest.indices, usable.to(torch.uint8).argmax(-1))

@@ -7,12 +7,21 @@ import torch
 from torch import Tensor
 
 from closedist.errors import InputError
-from closedist.measures._pairs import ZERO, PairAxis, Powers, Terms, powers, square_norm, squared_term, written_out
+from closedist.measures._pairs import (
+    SUSPICIOUS,
+    ZERO,
+    Axis,
+    Powers,
+    Terms,
+    powers,
+    square_norm,
+    squared_term,
+    written_out,
+)
 
 Reduction = Literal["max", "mean"]
 ConstantLabels = Literal["error", "ignore"]
 
-_SUSPICIOUS = 1e-6  # of a squared distance by products: below, rounding shows, and differences are taken directly
 _TILE = 512  # labels; three float64 tiles fit in the second-level cache
 
 
@@ -27,8 +36,8 @@ class ConstantOddsError(InputError):
         """The error for a user, who calls the model by ``name``."""
         j, k = self.labels
         return InputError(
-            f"unembeddings: labels {j} and {k} of model {name} have the same row up to what the embeddings see, so that "
-            'their log-odds do not vary over the inputs; remove one of them, or pass constant_labels="ignore"'
+            f"unembeddings: labels {j} and {k} of model {name} have the same row, up to what the embeddings see, so "
+            'that their log-odds do not vary over the inputs; remove one of them, or pass constant_labels="ignore"'
         )
 
 
@@ -54,7 +63,7 @@ class LabelChoice:
 
 
 def choose_labels(
-    axis: PairAxis, reduction: Reduction, pivots: Tensor | None = None, constant_labels: ConstantLabels = "error"
+    axis: Axis, reduction: Reduction, pivots: Tensor | None = None, constant_labels: ConstantLabels = "error"
 ) -> LabelChoice:
     """The pivot and left-out label with the smallest t1; ties go to the smallest pivot, then the smallest left-out.
 
@@ -71,10 +80,10 @@ def choose_labels(
     return with_labels(axis, reduction, pivot if pivots is None else pivots[pivot])
 
 
-def with_labels(axis: PairAxis, reduction: Reduction, pivot: Tensor, left_out: Tensor | None = None) -> LabelChoice:
-    """Write out the terms of each pair's pivot, (m,), and leave out the given label or the one that makes t1 smallest."""
+def with_labels(axis: Axis, reduction: Reduction, pivot: Tensor, left_out: Tensor | None = None) -> LabelChoice:
+    """Write out the terms of each pair's pivot, (m,), and leave out the given label or the best one."""
     rows = torch.arange(pivot.shape[0], device=pivot.device)
-    terms = written_out(axis, axis.items[rows, pivot], axis.other_items[rows, pivot])
+    terms = written_out(axis, pivot)
     same, other_same = _same_as_pivot(terms.spread, pivot), _same_as_pivot(terms.other_spread, pivot)
     absent = same & other_same  # the pivot itself, and what is ignored
     infinite = same ^ other_same
@@ -107,7 +116,7 @@ def _same_as_pivot(spread: Tensor, pivot: Tensor) -> Tensor:
 
 
 def pivot_scores(
-    axis: PairAxis, reduction: Reduction, pivots: Tensor | None = None, constant_labels: ConstantLabels = "error"
+    axis: Axis, reduction: Reduction, pivots: Tensor | None = None, constant_labels: ConstantLabels = "error"
 ) -> Tensor:
     """(m, P): for every pivot the smallest t1 over left-out labels (its square for "max"), from the closed form.
 
@@ -124,7 +133,7 @@ def pivot_scores(
     num_pivots = num_labels if pivots is None else pivots.shape[0]
     table = _table(axis, order, reduction, constant_labels)
     tile = _TILE if num_labels > 2 * _TILE else num_labels
-    largest, rest = axis.items.new_zeros(2, axis.items.shape[0], num_labels)
+    largest, rest = axis.items.new_zeros(2, len(axis.pairs), num_labels)
     for start in range(0, num_pivots, tile):
         rows = slice(start, min(start + tile, num_pivots))
         for columns in [rows, *(slice(c, min(c + tile, num_labels)) for c in range(rows.stop, num_labels, tile))]:
@@ -170,18 +179,18 @@ class _Table:
     """The symmetric table of terms of labels against each other, computed tile by tile.
 
     Attributes:
-        spread, other_spread: (m, C, M) coordinates whose distances are s_jk and s'_jk.
-        square, other_square: (m, C) their squared norms.
+        axis: the pairs.
+        spread: (n, C, M) coordinates whose distances are s_jk.
+        square: (n, C) their squared norms.
         powers: of the labels, in the table's order.
         order: (C,) the label at each position.
         ignored: (m, C) how many labels were ignored for each pivot, counted as tiles are computed.
         reduction, constant_labels: as in :func:`choose_labels`.
     """
 
+    axis: Axis
     spread: Tensor
-    other_spread: Tensor
     square: Tensor
-    other_square: Tensor
     powers: Powers
     order: Tensor
     ignored: Tensor
@@ -190,24 +199,21 @@ class _Table:
 
     def values(self, rows: slice, columns: slice) -> Tensor:
         """(m, R, C): max(a², b²) or a + b for every pair of labels of a tile; 0 on the diagonal."""
-        first = _squared_spread(self.spread, self.square, rows, columns)
-        second = _squared_spread(self.other_spread, self.other_square, rows, columns)
+        squared = _squared_spread(self.spread, self.square, rows, columns)
         infinite: Tensor | None = None
-        if not bool(first.amin() > 0) or not bool(second.amin() > 0):
-            infinite = self._judge(first == 0, second == 0, rows, columns)
-            first[first == 0] = torch.inf
-            second[second == 0] = torch.inf
-        inverse, other_inverse = first.rsqrt_(), second.rsqrt_()
+        if not bool(squared.amin() > 0):
+            constant = squared == 0
+            infinite = self._judge(*self.axis.both(constant), rows, columns)
+            squared[constant] = torch.inf
+        inverse, other_inverse = self.axis.both(squared.rsqrt_())
         p = (self.powers.first, self.powers.second, self.powers.gap)
         of_column = squared_term(inverse, other_inverse, *(part[:, None, columns] for part in p))
         if rows == columns:  # one computation for both orders of a pair, so that they are equal to the bit
             of_row = of_column.mT
         else:
             of_row = squared_term(inverse, other_inverse, *(part[:, rows, None] for part in p))
-        if self.reduction == "max":
-            values = torch.maximum(of_row, of_column)
-        else:
-            values = of_row.sqrt() + of_column.sqrt()
+        is_max = self.reduction == "max"
+        values = torch.maximum(of_row, of_column) if is_max else of_row.sqrt() + of_column.sqrt()
         return values if infinite is None else values.masked_fill_(infinite, torch.inf)
 
     def _judge(self, constant: Tensor, other_constant: Tensor, rows: slice, columns: slice) -> Tensor:
@@ -225,7 +231,7 @@ class _Table:
 
 
 def _squared_spread(spread: Tensor, square: Tensor, rows: slice, columns: slice) -> Tensor:
-    """(m, R, C) squared distances; infinite on the diagonal; 0 where the log-odds do not vary."""
+    """(n, R, C) squared distances; infinite on the diagonal; 0 where the log-odds do not vary."""
     i, j = spread[:, rows], spread[:, columns]
     both = square[:, rows, None] + square[:, None, columns]
     squared = torch.baddbmm(both, i, j.mT, alpha=-2.0)
@@ -233,20 +239,18 @@ def _squared_spread(spread: Tensor, square: Tensor, rows: slice, columns: slice)
         squared = squared.triu(1)
         squared = squared + squared.mT
         squared.diagonal(dim1=-2, dim2=-1).fill_(torch.inf)
-    if bool(squared.amin() < _SUSPICIOUS * both.amax()):
-        where = (squared < _SUSPICIOUS * both).nonzero()
-        for pair, row, column in (part.unbind(1) for part in where.split(1 << 14)):
-            direct = square_norm(i[pair, row] - j[pair, column])
-            zero = direct <= ZERO**2 * both[pair, row, column]
-            squared[pair, row, column] = direct.masked_fill_(zero, 0.0)
+    if bool(squared.amin() < SUSPICIOUS * both.amax()):
+        where = (squared < SUSPICIOUS * both).nonzero()
+        for model, row, column in (part.unbind(1) for part in where.tensor_split(1 + len(where) // (1 << 14))):
+            direct = square_norm(i[model, row] - j[model, column])
+            zero = direct <= ZERO**2 * both[model, row, column]
+            squared[model, row, column] = direct.masked_fill_(zero, 0.0)
     return squared
 
 
-def _table(axis: PairAxis, order: Tensor, reduction: Reduction, constant_labels: ConstantLabels) -> _Table:
-    known = powers(axis)
-    spread, other_spread = axis.first.spread(axis.items), axis.second.spread(axis.other_items)
+def _table(axis: Axis, order: Tensor, reduction: Reduction, constant_labels: ConstantLabels) -> _Table:
+    known, spread = powers(axis), axis.root.spread(axis.items)
     if not torch.equal(order, torch.arange(order.shape[0], device=order.device)):
-        known, spread, other_spread = known.take(order), spread[:, order], other_spread[:, order]
-    square, other_square = square_norm(spread), square_norm(other_spread)
-    ignored = torch.zeros(spread.shape[:2], dtype=torch.long, device=spread.device)
-    return _Table(spread, other_spread, square, other_square, known, order, ignored, reduction, constant_labels)
+        known, spread = known.take(order), spread[:, order]
+    ignored = torch.zeros(len(axis.pairs), order.shape[0], dtype=torch.long, device=order.device)
+    return _Table(axis, spread, square_norm(spread), known, order, ignored, reduction, constant_labels)

@@ -7,48 +7,46 @@ from torch import Tensor
 
 from closedist.measures._roots import Root, pair_root
 
-BLOCK_ELEMENTS = 1 << 22  # float64 numbers in a temporary: 32 MB
+BLOCK_ELEMENTS = 1 << 20  # float64 numbers in a temporary: 8 MB
 ZERO = 64 * torch.finfo(torch.float64).eps  # a distance of two items relative to both: below, they are the same item
+SUSPICIOUS = 1e-6  # of a squared distance by products: below, rounding shows, and differences are taken directly
 
 
 @dataclass(frozen=True)
-class PairAxis:
-    """m pairs of models over one axis: inputs, where the items are labels, or labels, where the items are inputs.
+class Axis:
+    """m pairs among n models over one axis: inputs, where the items are labels, or labels, where the items are inputs.
 
     Attributes:
-        first, second: the roots of both models.
-        items, other_items: (m, L, M) the items' vectors in both models.
+        root: of the models.
+        items: (n, L, M) the items' vectors.
+        pairs: (m, 2) indices of models.
     """
 
-    first: Root
-    second: Root
+    root: Root
     items: Tensor
-    other_items: Tensor
+    pairs: Tensor
 
-    def with_items(self, items: Tensor, other_items: Tensor) -> "PairAxis":
-        """The same pairs and axis with other items."""
-        return PairAxis(self.first, self.second, items, other_items)
-
-    def rows(self, which: Tensor) -> "PairAxis":
-        """Some of the pairs, (k,) indices; all of them without a copy."""
-        if which.shape[0] == self.items.shape[0]:
-            return self
-        return PairAxis(self.first.select(which), self.second.select(which), self.items[which], self.other_items[which])
+    def both(self, of_models: Tensor) -> tuple[Tensor, Tensor]:
+        """What belongs to n models, (n, …), as what belongs to the two sides of m pairs, (m, …) each."""
+        if len(self.pairs) == 1:  # a single pair may be large: no copies
+            i, j = self.pairs[0].tolist()
+            return of_models[i : i + 1], of_models[j : j + 1]
+        return of_models[self.pairs[:, 0]], of_models[self.pairs[:, 1]]
 
     def blocks(self) -> list[slice]:
-        """Blocks of items such that one coordinate array of a block stays small."""
-        pairs, count = self.items.shape[:2]
-        step = max(1, BLOCK_ELEMENTS // (pairs * self.first.vectors.shape[-2]))
+        """Blocks of items such that the coordinates of one, for all pairs, stay small."""
+        count = self.items.shape[1]
+        step = max(1, BLOCK_ELEMENTS // (len(self.pairs) * self.root.vectors.shape[-2]))
         return [slice(start, start + step) for start in range(0, count, step)]
 
 
-def pair_axis(root: Root, items: Tensor, pairs: Tensor) -> PairAxis:
-    """Gather both sides of these pairs, (m, 2) indices into the n models of ``root`` and (n, L, M) ``items``."""
-    first, second = root.select(pairs[:, 0]), root.select(pairs[:, 1])
-    if pairs.shape[0] == 1:  # a single pair may be large: reduce its roots, and do not copy its items
-        i, j = pairs[0].tolist()
-        return PairAxis(*pair_root(first, second), items[i : i + 1], items[j : j + 1])
-    return PairAxis(first, second, items[pairs[:, 0]], items[pairs[:, 1]])
+def axis_of(root: Root, items: Tensor, pairs: Tensor) -> Axis:
+    """The axis of these pairs; that of a single pair among many models is cut to what this pair needs."""
+    if len(pairs) > 1 or len(items) == 2:
+        return Axis(root, items, pairs)
+    i, j = pairs[0].tolist()
+    chosen = items[[i, j]]
+    return Axis(pair_root(root, i, j), chosen, torch.tensor([[0, 1]], device=pairs.device))
 
 
 @dataclass(frozen=True)
@@ -64,13 +62,29 @@ class Powers:
         return Powers(self.first[:, positions], self.second[:, positions], self.gap[:, positions])
 
 
-def powers(axis: PairAxis) -> Powers:
+def powers(axis: Axis) -> Powers:
     """Var ℓ, Var ℓ' and Var(ℓ − ℓ') of every item."""
-    columns: list[tuple[Tensor, Tensor, Tensor]] = []
+    parts: list[tuple[Tensor, Tensor, Tensor]] = []
     for block in axis.blocks():
-        single, other = axis.first.single(axis.items[:, block]), axis.second.single(axis.other_items[:, block])
-        columns.append((square_norm(single), square_norm(other), square_norm(single - other)))
-    return Powers(*(torch.cat(parts, -1) for parts in zip(*columns, strict=True)))
+        single = axis.root.single(axis.items[:, block])
+        first, second = axis.both(square_norm(single))
+        if len(axis.pairs) == 1:
+            gap = square_norm(single[axis.pairs[:, 0]] - single[axis.pairs[:, 1]])
+        else:
+            gap = _gaps(single, axis.pairs, first + second)
+        parts.append((first, second, gap))
+    return Powers(*(torch.cat(columns, -1) for columns in zip(*parts, strict=True)))
+
+
+def _gaps(single: Tensor, pairs: Tensor, both: Tensor) -> Tensor:
+    """(m, L) squared distances of (n, L, r) coordinates, by products, or directly where that loses digits."""
+    first, second = pairs[:, 0], pairs[:, 1]
+    by_item = single.movedim(1, 0).contiguous()
+    gap = both - 2 * (by_item @ by_item.mT)[:, first, second].T
+    pair, item = (gap < SUSPICIOUS * both).nonzero(as_tuple=True)
+    if len(pair):
+        gap[pair, item] = square_norm(single[first[pair], item] - single[second[pair], item])
+    return gap
 
 
 def squared_term(inverse: Tensor, other_inverse: Tensor, first: Tensor, second: Tensor, gap: Tensor) -> Tensor:
@@ -104,39 +118,66 @@ class Terms:
     decorrelation: Tensor
 
 
-def written_out(axis: PairAxis, pivot: Tensor, other_pivot: Tensor) -> Terms:
+def written_out(axis: Axis, pivot: Tensor, items: Tensor | None = None) -> Terms:
     """All terms as norms of differences, to full relative accuracy.
 
     Items whose log-odds against the pivot do not vary have spread 0, and terms that mean nothing.
 
     Args:
         axis: the pairs and their items.
-        pivot, other_pivot: (m, M) vectors of each pair's pivot item.
+        pivot: (m,) each pair's pivot item.
+        items: (m, L) the items of each pair to write out, by default all.
     """
-    vector, other_vector = pivot.unsqueeze(1), other_pivot.unsqueeze(1)
-    base, other_base = axis.first.single(vector), axis.second.single(other_vector)
+    root, other_root = (axis.root.select(models) for models in axis.pairs.T)
+    base, other_base = (part.single(_at(axis, side, pivot[:, None])) for side, part in enumerate((root, other_root)))
     parts: list[tuple[Tensor, ...]] = []
-    for block in axis.blocks():
-        odds = axis.first.difference(axis.items[:, block] - vector)
-        other_odds = axis.second.difference(axis.other_items[:, block] - other_vector)
+    blocks = axis.blocks() if items is None else [slice(None)]
+    for block in blocks:
+        odds, other_odds = _odds(axis, (root, other_root), pivot, block if items is None else items)
         spread, other_spread = odds.norm(dim=-1), other_odds.norm(dim=-1)
         s, other_s = spread.unsqueeze(-1), other_spread.unsqueeze(-1)
-        rest = ((base + odds) / s - (other_base + other_odds) / other_s).norm(dim=-1)
-        pivots = (base / s - other_base / other_s).norm(dim=-1)
-        decorrelation = 0.5 * square_norm(odds / s - other_odds / other_s)
+        rest = ((base + odds) / s).sub_((other_base + other_odds) / other_s).norm(dim=-1)
+        pivots = (base / s).sub_(other_base / other_s).norm(dim=-1)
+        decorrelation = 0.5 * square_norm((odds / s).sub_(other_odds / other_s))
         parts.append((rest, pivots, (spread - other_spread).abs(), spread, other_spread, decorrelation))
     return Terms(*(torch.cat(columns, -1) for columns in zip(*parts, strict=True)))
 
 
-def unit_odds(axis: PairAxis, pivot: Tensor, other_pivot: Tensor) -> tuple[Tensor, Tensor]:
-    """(m, L, r) twice: the items' log-odds against the pivot in both models, scaled to unit length; zero stays zero."""
-    odds = axis.first.difference(axis.items - pivot.unsqueeze(1))
-    other_odds = axis.second.difference(axis.other_items - other_pivot.unsqueeze(1))
-    return torch.nn.functional.normalize(odds, dim=-1, eps=1e-300), torch.nn.functional.normalize(
-        other_odds, dim=-1, eps=1e-300
+def unit_odds(axis: Axis, pivot: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
+    """The log-odds of items against the pivot in both models, scaled to unit length; a constant stays zero.
+
+    Args:
+        axis: the pairs and their items.
+        pivot: (m,) each pair's pivot item.
+        items: (m, L) the items of each pair.
+
+    Returns:
+        (m, L, r) twice.
+    """
+    roots = tuple(axis.root.select(models) for models in axis.pairs.T)
+    odds, other_odds = _odds(axis, (roots[0], roots[1]), pivot, items)
+    return (
+        odds / odds.norm(dim=-1, keepdim=True).clamp(min=1e-300),
+        other_odds / other_odds.norm(dim=-1, keepdim=True).clamp(min=1e-300),
     )
+
+
+def _odds(axis: Axis, roots: tuple[Root, Root], pivot: Tensor, items: slice | Tensor) -> tuple[Tensor, Tensor]:
+    """(m, L, r) twice: coordinates of the items' log-odds against the pivot in both models."""
+    first, second = (
+        root.difference(_at(axis, side, items) - _at(axis, side, pivot[:, None])) for side, root in enumerate(roots)
+    )
+    return first, second
+
+
+def _at(axis: Axis, side: int, items: slice | Tensor) -> Tensor:
+    """(m, L, M) vectors of items of one side's models: the same slice, or an (m, L) index."""
+    models = axis.pairs[:, side]
+    if isinstance(items, slice):
+        return axis.both(axis.items[:, items])[side]
+    return axis.items[models[:, None], items]
 
 
 def square_norm(coordinates: Tensor) -> Tensor:
     """Squared Euclidean norms over the last dimension."""
-    return torch.linalg.vecdot(coordinates, coordinates)
+    return coordinates.square().sum(-1)

@@ -1,8 +1,8 @@
 """Root factors: triangular square roots of covariances, which keep the digits that a covariance loses.
 
-With A the n centred columns of some features and R from A = QR, the standard deviation over the rows of any combination v
-of the columns is ‖Rv‖/√(n−1). Standard deviations of *differences* of combinations are then norms of differences, which
-small ones survive, where a difference of variances would have lost half of its digits.
+With A the centred columns of some features over n rows and R from A = QR, the standard deviation over the rows of any
+combination v of the columns is ‖Rv‖/√(n−1). Standard deviations of *differences* of combinations are
+then norms of differences, which small ones survive, where a difference of variances would have lost half of its digits.
 """
 
 import math
@@ -44,14 +44,15 @@ class CentredRoot:
         """(r, columns), r at most the number of columns, scaled so that norms are unbiased standard deviations."""
         if self._root is None or self.count < 2:
             raise InputError(f"standard deviations need at least two rows; there are {self.count}")
-        return self._root / math.sqrt(self.count - 1)
+        return self._root.div(math.sqrt(self.count - 1))
 
 
 def triangular(stacked: Tensor) -> Tensor:
     """R of the QR of the last two dimensions, or the matrix itself where it has no more rows than columns."""
     if stacked.shape[-2] <= stacked.shape[-1]:
         return stacked
-    return torch.linalg.qr(stacked, mode="r").R
+    factor: Tensor = torch.linalg.qr(stacked, mode="r").R
+    return factor
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Root:
         return Root(self.vectors[models], self.shared[models], self.own[models])
 
     def single(self, items: Tensor) -> Tensor:
-        """(…, items, M) to (…, items, r): coordinates of single log-likelihoods, whose norms are standard deviations."""
+        """(…, items, M) to (…, items, r): coordinates of single log-likelihoods; norms are deviations."""
         return items @ self.vectors.mT + self.shared.unsqueeze(-2)
 
     def difference(self, differences: Tensor) -> Tensor:
@@ -101,15 +102,10 @@ def cut(root: Tensor, widths: list[int]) -> Root:
     return Root(vectors, shared, triangular(vectors))
 
 
-def pair_root(first: Root, second: Root) -> tuple[Root, Root]:
-    """The roots of single pairs, (m, r, M) each, with r reduced to what a pair needs: the 2(M+1) columns of its own."""
-    width = first.vectors.shape[-1]
-    joint = torch.cat([first.vectors, first.shared.unsqueeze(-1), second.vectors, second.shared.unsqueeze(-1)], -1)
-    if joint.shape[-2] <= joint.shape[-1]:
-        return first, second
-    joint = triangular(joint)
-    vectors, shared, other_vectors, other_shared = joint.split([width, 1, width, 1], -1)
-    return (
-        Root(vectors, shared.squeeze(-1), first.own),
-        Root(other_vectors, other_shared.squeeze(-1), second.own),
-    )
+def pair_root(root: Root, i: int, j: int) -> Root:
+    """The root of two models, with r reduced to what a pair needs: its own 2(M + 1) columns."""
+    vectors, shared = root.vectors[[i, j]], root.shared[[i, j]]
+    width = vectors.shape[-1]
+    joint = triangular(torch.cat([vectors[0], shared[0, :, None], vectors[1], shared[1, :, None]], 1))
+    vectors = torch.stack([joint[:, :width], joint[:, width + 1 : -1]])
+    return Root(vectors, torch.stack([joint[:, width], joint[:, -1]]), root.own[[i, j]])

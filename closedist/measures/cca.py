@@ -1,4 +1,4 @@
-"""Canonical correlations and linear CKA: how far two sets of representations agree up to a linear map, or a rotation."""
+"""Canonical correlations and linear CKA: how far two representations agree up to a linear map, or a rotation."""
 
 import math
 from collections.abc import Sequence
@@ -96,7 +96,7 @@ def _products(views: Tensor) -> Tensor:
     """(n, r, M) to (n, n, M, M): AᵀB of all pairs by one matrix product."""
     count, _, width = views.shape
     columns = views.movedim(0, 1).flatten(1)
-    return (columns.T @ columns).unflatten(0, (count, width)).unflatten(-1, (count, width)).movedim(2, 1)
+    return (columns.T @ columns).reshape(count, width, count, width).movedim(2, 1)
 
 
 def orthonormal_basis(columns: Tensor, precision: Tensor) -> tuple[Tensor, Tensor]:

@@ -31,8 +31,8 @@ def check_comparable(models: Sequence[Representations], names: Sequence[str]) ->
     for model, name in zip(models[1:], names[1:], strict=True):
         if model.num_inputs != first.num_inputs:
             raise InputError(
-                f"embeddings: model {name} has {model.num_inputs} inputs, model {first_name} has {first.num_inputs}; both must "
-                "be evaluated on the same inputs in the same order. Pass input_ids to find the difference"
+                f"embeddings: model {name} has {model.num_inputs} inputs, model {first_name} has {first.num_inputs}; "
+                "both must be evaluated on the same inputs in the same order. Pass input_ids to find the difference"
             )
         if model.num_labels != first.num_labels:
             raise InputError(_different_labels(first, first_name, model, name))
@@ -44,7 +44,7 @@ def check_comparable(models: Sequence[Representations], names: Sequence[str]) ->
         )
     if first.num_labels < 3:
         raise InputError(
-            f"unembeddings: {first.num_labels} labels; at least 3 are needed (a pivot, one left out, and one to compare)"
+            f"unembeddings: {first.num_labels} labels; at least 3 are needed (a pivot, one left out, one more)"
         )
 
 
@@ -60,8 +60,8 @@ def _different_labels(first: Representations, first_name: str, other: Representa
         return text
     padded = first_name if first.num_labels == large else other_name
     return (
-        f"{text}. The vocabulary of model {padded} is probably padded by {large - small}: if the labels agree up to there, "
-        f"cut its unembeddings (and bias) to the first {small} rows"
+        f"{text}. The vocabulary of model {padded} is probably padded by {large - small}: if the labels agree up to "
+        f"there, cut its unembeddings (and bias) to the first {small} rows"
     )
 
 
@@ -73,16 +73,16 @@ def _check_same_names(
         return
     if names.shape != other_names.shape or names.dtype.kind != other_names.dtype.kind:
         raise InputError(
-            f"{attribute}: model {first_name} has {names.dtype} of shape {names.shape}, model {other_name} {other_names.dtype} "
-            f"of shape {other_names.shape}; name the {what} of both in the same way"
+            f"{attribute}: model {first_name} has {names.dtype} of shape {names.shape}, model {other_name} has "
+            f"{other_names.dtype} of shape {other_names.shape}; name the {what} of both in the same way"
         )
     different = names != other_names
     where = int(np.flatnonzero(different.reshape(different.shape[0], -1).any(1))[0])
     here, there = names[where].tolist(), other_names[where].tolist()
     order = " (the same names in another order)" if np.array_equal(np.sort(names, 0), np.sort(other_names, 0)) else ""
     raise InputError(
-        f"{attribute}: the first difference is at {where}: {here!r} in model {first_name}, {there!r} in model {other_name}{order}; "
-        f"both models must have the same {what} in the same order"
+        f"{attribute}: the first difference is at {where}: {here!r} in model {first_name}, {there!r} in model "
+        f"{other_name}{order}; both models must have the same {what} in the same order"
     )
 
 

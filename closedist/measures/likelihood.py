@@ -64,7 +64,7 @@ class DivergenceSums:
         Args:
             relative: (n, B, C) float64, log p(y|x) + log C.
         """
-        num_models, num_inputs, num_labels = relative.shape
+        num_inputs, num_labels = relative.shape[1:]
         likelihoods = relative.clamp(min=_NEGLIGIBLE).exp_().div_(num_labels)
         cross = likelihoods.flatten(1) @ relative.flatten(1).T  # one product for all pairs
         divergence = cross.diagonal()[:, None] - cross

@@ -24,7 +24,7 @@ from closedist.measures._labels import (
     with_labels,
 )
 from closedist.measures._moments import Moments, moments
-from closedist.measures._pairs import PairAxis, Terms, pair_axis, written_out
+from closedist.measures._pairs import Axis, Terms, axis_of, written_out
 from closedist.measures.comparable import check_comparable, check_varied, model_names
 from closedist.representations import Representations
 
@@ -42,6 +42,7 @@ class Settings:
     num_samples: int = 200
     seed: int = 0
     subset_size: int | None = None
+    num_subsets: int | None = None
     pivots: tuple[int, ...] | None = None
     labels: tuple[int, int] | None = None
     constant_labels: ConstantLabels = "error"
@@ -57,7 +58,7 @@ class Settings:
         ):
             if getattr(self, name) not in allowed:
                 raise InputError(f"{name}: {getattr(self, name)!r}; it is one of {', '.join(map(repr, allowed))}")
-        for name in ("num_samples", "subset_size"):
+        for name in ("num_samples", "subset_size", "num_subsets"):
             count = getattr(self, name)
             if count is not None and count < 1:
                 raise InputError(f"{name}: {count}; at least 1 is needed")
@@ -90,7 +91,7 @@ class Settings:
             )
         if self.input_set is not None and len(self.input_set) != size + 1:
             raise InputError(
-                f"input_set: {len(self.input_set)} inputs; {size + 1} are needed, the pivot input and K = {size} others "
+                f"input_set: {len(self.input_set)} inputs; {size + 1} are needed, the pivot input and K = {size} more "
                 f"(or pass subset_size={len(self.input_set) - 1})"
             )
         return size
@@ -103,18 +104,18 @@ class Distances:
     Attributes:
         by_label: the pairs over inputs, with all labels as items.
         labels: the choice of labels, with t1 and t3.
-        at_set: the pairs over labels, with the inputs x_1 … x_K of the chosen set as items.
-        pivot_inputs: (m, M) twice, x_0 of the chosen set in both models.
-        input_sets: (m, K + 1) inputs.
+        by_input: the pairs over labels, with the inputs of all drawn sets as items.
+        items: (m, K + 1) the chosen set as items of ``by_input``, the pivot input first.
+        input_sets: (m, K + 1) the chosen set as indices of inputs.
         input_terms: (m, K) the terms of the chosen set.
         input_term, input_scale_term: (m,) t2 and t4.
         llv: (m,) d_LLV.
     """
 
-    by_label: PairAxis
+    by_label: Axis
     labels: LabelChoice
-    at_set: PairAxis
-    pivot_inputs: tuple[Tensor, Tensor]
+    by_input: Axis
+    items: Tensor
     input_sets: Tensor
     input_terms: Terms
     input_term: Tensor
@@ -129,7 +130,7 @@ def distances(models: Family, measured: Moments, pairs: Tensor, size: int, setti
         ConstantOddsError: labels whose log-odds do not vary.
         InputError: no input set can be used.
     """
-    by_label = pair_axis(measured.over_inputs, models.labels, pairs)
+    by_label = axis_of(measured.over_inputs, models.labels, pairs)
     if settings.labels is not None:
         pivot, left_out = (torch.full((len(pairs),), label, device=pairs.device) for label in settings.labels)
         labels = with_labels(by_label, settings.reduction, pivot, left_out)
@@ -142,21 +143,18 @@ def distances(models: Family, measured: Moments, pairs: Tensor, size: int, setti
         if settings.input_set is None
         else torch.tensor([settings.input_set])
     )
-    inputs, positions = sets.unique(return_inverse=True)
-    by_input = pair_axis(measured.over_labels, models.inputs(inputs), pairs)
+    inputs, positions = torch.unique(sets, return_inverse=True)
+    by_input = axis_of(measured.over_labels, models.inputs(inputs), pairs)
     best = search_input_sets(by_input, positions.to(pairs.device))
-    chosen = positions.to(pairs.device)[best]
-    row = torch.arange(len(pairs), device=pairs.device)[:, None]
-    at_set = by_input.with_items(by_input.items[row, chosen[:, 1:]], by_input.other_items[row, chosen[:, 1:]])
-    pivot_inputs = by_input.items[row[:, 0], chosen[:, 0]], by_input.other_items[row[:, 0], chosen[:, 0]]
-    terms = written_out(at_set, *pivot_inputs)
+    items = positions.to(pairs.device)[best]
+    terms = written_out(by_input, items[:, 0], items[:, 1:])
     input_term = torch.maximum(terms.rest, terms.pivot).amax(-1)
     input_scale_term = terms.scale.amax(-1) if settings.reduction == "max" else terms.scale.mean(-1)
 
     scales = settings.weight * torch.stack([labels.scale_term, input_scale_term])
     parts = torch.cat([torch.stack([labels.term, input_term]), scales])
     llv = parts.amax(0) if settings.combine == "max" else parts.sum(0)
-    return Distances(by_label, labels, at_set, pivot_inputs, sets[best.cpu()], terms, input_term, input_scale_term, llv)
+    return Distances(by_label, labels, by_input, items, sets[best.cpu()], terms, input_term, input_scale_term, llv)
 
 
 def llv_distance(

@@ -55,7 +55,8 @@ def nuclear_norm(matrices: Tensor) -> Tensor:
     if matrices.shape[-2:] == (2, 2):
         a, b, c, d = matrices[..., 0, 0], matrices[..., 0, 1], matrices[..., 1, 0], matrices[..., 1, 1]
         return (a * a + b * b + c * c + d * d + 2 * (a * d - b * c).abs()).sqrt()
-    return torch.linalg.svdvals(matrices).sum(-1)
+    values: Tensor = torch.linalg.svdvals(matrices)
+    return values.sum(-1)
 
 
 def dissimilarity(units: Tensor, other_units: Tensor, subsets: Tensor) -> Tensor:
@@ -77,7 +78,8 @@ def dissimilarity(units: Tensor, other_units: Tensor, subsets: Tensor) -> Tensor
     step = max(1, BLOCK_ELEMENTS // (pairs * per_subset))
     parts: list[Tensor] = []
     row = torch.arange(pairs, device=units.device)[:, None, None]
-    for block in subsets.split(step, 1):
+    for start in range(0, subsets.shape[1], step):
+        block = subsets[:, start : start + step]
         if cross is not None:
             matrices = cross[row.unsqueeze(-1), block.unsqueeze(-1), block.unsqueeze(-2)]
         else:
@@ -85,17 +87,18 @@ def dissimilarity(units: Tensor, other_units: Tensor, subsets: Tensor) -> Tensor
         rough = 1.0 - nuclear_norm(matrices) / size
         unrotated = 1.0 - correlations[row, block].mean(-1)
         rough = torch.minimum(rough, unrotated).clamp_(min=0.0)
-        small = (rough < _SMALL).nonzero(as_tuple=True)
-        for at in zip(*(part.split(max(1, step)) for part in small), strict=True):
-            chosen = block[at[0], at[1]]
-            of_pair = at[0].unsqueeze(-1)
-            rough[at] = _procrustes(units[of_pair, chosen], other_units[of_pair, chosen], matrices[at])
+        small = (rough < _SMALL).nonzero()
+        for pair, subset in (part.unbind(1) for part in small.tensor_split(1 + len(small) // step)):
+            columns, of_pair = block[pair, subset], pair.unsqueeze(-1)
+            rough[pair, subset] = _procrustes(
+                units[of_pair, columns], other_units[of_pair, columns], matrices[pair, subset]
+            )
         parts.append(rough)
     return torch.cat(parts, 1)
 
 
 def _procrustes(units: Tensor, other_units: Tensor, cross: Tensor) -> Tensor:
-    """(e,) from (e, K, r) rows and their (e, K, K) products: ‖QᵀU − V‖²/(2K) with Q the polar factor, or 1 if better."""
+    """(e,) from (e, K, r) rows and their (e, K, K) products: ‖QᵀU − V‖²/(2K), Q the polar factor or 1."""
     size = cross.shape[-1]
     rotated = 0.5 * square_norm((polar_factor(cross).mT @ units - other_units).flatten(1)) / size
     unrotated = 0.5 * square_norm((units - other_units).flatten(1)) / size
@@ -112,11 +115,12 @@ def polar_factor(matrices: Tensor) -> Tensor:
         cofactors = torch.stack([torch.stack([d, -c], -1), torch.stack([-b, a], -1)], -2)
         return (matrices + sign[..., None, None] * cofactors) / nuclear_norm(matrices)[..., None, None]
     left, _, right = torch.linalg.svd(matrices)
-    return left @ right
+    factor: Tensor = left @ right
+    return factor
 
 
 def label_subsets(count: int, size: int, num_subsets: int | None, seed: int) -> Tensor:
-    """(S, K) positions among the ``count`` labels of J: all subsets in lexicographic order, or a sample of different ones.
+    """(S, K) positions among the ``count`` labels of J: all subsets in lexicographic order, or a sample of different.
 
     Args:
         count: |J|.
@@ -130,8 +134,8 @@ def label_subsets(count: int, size: int, num_subsets: int | None, seed: int) -> 
     total = math.comb(count, size)
     if num_subsets is None and total > MAX_ENUMERATED:
         raise InputError(
-            f"num_subsets: there are {approximately(total)} subsets of {size} of {count} labels, and above "
-            f"{MAX_ENUMERATED:,} they are not gone through unasked; pass num_subsets to sample some (the certificate needs none)"
+            f"num_subsets: there are {approximately(total)} subsets of {size} of {count} labels, too many to go "
+            f"through unasked (the limit is {MAX_ENUMERATED:,}); pass num_subsets to sample some (the certificate needs none)"
         )
     if num_subsets is None or total <= num_subsets:
         if total == 1:

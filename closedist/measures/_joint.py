@@ -1,0 +1,175 @@
+"""Every measure of all pairs of models, jointly."""
+
+import math
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from closedist.errors import InputError
+from closedist.measures._family import Family, family
+from closedist.measures._labels import ConstantOddsError, LabelChoice
+from closedist.measures._moments import Moments, moments
+from closedist.measures._pairs import Axis, unit_odds
+from closedist.measures.bounds import certificate, linear_bound, quadratic_bound
+from closedist.measures.cca import cka_of_all, mean_cca_of_all, precisions
+from closedist.measures.comparable import check_comparable, check_varied, model_names
+from closedist.measures.llv import Settings, distances
+from closedist.measures.svd import dissimilarity, label_subsets
+from closedist.representations import Representations
+
+_BATCH_ELEMENTS = 1 << 21  # coordinates of all labels of a batch of pairs: 16 MB
+
+
+def measure_pairs(models: Sequence[Representations], settings: Settings) -> list[dict[str, Any]]:
+    """The fields of a comparison for every pair, in ``itertools.combinations`` order.
+
+    Raises:
+        InputError: the models cannot be compared, or a setting is out of its range.
+    """
+    names = model_names(len(models))
+    check_comparable(models, names)
+    settings.check_ranges(models[0].num_inputs, models[0].num_labels)
+    pairs = list(combinations(range(len(models)), 2))
+    sizes = [settings.size(models[i], models[j]) for i, j in pairs]
+    for size in set(sizes):  # refuse too many subsets before anything is computed
+        label_subsets(models[0].num_labels - 2, size, settings.num_subsets, settings.seed)
+    members = family(models)
+    measured = moments(members)
+    check_varied(measured.over_inputs, measured.over_labels, names)
+    columns = _AllPairs(members, measured, torch.tensor(pairs, device=members.device))
+    results: dict[int, dict[str, Any]] = {}
+    for size in sorted(set(sizes)):
+        chosen = torch.tensor([index for index, its_size in enumerate(sizes) if its_size == size])
+        step = max(1, _BATCH_ELEMENTS // (members.num_labels * measured.over_inputs.vectors.shape[-2]))
+        for part in (chosen[start : start + step] for start in range(0, len(chosen), step)):
+            try:
+                fields = columns.measure(part.to(members.device), size, settings)
+            except ConstantOddsError as error:
+                raise error.explained(names[pairs[int(part[error.pair])][error.model]]) from error
+            results.update(zip(part.tolist(), fields, strict=True))
+    return [results[index] for index in range(len(pairs))]
+
+
+class _AllPairs:
+    """What pairs share: the models, their moments, and the measures that are quick for all pairs at once."""
+
+    def __init__(self, members: Family, measured: Moments, pairs: Tensor) -> None:
+        self.members, self.measured, self.pairs = members, measured, pairs
+        first, second = pairs.T
+        self.kl, self.kl_reverse = measured.divergences[first, second], measured.divergences[second, first]
+        self.cka = cka_of_all(measured.over_inputs.vectors)[first, second]
+        precision = precisions([member.embeddings for member in members.members], members.device)
+        self.cca = mean_cca_of_all(measured.over_inputs.vectors, precision, pairs)
+        self.cca_unembeddings: Tensor | None = None
+        if not any(member.black_box for member in members.members):
+            precision = precisions([member.unembeddings for member in members.members], members.device)
+            self.cca_unembeddings = mean_cca_of_all(measured.over_labels.vectors, precision, pairs)
+
+    def measure(self, which: Tensor, size: int, settings: Settings) -> list[dict[str, Any]]:
+        """All measures of m pairs, (m,) indices into the pairs, that have the same K."""
+        members, is_max = self.members, settings.reduction == "max"
+        found = distances(members, self.measured, self.pairs[which], size, settings)
+        labels = found.labels
+
+        of_subsets, of_labels, counts = _label_side(found.by_label, labels, size, settings)
+        units, other_units = unit_odds(found.by_input, found.items[:, 0], found.items[:, 1:])
+        of_inputs = dissimilarity(units, other_units, _all_of(size, members.device))[:, 0]
+
+        # d ≤ certificate ≤ quadratic bound is a theorem; the minima keep rounding from breaking it where all are tiny
+        upper = certificate(labels.terms.decorrelation, labels.used, found.input_terms.decorrelation)
+        quadratic = quadratic_bound(labels.term, found.input_term) if is_max else None
+        if quadratic is not None:
+            upper = torch.minimum(upper, quadratic)
+        of_labels, of_inputs = torch.minimum(of_labels, upper), torch.minimum(of_inputs, upper)
+
+        columns = {
+            "llv": found.llv,
+            "label_term": labels.term,
+            "input_term": found.input_term,
+            "label_scale_term": labels.scale_term,
+            "input_scale_term": found.input_scale_term,
+            "pivot_label": labels.pivot,
+            "left_out_label": labels.left_out,
+            "kl": self.kl[which],
+            "kl_reverse": self.kl_reverse[which],
+            "mean_cca_embeddings": self.cca[which],
+            "mean_cca_unembeddings": None if self.cca_unembeddings is None else self.cca_unembeddings[which],
+            "cka_embeddings": self.cka[which],
+            "m_svd_unembeddings": 1.0 - of_inputs,
+            "dissimilarity_embeddings": of_labels,
+            "dissimilarity_unembeddings": of_inputs,
+            "dissimilarity": torch.maximum(of_labels, of_inputs),
+            "certificate": upper,
+            "quadratic_bound": quadratic,
+            "bound": linear_bound(found.llv, size) if is_max else None,
+            "ignored_labels": labels.ignored,
+        }
+        constants: dict[str, Any] = {
+            "subset_size": size,
+            "weight": settings.weight,
+            "reduction": settings.reduction,
+            "combine": settings.combine,
+            "num_inputs": members.num_inputs,
+            "num_labels": members.num_labels,
+            "num_pivots": members.num_labels if settings.pivots is None else len(settings.pivots),
+            "num_samples": settings.num_samples if settings.input_set is None else None,
+            "seed": settings.seed,
+        }
+        lists: dict[str, list[Any]] = {
+            name: [None] * len(which) if c is None else c.tolist() for name, c in columns.items()
+        }
+        lists["input_set"] = [tuple(inputs) for inputs in found.input_sets.tolist()]
+        lists["m_svd_embeddings"] = [tuple(values) for part in of_subsets for values in (1.0 - part).tolist()]
+        lists["num_label_subsets"] = [math.comb(count, size) for count in counts]
+        lists["label_names"] = self._names(lists["pivot_label"], lists["left_out_label"])
+        return [constants | dict(zip(lists, values, strict=True)) for values in zip(*lists.values(), strict=True)]
+
+    def _names(self, pivots: list[int], left_out: list[int]) -> list[tuple[str, str] | None]:
+        """The names of the chosen labels, where any model has names."""
+        named = (member.label_names for member in self.members.members if member.label_names is not None)
+        names = next(named, None)
+        if names is None:
+            return [None] * len(pivots)
+        return [(str(names[k].tolist()), str(names[j].tolist())) for k, j in zip(pivots, left_out, strict=True)]
+
+
+def _label_side(
+    axis: Axis, labels: LabelChoice, size: int, settings: Settings
+) -> tuple[list[Tensor], Tensor, list[int]]:
+    """d_SVD over label subsets of m pairs.
+
+    Returns:
+        (., S) of every subset, in groups of pairs with equally many labels; (m,) the largest; the numbers of labels.
+    """
+    counts = labels.used.sum(-1).tolist()
+    rows = torch.arange(len(counts), device=labels.used.device)
+    groups = [rows] if len(set(counts)) == 1 else rows.chunk(len(rows))  # they differ only where labels were ignored
+    parts: list[Tensor] = []
+    largest: list[Tensor] = []
+    for group in groups:
+        count, pivot = counts[int(group[0])], labels.pivot[group]
+        if count < size:
+            raise InputError(
+                f"subset_size: {size}, but only {count} labels vary against pivot label {int(pivot[0])}; "
+                f"pass subset_size={count} or fewer"
+            )
+        subsets = label_subsets(count, size, settings.num_subsets, settings.seed).to(rows.device)
+        occurring, positions = torch.unique(subsets, return_inverse=True)
+        used = labels.used[group].nonzero()[:, 1].reshape(len(group), count)[:, occurring]
+        part = Axis(axis.root, axis.items, axis.pairs[group])
+        of_subsets = dissimilarity(*unit_odds(part, pivot, used), positions[None])
+        parts.append(of_subsets)
+        if len(subsets) < math.comb(count, size):  # the certificate's subset is likely among the worst
+            worst = labels.terms.decorrelation[group].masked_fill(~labels.used[group], -torch.inf).topk(size).indices
+            its = dissimilarity(*unit_odds(part, pivot, worst), _all_of(size, rows.device))
+            of_subsets = torch.cat([of_subsets, its], 1)
+        largest.append(of_subsets.amax(-1))
+    return parts, torch.cat(largest), counts
+
+
+def _all_of(size: int, device: torch.device) -> Tensor:
+    """The one subset of all K columns, (1, 1, K)."""
+    return torch.arange(size, device=device)[None, None]
