@@ -1,11 +1,13 @@
 """What a model outside of the family does to its logits, in words that help."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
 CAP_NAMES = ("final_logit_softcapping", "logits_soft_cap", "softcap", "output_softcap")
 _CLOSE = 0.02  # share of the spread that a recognised relation may leave unexplained
-_CAPS = 241
+_CAPS = 60
 
 
 def own_scores(output: Tensor) -> Tensor:
@@ -61,11 +63,16 @@ def _soft_cap(z: Tensor, y: Tensor, model: nn.Module) -> str | None:
                     f"Set config.{name} = None to compare the model without it"
                 )
     largest = float(y.abs().amax())
-    caps = [c for c in torch.logspace(-0.01, 2, _CAPS).mul(largest).tolist() if _is_capped(z, y, c)]
-    if largest == 0.0 or not caps or float(z.abs().amax()) < 1.5 * largest:
+    if largest == 0.0 or float(z.abs().amax()) < 1.5 * largest:
         return None
-    cap = min(caps, key=lambda c: float((c * (z / c).tanh() - y).square().sum()))
-    return f"logits are soft-capped, close to {cap:.3g}·tanh(f·g/{cap:.3g})"
+    low, high = 0.99 * largest, 100 * largest
+    for _ in range(3):  # the best of a grid, then of finer ones around it
+        caps = torch.logspace(math.log10(low), math.log10(high), _CAPS, dtype=torch.float64).tolist()
+        best = min(range(_CAPS), key=lambda i: _unexplained(caps[i] * (z / caps[i]).tanh(), y))
+        low, high = caps[max(best - 1, 0)], caps[min(best + 1, _CAPS - 1)]
+    if not _is_capped(z, y, caps[best]):
+        return None
+    return f"logits are soft-capped, close to {caps[best]:.3g}·tanh(f·g/{caps[best]:.3g})"
 
 
 def _is_capped(z: Tensor, y: Tensor, cap: float) -> bool:

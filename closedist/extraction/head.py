@@ -139,7 +139,10 @@ def read_rows(head: Head, entering: Tensor) -> tuple[Tensor, Tensor | None]:
             "pass head= another"
         )
     wide = torch.promote_types(at_zero.dtype, torch.float32)
-    columns = [((module(block).to(wide) - at_zero.to(wide)) / step).cpu() for block in axes.split(_PROBE_ROWS)]
+    columns = [
+        ((module(axes[start : start + _PROBE_ROWS]).to(wide) - at_zero.to(wide)) / step).cpu()
+        for start in range(0, dimension, _PROBE_ROWS)
+    ]
     has_bias = bool(at_zero.any())
     return torch.cat(columns).T.contiguous(), _copy(at_zero[0].to(wide)) if has_bias else None
 

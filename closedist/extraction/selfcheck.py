@@ -84,7 +84,7 @@ def saturating_factor(embeddings: Tensor, unembeddings: Tensor, bias: Tensor | N
 def scores_of(embeddings: Tensor, unembeddings: Tensor, bias: Tensor | None) -> Tensor:
     """f·g + b in float64, (n, C), a block of labels at a time."""
     f = embeddings.detach().cpu().double()
-    z = torch.cat([f @ block.double().T for block in unembeddings.split(_LABEL_BLOCK)], dim=1)
+    z = torch.cat([f @ unembeddings[rows].double().T for rows in _label_blocks(unembeddings)], dim=1)
     return z if bias is None else z + bias.double()
 
 
@@ -108,21 +108,28 @@ def named_factors(model: nn.Module) -> list[float]:
 
 def _reproduces(z: Tensor, output: Tensor, part: Evidence, unembeddings: Tensor, factor: float) -> bool:
     """Every log-probability agrees as far as the precision of the model's own arithmetic goes."""
-    own = own_scores(output).log_softmax(-1)
-    seen = own > -60.0 if bool((output >= 0).all()) else torch.ones_like(own, dtype=torch.bool)
-    deviation = (z.log_softmax(-1) - own).abs()[seen]
-    if not bool(torch.isfinite(own[seen]).all()):
-        return False
+    scores = own_scores(output)
+    own = scores.log_softmax(-1)
     f, g = part.embeddings, unembeddings
     dimension = g.shape[1]
     eps = max(_eps(output), _eps(f), _eps(g))
-    spread = float(torch.linalg.vector_norm(f.double(), dim=-1).amax()) * max(
-        float(torch.linalg.vector_norm(block.double(), dim=-1).amax()) for block in g.split(_LABEL_BLOCK)
-    )
+    spread = _longest(f) * max(_longest(g[rows]) for rows in _label_blocks(g))
     size = max(1.0, float(z.abs().amax()), abs(factor) * spread / dimension**0.5)
-    # rounding of what is stored, and of sums over M terms, which are never kept in less than float32
-    tolerance = (4 * eps + 2 * dimension**0.5 * min(eps, torch.finfo(torch.float32).eps)) * size
-    return bool(deviation.amax() <= tolerance)
+    # rounding of what is stored, the largest score of a row included, and of sums over M terms, which are never kept in
+    # less than float32
+    rounding = eps * (scores.abs() + scores.amax(-1, keepdim=True).abs() + size)
+    tolerance = 4 * rounding + 2 * dimension**0.5 * min(eps, torch.finfo(torch.float32).eps) * size
+    agrees = ((z.log_softmax(-1) - own).abs() <= tolerance) & torch.isfinite(scores)
+    underflown = (scores < -60.0) if bool((output >= 0).all()) else torch.zeros_like(agrees)  # probabilities near 0
+    return bool((agrees | underflown).all())
+
+
+def _longest(rows: Tensor) -> float:
+    return float(torch.linalg.vector_norm(rows.double(), dim=-1).amax())
+
+
+def _label_blocks(unembeddings: Tensor) -> list[slice]:
+    return [slice(start, start + _LABEL_BLOCK) for start in range(0, len(unembeddings), _LABEL_BLOCK)]
 
 
 def _eps(tensor: Tensor) -> float:
