@@ -22,6 +22,7 @@ from closedist.config import paper_dataset, paper_models, paper_training
 from closedist.data.radial import radial_split
 from closedist.models.learners import build_learners
 from closedist.runs import TrainingRun, training_runs
+from closedist.training import limited_threads
 
 
 def seconds_per_call(call: Callable[[], object], repeats: int) -> float:
@@ -47,7 +48,8 @@ def ours(run: TrainingRun, inputs: Tensor, labels: Tensor, repeats: int) -> floa
         device=torch.device("cpu"),
     )
     order = torch.randperm(len(labels))[: run.training.batch_size]
-    return seconds_per_call(lambda: learners.step(inputs[order], labels[order]), repeats) / len(seeds)
+    with limited_threads(learners):
+        return seconds_per_call(lambda: learners.step(inputs[order], labels[order]), repeats) / len(seeds)
 
 
 def plain_loop(run: TrainingRun, inputs: Tensor, labels: Tensor, steps: int) -> float:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -43,8 +44,8 @@ class Measurement:
     """
 
     split: str = "test"
-    reduction: str = "max"
-    combine: str = "max"
+    reduction: Literal["max", "mean"] = "max"
+    combine: Literal["max", "sum"] = "max"
     weight: float = 1e-5
     num_samples: int = 200
     seed: int = 0

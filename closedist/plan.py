@@ -24,6 +24,7 @@ from closedist.folders import Folders
 from closedist.models.learners import build_learners, seeds_together
 from closedist.runs import TrainingRun, training_runs
 from closedist.sweep import check_configuration
+from closedist.training import limited_threads
 
 PAPER_LABELS = (4, 6, 10, 18)
 PAPER_WIDTHS = (16, 32, 64, 128, 256)
@@ -154,8 +155,9 @@ def _seconds_per_model_step(run: TrainingRun, models: int, device: torch.device)
         inputs = 3 * torch.randn(rows, 2, generator=generator).to(device)
     times: list[float] = []
     begin = time.perf_counter()
-    while len(times) < 3 or (time.perf_counter() - begin < TIMED_SECONDS and len(times) < MAX_TIMED_STEPS):
-        start = time.perf_counter()
-        learners.step(inputs, labels).cpu()  # waits for a GPU
-        times.append(time.perf_counter() - start)
+    with limited_threads(learners):
+        while len(times) < 3 or (time.perf_counter() - begin < TIMED_SECONDS and len(times) < MAX_TIMED_STEPS):
+            start = time.perf_counter()
+            learners.step(inputs, labels).cpu()  # waits for a GPU
+            times.append(time.perf_counter() - start)
     return statistics.median(times[1:]) / together

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import combinations, groupby
 from pathlib import Path
 
@@ -108,9 +109,8 @@ def draw_synthetic(labels: Sequence[int], date: str, folders: Folders, formats: 
         "d_LLV_vs_width": lambda: make_llv_vs_width(folders.results, date, labels),
     }
     for num_classes in labels:
-        figures[f"synthetic_data {num_classes}"] = lambda num_classes=num_classes: make_synthetic_data(
-            *radial_split(paper_dataset(num_classes), "train")
-        )
+        points, classes = radial_split(paper_dataset(num_classes), "train")
+        figures[f"synthetic_data {num_classes}"] = partial(make_synthetic_data, points, classes)
     _draw(figures, folders, formats, report)
     rows = kl_table()
     for name in ("latex", "markdown"):

@@ -19,7 +19,7 @@ from closedist.locks import exclusive
 from closedist.models.learners import build_learners, seeds_together
 from closedist.runs import TrainingRun
 from closedist.signals import stop_requests
-from closedist.training import Diverged, Learners, Losses, Split, diverged_models, finite_models, train
+from closedist.training import Diverged, Learners, Losses, Split, diverged_models, finite_models, limited_threads, train
 
 log = logging.getLogger(__name__)
 CPU = torch.device("cpu")
@@ -178,7 +178,7 @@ def _train_group(
         write_state(path, {**learners.training_state(), **losses.as_tensors()}, seeds, run.digest)
         _remove_superseded(run, seeds, losses.steps, place)
 
-    with stop_requests() as stopping:
+    with stop_requests() as stopping, limited_threads(learners):
         losses = train(
             learners,
             *data,

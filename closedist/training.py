@@ -1,6 +1,7 @@
 """Training: one loop for every kind of model, which records losses, saves its exact state and goes on from it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,7 +17,13 @@ StateDict = dict[str, Tensor]
 
 
 class Learners(Protocol):
-    """S models that train together, on the same batches and without meeting."""
+    """S models that train together, on the same batches and without meeting.
+
+    Attributes:
+        useful_threads: with more processor threads than this a step would wait longer for them than they save.
+    """
+
+    useful_threads: int
 
     def step(self, inputs: Tensor, labels: Tensor) -> Tensor:
         """One optimiser step on a batch; (S,) float64 losses in nats before the step."""
@@ -90,6 +97,17 @@ class Interrupted(KeyboardInterrupt):
     def __init__(self, steps: int) -> None:
         super().__init__(f"stopped after {steps} steps")
         self.steps = steps
+
+
+@contextmanager
+def limited_threads(learners: Learners) -> Iterator[None]:
+    """Let PyTorch use no more threads than help these models, while the block runs."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(min(threads, learners.useful_threads))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 class Diverged(InputError):

@@ -125,7 +125,5 @@ def test_losses_are_recorded_every_500_and_2000_steps_with_the_last_ones(tmp_pat
     assert metrics["train_loss"][-1] < metrics["train_loss"][1] < metrics["train_loss"][0]
     inputs, labels = radial_split(small_dataset(), "test")
     with torch.no_grad():
-        final = torch.nn.functional.nll_loss(
-            trained_model(run, 1, place.folders.checkpoints, CPU)(inputs), labels
-        )
+        final = torch.nn.functional.nll_loss(trained_model(run, 1, place.folders.checkpoints, CPU)(inputs), labels)
     assert metrics["test_loss"][-1] == pytest.approx(final.item(), rel=1e-5)

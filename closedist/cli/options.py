@@ -201,8 +201,8 @@ def image_run(common: Common, configs: ConfigFiles, rep_dim: int, date_str: str)
     )
     if models.rep_dim != rep_dim:
         raise InputError(
-            f"--final-dim: {rep_dim}, but the model variations config has rep_dim {models.rep_dim}: pass two that belong "
-            "together"
+            f"--final-dim: {rep_dim}, but the model variations config has rep_dim {models.rep_dim}: pass two that "
+            "belong together"
         )
     run = next(training_runs(dataset, models, training, date_str))
     return with_available_seeds(run, common.checkpoint_folder)

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from closedist.quickstart import WidthResult
 
 CLOSING = """\
-What you have just seen: ten networks that solve the same task almost equally well. Those of one width predict nearly
-the same, yet their embeddings are far from linear maps of each other (m_CCA below 1, d_fg above 0). d_LLV looks at log-likelihoods
-alone and bounds that difference: every pair lies within the certificate, which lies within 2·max(t1, t2)². The paper's
-bound 2M·d_LLV says something only where it is below 1."""
+What you have just seen: networks that solve the same task almost equally well, from different seeds. Their predictions
+are close, their embeddings are not always linear maps of each other (m_CCA below 1, d_fg above 0). d_LLV looks at
+log-likelihoods alone and bounds that difference: every pair lies within the certificate, which lies within
+2·max(t1, t2)². The paper's bound 2M·d_LLV says something only where it is below 1."""
 
 
 def quickstart(*, folder: Path = Path("quickstart"), common: Common = DEFAULTS) -> None:

@@ -88,8 +88,8 @@ def _print_plan(pieces: "Sequence[Piece]", date: str) -> None:
         for index, value in enumerate((models, models - piece.missing, piece.missing, piece.seconds)):
             row[index] += value
     rows["all"] = [sum(column) for column in zip(*rows.values(), strict=True)]
-    for kind, (models, there, missing, seconds) in rows.items():
-        table.add_row(kind, f"{models:,.0f}", f"{there:,.0f}", f"{missing:,.0f}", _duration(seconds))
+    for kind, (total, there, missing, seconds) in rows.items():
+        table.add_row(kind, f"{total:,.0f}", f"{there:,.0f}", f"{missing:,.0f}", _duration(seconds))
     Console(width=88).print(table)
 
 

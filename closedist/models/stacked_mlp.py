@@ -17,6 +17,8 @@ from closedist.models.networks import NEGATIVE_SLOPES
 from closedist.models.optimizer import FlatOptimizer
 
 LAYERS = ("l1", "l2", "l3", "l4")
+# measured on two cores: up to so many activations in a layer, a second thread costs as much as it saves
+ELEMENTS_PER_THREAD = 30_000
 SMALLEST_NORM = 1e-8  # DESIGN 4: what is scaled to a fixed length has at least this norm
 
 StateDict = dict[str, Tensor]
@@ -97,7 +99,8 @@ class _StackedNetwork:
 
 
 def _norm(output: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(output, dim=1, keepdim=True)
+    norm: Tensor = torch.linalg.vector_norm(output, dim=1, keepdim=True)
+    return norm
 
 
 class StackedMLPs:
@@ -125,6 +128,8 @@ class StackedMLPs:
     ) -> None:
         first = state_dicts[0]
         self.stack = len(state_dicts)
+        elements = self.stack * config.batch_size * self._width(first)
+        self.useful_threads = max(1, elements // ELEMENTS_PER_THREAD)
         self.device = device
         slope = NEGATIVE_SLOPES[nonlinearity]
         self._f = _StackedNetwork("f_net", _layer_sizes(first, "f_net"), slope, fix_length_f)
@@ -144,6 +149,10 @@ class StackedMLPs:
         self._labels = torch.eye(num_classes, num_classes - 1, device=device).expand(self.stack, -1, -1)
         self._label_buffers = _Activations(self._labels, self._g.sizes, self.stack)
         self._buffers: dict[int, _Activations] = {}
+
+    @staticmethod
+    def _width(state: StateDict) -> int:
+        return int(state[f"f_net.{LAYERS[0]}.bias"].shape[0])
 
     def _views(self, flat: Tensor) -> StateDict:
         sizes = [torch.Size(shape).numel() for shape in self._shapes.values()]
