@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from closedist.comparison import Comparison, compare
+from closedist.comparison import Comparison, compare, compare_all
 from closedist.errors import InputError
 from closedist.representations import Representations
 
@@ -22,6 +22,7 @@ ANGULAR_NOISE = np.pi / 64  # uniform within ± this
 LENGTH_NOISE = 0.01
 NOISE_STEPS = 250
 INPUT_SETS = 300
+GROUP = 8  # copies compared jointly: three times as fast as one by one, though the copies' own pairs are thrown away
 NOISE_STEP = {4: 0.005, 5: 0.004, 6: 0.004, 10: 0.0025, 18: 0.002}  # ν by the number of labels
 PERMUTATION = (5, 0, 2, 4, 6, 1, 3)  # π: label y takes the direction of label π(y)
 
@@ -83,11 +84,12 @@ def compare_noisy_copies(num_classes: int, seed: int = 0) -> list[Comparison]:
         raise InputError(f"num_classes: the constructed models have {known} labels, not {num_classes}")
     rng = np.random.default_rng(seed)
     model = circle_model(num_classes, rng)
+    copies = [noisy_copy(model, i * NOISE_STEP[num_classes], rng) for i in range(1, NOISE_STEPS + 1)]
+    input_set = compare(model, copies[0], num_samples=INPUT_SETS, seed=seed).input_set
     comparisons: list[Comparison] = []
-    for i in range(1, NOISE_STEPS + 1):
-        copy = noisy_copy(model, i * NOISE_STEP[num_classes], rng)
-        input_set = comparisons[0].input_set if comparisons else None
-        comparisons.append(compare(model, copy, input_set=input_set, num_samples=INPUT_SETS, seed=seed))
+    for start in range(0, NOISE_STEPS, GROUP):
+        group = copies[start : start + GROUP]
+        comparisons += compare_all([model, *group], input_set=input_set)[: len(group)]  # those of the model come first
     return comparisons
 
 

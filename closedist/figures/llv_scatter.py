@@ -25,7 +25,7 @@ from closedist.results import Distances
 
 LLV = "$d_{\\mathrm{LLV}}$"
 DISSIMILARITY = "$d_{f,g}$"
-ROW_HEIGHT = 2.1
+ROW_HEIGHT = 1.8  # five rows fit a page
 CURVE_POINTS = 101
 DISSIMILARITY_POINTS: dict[str, Any] = {"s": 7, "c": "#26165c", "linewidths": 0, "alpha": 0.7}
 UNEMBEDDING_POINTS: dict[str, Any] = {

@@ -55,12 +55,11 @@ def make_llv_constructed(label_counts: Sequence[int] = tuple(NOISE_STEP), seed: 
     Raises:
         InputError: a label count that the paper gives no noise for.
     """
-    plots = Plots({})
+    rows = {}
     for num_classes in label_counts:
         comparisons = compare_noisy_copies(num_classes, seed)
-        distances = Distances.of([(0, i) for i in range(1, len(comparisons) + 1)], comparisons)
-        plots.figures[f"d_LLV_constructed_cls{num_classes}"] = draw_scatters({f"{num_classes} labels": distances})
-    return plots
+        rows[f"{num_classes} labels"] = Distances.of([(0, i + 1) for i in range(len(comparisons))], comparisons)
+    return Plots({"d_LLV_constructed": draw_scatters(rows)})
 
 
 def make_cifar10_reps(
