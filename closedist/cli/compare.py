@@ -52,7 +52,7 @@ def compare(
         combine=combine,
         num_samples=num_samples,
         seed=common.seed,
-        input_set=list(numbers("--input-set", input_set, int)) if input_set else None,
+        input_set=list(numbers("--input-set", input_set, int, largest=2**62)) if input_set else None,
         subset_size=subset_size,
         num_subsets=num_subsets,
     )

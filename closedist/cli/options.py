@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from closedist.runs import TrainingRun
 
 FOLDERS = "Folders and log"
+LARGEST = 100_000  # of any width, label count or fixed length
 Number = TypeVar("Number", int, float)
 
 
@@ -116,17 +117,21 @@ Cuda = Annotated[bool, Parameter(name="--cuda", negative=(), help="Compute on th
 DateStr = Annotated[str, Parameter(name="--date-str", help="The first part of the names of checkpoints and results.")]
 
 
-def numbers(option: str, text: str, kind: type[Number]) -> tuple[Number, ...]:
+def numbers(
+    option: str, text: str, kind: type[Number], smallest: int = 0, largest: int = LARGEST
+) -> tuple[Number, ...]:
     """The values of a list such as ``16,32``.
 
     Raises:
-        InputError: an entry is not a number of this kind, or is given twice.
+        InputError: an entry is not a finite number of this kind, is below the smallest, or is given twice.
     """
     try:
         values = tuple(kind(part) for part in text.split(","))
     except ValueError:
         example = "16,32" if kind is int else "0,20"
         raise InputError(f"{option}: {text!r} is not a list of numbers; write it as {option}={example}") from None
+    if not all(smallest <= value <= largest for value in values):
+        raise InputError(f"{option}: {text!r} has a number below {smallest} or far too large; correct it")
     if len(set(values)) < len(values):
         raise InputError(f"{option}: {text!r} names a value twice; leave one out")
     return values
@@ -174,7 +179,7 @@ def runs_of(
     """
     from closedist.runs import training_runs
 
-    widths = numbers("--layer-size", layer_size, int)
+    widths = numbers("--layer-size", layer_size, int, smallest=1)
     if num_classes != models.num_classes:
         raise InputError(
             f"--num-classes: {num_classes}, but the model variations config has {models.num_classes}; pass the config "

@@ -46,13 +46,13 @@ def reproduce(
     from closedist.reproduce import Report, draw_synthetic, finish_images, measure_runs, train_plan
     from closedist.sweep import Workplace
 
-    label_counts = numbers("--labels", labels, int)
+    label_counts = numbers("--labels", labels, int, smallest=3)
     if seeds < 2:
         raise InputError(f"--seeds: {seeds} gives no pair to compare; give 2 or more")
     folders, on = common.folders, device(cuda)
     date = date_of_folder(folders.checkpoints, today())
     runs = synthetic_runs(
-        label_counts, numbers("--widths", widths, int), numbers("--lengths", lengths, float), seeds, date
+        label_counts, numbers("--widths", widths, int, smallest=1), numbers("--lengths", lengths, float), seeds, date
     )
     on_images = image_runs(min(seeds, 10), date) if images and images_available(folders.data) else []
     pieces = make_plan([*runs, *on_images], folders, on)
