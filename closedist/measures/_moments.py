@@ -10,7 +10,7 @@ from closedist.measures._roots import CentredRoot, Root, cut
 from closedist.measures.comparable import check_finite
 from closedist.measures.likelihood import DivergenceSums, block_inputs, log_normaliser
 
-_BLOCK_BYTES = 1 << 25  # of float64 features at once: what a root factor takes in with one QR
+FEATURE_BYTES = 1 << 25  # of float64 features at once: what a root factor takes in with one QR
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,12 @@ class Moments:
     divergences: Tensor
 
 
-def moments(models: Family, block: int | None = None) -> Moments:
-    """Stream over the inputs, then over the labels; ``block`` inputs' logits at once."""
+def moments(models: Family) -> Moments:
+    """Stream over the inputs, then over the labels."""
     num_models = models.labels.shape[0]
     columns = sum(models.dimensions) + num_models
-    step = block or block_inputs(num_models, models.num_labels)
-    rows = max(step, 2 * columns, _BLOCK_BYTES // (8 * columns))
+    step = block_inputs(num_models, models.num_labels)
+    rows = max(step, 2 * columns, FEATURE_BYTES // (8 * columns))
     rows -= rows % step
     sums = DivergenceSums(num_models, models.device)
     root = CentredRoot()
@@ -49,7 +49,7 @@ def moments(models: Family, block: int | None = None) -> Moments:
     over_inputs = cut(root.root(), models.dimensions)
 
     root = CentredRoot()
-    rows = max(2 * columns, _BLOCK_BYTES // (8 * columns))
+    rows = max(2 * columns, FEATURE_BYTES // (8 * columns))
     for start in range(0, models.num_labels, rows):
         part = slice(start, start + rows)
         root.add(_side_by_side(models.labels[:, part], models.bias[:, part], models.dimensions))

@@ -1,7 +1,5 @@
 """Log-likelihoods: log Z and the Kullback–Leibler divergence, with digits where models are close."""
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -10,6 +8,8 @@ from closedist.measures.comparable import check_comparable, check_finite, model_
 from closedist.representations import Representations
 
 _NEGLIGIBLE = -700.0  # exp(−700) is 1e-304: below it exp gives denormals, which are slow and add nothing
+LOGITS_ELEMENTS = 1 << 23  # logits held at once, 64 MB of them
+SMALLEST_BLOCK = 32  # inputs, below which a matrix product is slow
 _CLOSE = 1e-5  # nats: below, products of large numbers have too few digits and differences are summed instead
 
 
@@ -89,5 +89,5 @@ def _divergence(difference: Tensor, p: Tensor, q: Tensor) -> Tensor:
 
 
 def block_inputs(num_models: int, num_labels: int) -> int:
-    """How many inputs' logits are held at once: 64 MB of them, but at least 32 for the matrix product's sake."""
-    return max(32, math.ceil((1 << 23) / (num_models * num_labels)))
+    """How many inputs' logits are held at once."""
+    return max(SMALLEST_BLOCK, LOGITS_ELEMENTS // (num_models * num_labels))

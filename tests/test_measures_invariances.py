@@ -1,0 +1,184 @@
+"""What must not change a measure, what must hold between them, and how far rounding may go."""
+
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from closedist import Comparison, Representations, compare, compare_all, llv_distance
+from closedist.measures import likelihood
+from tests.random_models import linear_map, mapped, models, noisy, random_model, represent, seeds
+from tests.slow_reference import Model
+
+NUMBERS = (
+    "llv",
+    "label_term",
+    "input_term",
+    "label_scale_term",
+    "input_scale_term",
+    "kl",
+    "kl_reverse",
+    "mean_cca_embeddings",
+    "mean_cca_unembeddings",
+    "cka_embeddings",
+    "m_svd_unembeddings",
+    "dissimilarity",
+    "certificate",
+    "quadratic_bound",
+    "bound",
+)
+CHOICES = ("pivot_label", "left_out_label", "input_set")
+
+
+def assert_same(c: Comparison, other: Comparison, except_for: tuple[str, ...] = (), rel: float = 1e-9) -> None:
+    for name in NUMBERS:
+        if name not in except_for:
+            assert getattr(c, name) == pytest.approx(getattr(other, name), rel=rel, abs=1e-10), name
+    for name in CHOICES:
+        if name not in except_for:
+            assert getattr(c, name) == getattr(other, name), name
+
+
+@given(
+    model=models(1),
+    map_seed=seeds,
+    condition=st.floats(0, 6).map(lambda exponent: 10**exponent),
+)
+@settings(max_examples=50, deadline=None)
+def test_a_linear_map_and_its_inverse_leave_the_same_model(model: list[Model], map_seed: int, condition: float) -> None:
+    (p,) = model
+    dimension = p.g.shape[1]
+    shift = np.random.default_rng(map_seed).normal(size=dimension)
+    twin = mapped(p, linear_map(map_seed, dimension, condition), shift)
+    c = compare(represent(p), represent(twin), num_samples=20)
+    assert 0 <= c.kl < 1e-10
+    assert c.llv < 1e-9
+    assert c.dissimilarity < 1e-9
+    assert c.dissimilarity <= c.certificate <= c.quadratic_bound
+    assert c.mean_cca_embeddings == pytest.approx(1, abs=1e-9)
+
+
+@given(models(2, same_dimension=False))
+@settings(max_examples=30, deadline=None)
+def test_swapping_the_models_swaps_the_divergences_and_changes_nothing_else(pair: list[Model]) -> None:
+    p, q = map(represent, pair)
+    there, back = compare(p, q, num_samples=10), compare(q, p, num_samples=10)
+    assert_same(there, back, except_for=("kl", "kl_reverse"))
+    assert there.kl == pytest.approx(back.kl_reverse, rel=1e-12)
+    assert there.kl_reverse == pytest.approx(back.kl, rel=1e-12)
+
+
+@given(pair=models(2, same_dimension=False), seed=seeds)
+@settings(max_examples=30, deadline=None)
+def test_permuting_labels_permutes_the_choice_and_changes_no_value(pair: list[Model], seed: int) -> None:
+    num_labels = pair[0].g.shape[0]
+    order = np.random.default_rng(seed).permutation(num_labels)
+    whole = compare(*map(represent, pair), num_samples=10)
+    permuted = compare(*(Representations(m.f, m.g[order], m.b[order]) for m in pair), num_samples=10)
+    assert permuted.label_term == pytest.approx(whole.label_term, rel=1e-9)
+    assert permuted.input_term == pytest.approx(whole.input_term, rel=1e-9)
+    chosen = (order[permuted.pivot_label], order[permuted.left_out_label])
+    if chosen == (whole.pivot_label, whole.left_out_label):  # at a tie another choice of the same t1 is as good
+        assert_same(whole, permuted, except_for=("pivot_label", "left_out_label"))
+    else:
+        tied = llv_distance(
+            *map(represent, pair), pivot_label=int(chosen[0]), left_out_label=int(chosen[1]), weight=0, num_samples=10
+        )
+        assert tied == pytest.approx(max(whole.label_term, whole.input_term), rel=1e-9)
+
+
+@given(pair=models(2, same_dimension=False), seed=seeds)
+@settings(max_examples=30, deadline=None)
+def test_permuting_inputs_changes_no_value_at_the_same_input_set(pair: list[Model], seed: int) -> None:
+    order = np.random.default_rng(seed).permutation(pair[0].f.shape[0])
+    whole = compare(*map(represent, pair), num_samples=10)
+    moved = tuple(int(np.flatnonzero(order == i)[0]) for i in whole.input_set)
+    permuted = compare(*(Representations(m.f[order], m.g, m.b) for m in pair), input_set=moved)
+    assert permuted.label_term == pytest.approx(whole.label_term, rel=1e-9)
+    if (permuted.pivot_label, permuted.left_out_label) == (whole.pivot_label, whole.left_out_label):
+        assert_same(whole, permuted, except_for=("input_set",))
+
+
+@given(models(3, same_dimension=False))
+@settings(max_examples=30, deadline=None)
+def test_at_fixed_labels_and_inputs_the_triangle_inequality_holds(three: list[Model]) -> None:
+    p, q, r = map(represent, three)
+    size = min(max(m.g.shape[1] for m in three), p.num_labels - 2)
+    fixed = {
+        "pivot_label": 0,
+        "left_out_label": 1,
+        "input_set": list(range(size + 1)),
+        "subset_size": size,
+        "weight": 1.0,
+    }
+    direct = llv_distance(p, r, **fixed)
+    assert direct <= llv_distance(p, q, **fixed) + llv_distance(q, r, **fixed) + 1e-12
+
+
+@given(
+    pair=models(2, same_dimension=False),
+    noise=st.none() | st.integers(-12, 0),
+    seed=seeds,
+    combine=st.sampled_from(["max", "sum"]),
+)
+@settings(max_examples=100, deadline=None)
+def test_the_chain_of_bounds_holds_for_models_near_and_far(
+    pair: list[Model], noise: int | None, seed: int, combine: str
+) -> None:
+    p = pair[0]
+    q = pair[1] if noise is None else noisy(p, 10.0**noise, seed)
+    c = compare(represent(p), represent(q), num_samples=10, combine=combine)
+    assert 0 <= c.dissimilarity <= c.certificate <= c.quadratic_bound
+    assert c.dissimilarity <= c.bound
+    assert c.bound == pytest.approx(2 * c.subset_size * c.llv)
+    assert c.bound_informative == (c.llv < 1 / (2 * c.subset_size))
+    assert min(c.m_svd_embeddings) == pytest.approx(1 - c.dissimilarity_embeddings, abs=1e-12)
+
+
+@given(pair=models(2, same_dimension=False), reduction=st.sampled_from(["max", "mean"]))
+@settings(max_examples=30, deadline=None)
+def test_the_certificate_holds_where_terms_are_averaged_too(pair: list[Model], reduction: str) -> None:
+    c = compare(*map(represent, pair), num_samples=10, reduction=reduction)
+    assert c.dissimilarity <= c.certificate
+    assert (c.bound is None) == (c.quadratic_bound is None) == (reduction == "mean")
+
+
+@given(pair=models(2), seed=seeds)
+@settings(max_examples=30, deadline=None)
+def test_a_vector_common_to_all_unembeddings_or_a_constant_of_all_biases_changes_nothing(
+    pair: list[Model], seed: int
+) -> None:
+    generator = np.random.default_rng(seed)
+    moved = [Representations(m.f, m.g + 10 * generator.normal(size=m.g.shape[1]), m.b + generator.normal()) for m in pair]
+    assert_same(compare(*map(represent, pair), num_samples=10), compare(*moved, num_samples=10), rel=1e-8)
+
+
+@pytest.mark.parametrize("block", [1, 7, 64, 1000])
+def test_streamed_in_any_block_size_equals_unstreamed(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = [represent(random_model(seed, 301, 5, 3)) for seed in (1, 2)]
+    whole = compare(*pair)
+    monkeypatch.setattr(likelihood, "LOGITS_ELEMENTS", block * 10)
+    monkeypatch.setattr(likelihood, "SMALLEST_BLOCK", 1)
+    monkeypatch.setattr("closedist.measures._moments.FEATURE_BYTES", block * 64)
+    assert_same(whole, compare(*pair), rel=1e-12)
+
+
+def test_all_pairs_together_equal_each_pair_alone() -> None:
+    four = [represent(random_model(seed, 100, 7, dimension)) for seed, dimension in enumerate((2, 3, 2, 4))]
+    four.append(represent(noisy(random_model(0, 100, 7, 2), 1e-6, 9)))
+    together = compare_all(four, num_samples=20)
+    pairs = [(i, j) for i in range(5) for j in range(i + 1, 5)]
+    for (i, j), c in zip(pairs, together, strict=True):
+        alone = asdict(compare(four[i], four[j], num_samples=20))
+        for name, value in asdict(c).items():
+            if isinstance(value, float):
+                assert value == pytest.approx(alone[name], rel=1e-8, abs=1e-15), (name, i, j)
+            elif name != "m_svd_embeddings":
+                assert value == alone[name], (name, i, j)
+
+
+def test_two_runs_give_the_same_bits() -> None:
+    three = [represent(random_model(seed, 200, 9, 3)) for seed in range(3)]
+    assert compare_all(three) == compare_all(three)

@@ -1,0 +1,111 @@
+"""Every field against the independent slow implementation, scikit-learn, statsmodels, and published known answers."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.random_models import models, random_model, represent
+from sklearn.datasets import load_linnerud
+from tests.slow_reference import Model, log_likelihoods, mean_cca_iterated
+from tests.slow_reference import compare as slow_compare
+from tests.slow_reference import linear_cka as slow_cka
+from tests.slow_reference import mean_cca as slow_cca
+from tests.slow_reference import mean_svd as slow_svd
+
+from closedist import Representations, compare, kl_divergence, linear_cka, llv_distance, mean_cca, mean_svd
+from closedist.measures._inputs import draw_input_sets
+
+
+def assert_fields_equal(comparison: object, expected: dict[str, object]) -> None:
+    for name, value in expected.items():
+        ours = getattr(comparison, name)
+        if value is None and name == "mean_cca_unembeddings":
+            continue  # of deficient rank, which the reference cannot do
+        if isinstance(value, (float, tuple)) and name != "input_set":
+            assert ours == pytest.approx(value, rel=1e-7, abs=1e-7), name
+        else:
+            assert ours == value, name
+
+
+@given(
+    pair=models(2, same_dimension=False),
+    reduction=st.sampled_from(["max", "mean"]),
+    combine=st.sampled_from(["max", "sum"]),
+    weight=st.sampled_from([1e-5, 1.0]),
+)
+@settings(max_examples=60, deadline=None)
+def test_every_field_equals_the_slow_reference(pair: list[Model], reduction: str, combine: str, weight: float) -> None:
+    p, q = pair
+    num_inputs, num_labels = p.f.shape[0], p.g.shape[0]
+    size = min(max(p.g.shape[1], q.g.shape[1]), num_labels - 2)
+    size = min(size, p.g.shape[1], q.g.shape[1])  # scikit-learn divides by the deviation of a null direction otherwise
+    sets = draw_input_sets(num_inputs, size + 1, 5, seed=3).tolist()
+    ours = compare(
+        represent(p),
+        represent(q),
+        reduction=reduction,
+        combine=combine,
+        weight=weight,
+        num_samples=5,
+        seed=3,
+        subset_size=size,
+    )
+    assert_fields_equal(ours, slow_compare(p, q, sets, size, reduction, combine, weight))
+
+
+@given(models(2, max_labels=7))
+@settings(max_examples=25, deadline=None)
+def test_a_black_box_of_the_logits_is_as_far_as_the_model_itself(pair: list[Model]) -> None:
+    size = min(pair[0].g.shape[1], pair[0].g.shape[0] - 2)
+    options = {"subset_size": size, "num_samples": 5}
+    boxes = [Representations.from_logits(m.f @ m.g.T + m.b) for m in pair]
+    likelihoods = [Representations.from_logits(log_likelihoods(m)) for m in pair]
+    whole = compare(*map(represent, pair), **options)
+    for c in (compare(*boxes, **options), compare(*likelihoods, **options)):
+        for name in ("llv", "label_term", "input_term", "dissimilarity", "certificate", "kl", "kl_reverse"):
+            assert getattr(c, name) == pytest.approx(getattr(whole, name), rel=1e-8, abs=1e-9), name
+        assert (c.pivot_label, c.left_out_label, c.input_set) == (whole.pivot_label, whole.left_out_label, whole.input_set)
+        assert c.mean_cca_unembeddings is None
+
+
+def test_linnerud_has_the_published_canonical_correlations_and_singular_values() -> None:
+    data = load_linnerud()
+    assert mean_cca(data.data, data.target) == pytest.approx(0.3562448272, abs=1e-9)
+    assert mean_svd(data.data, data.target) == pytest.approx(0.4121611892, abs=1e-9)
+
+
+@pytest.mark.parametrize("dimensions", [(1, 1), (2, 2), (3, 3), (4, 2), (2, 5)])
+def test_single_measures_equal_other_peoples(dimensions: tuple[int, int]) -> None:
+    generator = np.random.default_rng(sum(dimensions))
+    z, noise = generator.normal(size=(50, dimensions[0])), generator.normal(size=(50, dimensions[1]))
+    w = z @ generator.normal(size=dimensions) + noise
+    assert mean_svd(z, w) == pytest.approx(slow_svd(z, w), rel=1e-9)
+    assert mean_cca(z, w) == pytest.approx(slow_cca(z, w), rel=1e-9)
+    assert mean_cca(z, w) == pytest.approx(mean_cca_iterated(z, w), abs=1e-5)
+    assert linear_cka(z, w) == pytest.approx(slow_cka(z, w), rel=1e-9)
+
+
+def test_cka_of_more_columns_than_rows_is_the_same_formula() -> None:
+    generator = np.random.default_rng(0)
+    z, w = generator.normal(size=(20, 35)), generator.normal(size=(20, 30))
+    assert linear_cka(z, w) == pytest.approx(slow_cka(z, w), rel=1e-9)
+
+
+def test_canonical_correlations_count_the_rank_in_the_precision_of_the_data() -> None:
+    generator = np.random.default_rng(1)
+    z, w = generator.normal(size=(100, 3)), generator.normal(size=(100, 3))
+    repeated = np.concatenate([z, z @ generator.normal(size=(3, 2))], 1)
+    assert mean_cca(repeated, w) == pytest.approx(slow_cca(z, w), rel=1e-9)
+    assert mean_cca(repeated.astype(np.float32), w.astype(np.float32)) == pytest.approx(slow_cca(z, w), rel=1e-5)
+
+
+def test_single_measures_are_those_of_the_comparison() -> None:
+    p, q = (represent(random_model(seed, 40, 6, 2)) for seed in (1, 2))
+    c = compare(p, q)
+    assert kl_divergence(p, q) == pytest.approx(c.kl, rel=1e-12)
+    assert kl_divergence(q, p) == pytest.approx(c.kl_reverse, rel=1e-12)
+    assert llv_distance(p, q) == pytest.approx(c.llv, rel=1e-12)
+    fixed = llv_distance(p, q, pivot_label=c.pivot_label, left_out_label=c.left_out_label, input_set=c.input_set)
+    assert fixed == pytest.approx(c.llv, rel=1e-12)
+    assert mean_cca(p.embeddings, q.embeddings) == pytest.approx(c.mean_cca_embeddings, rel=1e-12)
+    assert linear_cka(p.embeddings, q.embeddings) == pytest.approx(c.cka_embeddings, rel=1e-12)
