@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from closedist.config import ModelType
-from closedist.models.networks import build_f, build_g, scale_to_length
+from closedist.models.networks import at_least_float32, build_f, build_g, scale_to_length
 
 
 class Classifier(nn.Module):
@@ -38,11 +38,11 @@ class Classifier(nn.Module):
 
     def embed(self, inputs: Tensor) -> Tensor:
         """Embeddings f(x): (B, …) inputs to (B, M), in float32 also where the network computes in bfloat16."""
-        return scale_to_length(_at_least_float32(self.f_net(inputs)), self.fix_length_f)
+        return scale_to_length(at_least_float32(self.f_net(inputs)), self.fix_length_f)
 
     def unembed(self) -> Tensor:
         """Unembeddings g(y) of all labels in order: (C, M), in float32 likewise."""
-        return scale_to_length(_at_least_float32(self.g_net(self.label_vectors)), self.fix_length_g)
+        return scale_to_length(at_least_float32(self.g_net(self.label_vectors)), self.fix_length_g)
 
     def log_likelihood(self, inputs: Tensor) -> Tensor:
         """log p(y|x) in nats for every input and label: (B, C) float64."""
@@ -51,10 +51,6 @@ class Classifier(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """The same as ``log_likelihood``."""
         return self.log_likelihood(inputs)
-
-
-def _at_least_float32(output: Tensor) -> Tensor:
-    return output.to(torch.promote_types(output.dtype, torch.float32))
 
 
 def build_classifier(

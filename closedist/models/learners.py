@@ -5,6 +5,11 @@ from collections.abc import Sequence
 import torch
 
 from closedist.config import ModelType, ModelVariationsConfig, TrainConfig
+from closedist.errors import InputError
+from closedist.models.arithmetic import Arithmetic, Precision
+from closedist.models.classifier import build_classifier
+from closedist.models.single_model import SingleModel
+from closedist.models.stacked_cnn import StackedCNNs
 from closedist.models.stacked_mlp import StackedMLPs
 from closedist.training import Learners, StateDict
 
@@ -22,6 +27,7 @@ def build_learners(
     fix_length_f: float,
     fix_length_g: float,
     device: torch.device,
+    precision: Precision = "float32",
 ) -> Learners:
     """Models with the given weights, ready for their first step.
 
@@ -31,13 +37,44 @@ def build_learners(
         training: the optimiser and its settings.
         fix_length_f, fix_length_g: the member's fixed lengths; 0 is free.
         device: where they train.
+        precision: ``float32``, or ``bf16`` for the image models.
+
+    Raises:
+        InputError: bf16 for a model type that is trained in float32 only.
     """
-    return StackedMLPs(
+    if variations.model_type == "SmallMLP":
+        if precision != "float32":
+            raise InputError(f"--precision: SmallMLP is trained in float32, not {precision}; leave the option out")
+        return StackedMLPs(
+            state_dicts,
+            num_classes=variations.num_classes,
+            fix_length_f=fix_length_f,
+            fix_length_g=fix_length_g,
+            nonlinearity=variations.nonlinearity,
+            config=training,
+            device=device,
+        )
+    arithmetic = Arithmetic(device, precision)
+    if variations.model_type == "ResNetCIFAR10":
+        (weights,) = state_dicts
+        model = build_classifier(
+            "ResNetCIFAR10",
+            num_classes=variations.num_classes,
+            num_features=variations.num_features[0],
+            rep_dim=variations.rep_dim,
+            nonlinearity=variations.nonlinearity,
+            fix_length_f=fix_length_f,
+            fix_length_g=fix_length_g,
+            seed=0,  # of weights that are replaced
+        )
+        model.load_state_dict(weights)
+        return SingleModel(model, training, arithmetic)
+    return StackedCNNs(
         state_dicts,
         num_classes=variations.num_classes,
         fix_length_f=fix_length_f,
         fix_length_g=fix_length_g,
         nonlinearity=variations.nonlinearity,
         config=training,
-        device=device,
+        arithmetic=arithmetic,
     )
