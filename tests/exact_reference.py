@@ -59,9 +59,7 @@ def smallest_label_term(p: list[Row], q: list[Row]) -> mpf:
     table = {}
     for k, j in combinations(labels, 2):
         table[j, k] = table[k, j] = max(terms(p, q, j, k)[:2])
-    return min(
-        max(table[j, k] for j in labels if j not in (k, left)) for k in labels for left in labels if left != k
-    )
+    return min(max(table[j, k] for j in labels if j not in (k, left)) for k in labels for left in labels if left != k)
 
 
 def measures(model: Model, other: Model, pivot: int, left_out: int, input_set: tuple[int, ...]) -> dict[str, mpf]:

@@ -163,7 +163,9 @@ def compare(
         "kl": float((np.exp(p) * (p - q)).sum(1).mean()),
         "kl_reverse": float((np.exp(q) * (q - p)).sum(1).mean()),
         "mean_cca_embeddings": mean_cca(model.f, other.f),
-        "mean_cca_unembeddings": mean_cca(model.g, other.g) if max(model.g.shape[1], other.g.shape[1]) < num_labels else None,
+        "mean_cca_unembeddings": mean_cca(model.g, other.g)
+        if max(model.g.shape[1], other.g.shape[1]) < num_labels
+        else None,
         "cka_embeddings": linear_cka(model.f, other.f),
         "m_svd_embeddings": tuple(m_svd_embeddings),
         "m_svd_unembeddings": m_svd_unembeddings,

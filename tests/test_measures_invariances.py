@@ -151,7 +151,9 @@ def test_a_vector_common_to_all_unembeddings_or_a_constant_of_all_biases_changes
     pair: list[Model], seed: int
 ) -> None:
     generator = np.random.default_rng(seed)
-    moved = [Representations(m.f, m.g + 10 * generator.normal(size=m.g.shape[1]), m.b + generator.normal()) for m in pair]
+    moved = [
+        Representations(m.f, m.g + 10 * generator.normal(size=m.g.shape[1]), m.b + generator.normal()) for m in pair
+    ]
     assert_same(compare(*map(represent, pair), num_samples=10), compare(*moved, num_samples=10), rel=1e-8)
 
 

@@ -64,7 +64,11 @@ def test_a_black_box_of_the_logits_is_as_far_as_the_model_itself(pair: list[Mode
     for c in (compare(*boxes, **options), compare(*likelihoods, **options)):
         for name in ("llv", "label_term", "input_term", "dissimilarity", "certificate", "kl", "kl_reverse"):
             assert getattr(c, name) == pytest.approx(getattr(whole, name), rel=1e-8, abs=1e-9), name
-        assert (c.pivot_label, c.left_out_label, c.input_set) == (whole.pivot_label, whole.left_out_label, whole.input_set)
+        assert (c.pivot_label, c.left_out_label, c.input_set) == (
+            whole.pivot_label,
+            whole.left_out_label,
+            whole.input_set,
+        )
         assert c.mean_cca_unembeddings is None
 
 

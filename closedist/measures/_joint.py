@@ -38,7 +38,7 @@ def measure_pairs(models: Sequence[Representations], settings: Settings) -> list
         label_subsets(models[0].num_labels - 2, size, settings.num_subsets, settings.seed)
     members = family(models)
     measured = moments(members)
-    check_varied(measured.over_inputs, measured.over_labels, names)
+    check_varied(members, measured.over_inputs, measured.over_labels, names)
     columns = _AllPairs(members, measured, torch.tensor(pairs, device=members.device))
     results: dict[int, dict[str, Any]] = {}
     for size in sorted(set(sizes)):

@@ -8,7 +8,7 @@ from torch import Tensor
 from closedist.measures._family import Family
 from closedist.measures._roots import CentredRoot, Root, cut
 from closedist.measures.comparable import check_finite
-from closedist.measures.likelihood import DivergenceSums, block_inputs, log_normaliser
+from closedist.measures.likelihood import DivergenceSums, block_inputs, normalise
 
 FEATURE_BYTES = 1 << 25  # of float64 features at once: what a root factor takes in with one QR
 
@@ -41,10 +41,9 @@ def moments(models: Family) -> Moments:
         shared = inputs.new_empty(inputs.shape[:2])
         for first in range(0, inputs.shape[1], step):
             part = slice(first, first + step)
-            logits = models.logits(inputs[:, part])
-            normaliser = log_normaliser(logits)
-            sums.add(logits.sub_(normaliser.unsqueeze(-1)))
-            shared[:, part] = -normaliser
+            block = normalise(models.logits(inputs[:, part]))
+            sums.add(block)
+            shared[:, part] = -block.normaliser
         root.add(_side_by_side(inputs, shared, models.dimensions))
     over_inputs = cut(root.root(), models.dimensions)
 

@@ -7,8 +7,11 @@ import torch
 from torch import Tensor
 
 from closedist.errors import InputError
+from closedist.measures._family import Family
 from closedist.measures._roots import Root
 from closedist.representations import Representations
+
+LARGEST = 1e152  # log-odds, whose squares are still float64
 
 
 def model_names(count: int) -> list[str]:
@@ -86,8 +89,8 @@ def _check_same_names(
     )
 
 
-def check_varied(over_inputs: Root, over_labels: Root, names: Sequence[str]) -> None:
-    """Check that every model's embeddings and unembeddings vary at all.
+def check_varied(models: Family, over_inputs: Root, over_labels: Root, names: Sequence[str]) -> None:
+    """Check that every model's embeddings and unembeddings vary, and that squares of log-odds fit into float64.
 
     Raises:
         InputError: they do not; the message names the model.
@@ -95,7 +98,10 @@ def check_varied(over_inputs: Root, over_labels: Root, names: Sequence[str]) -> 
     smallest = 4 * torch.finfo(torch.float64).eps  # embeddings were scaled to a largest absolute value of 1/2 … 1
     spans = over_inputs.vectors.abs().amax((-1, -2)).tolist()
     label_spans = over_labels.vectors.abs().amax((-1, -2)).tolist()
-    for name, span, label_span in zip(names, spans, label_spans, strict=True):
+    sizes = (models.labels.abs().amax(1) * over_inputs.vectors.norm(dim=1)).sum(-1).tolist()
+    for name, span, label_span, size, bias in zip(
+        names, spans, label_spans, sizes, models.bias.abs().amax(-1).tolist(), strict=True
+    ):
         if span <= smallest:
             raise InputError(
                 f"embeddings: model {name} gives all inputs the same embedding, so that nothing varies over inputs; "
@@ -105,6 +111,11 @@ def check_varied(over_inputs: Root, over_labels: Root, names: Sequence[str]) -> 
             raise InputError(
                 f"unembeddings: model {name} has the same row for all labels, so that its log-odds vary nowhere; "
                 "check that these are the rows of its last layer"
+            )
+        if size < 1 / LARGEST or max(size, bias) > LARGEST:
+            raise InputError(
+                f"embeddings and unembeddings: the log-odds of model {name} are of size {max(size, bias):.0e}, whose "
+                f"squares do not fit into float64; scale the embeddings to log-odds from {1 / LARGEST:.0e} to {LARGEST:.0e}"
             )
 
 

@@ -1,5 +1,7 @@
 """Log-likelihoods: log Z and the Kullback–Leibler divergence, with digits where models are close."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -26,30 +28,48 @@ def kl_divergence(p: Representations, q: Representations) -> float:
     models = family([p, q])
     sums = DivergenceSums(2, models.device)
     for inputs in models.blocks(block_inputs(2, models.num_labels)):
-        logits = models.logits(inputs)
-        sums.add(logits.sub_(log_normaliser(logits).unsqueeze(-1)))
+        sums.add(normalise(models.logits(inputs)))
     check_finite(sums.sums)
     return float(sums.sums[0, 1]) / models.num_inputs
 
 
-def log_normaliser(logits: Tensor) -> Tensor:
-    """log of the mean over labels of exp(logits): log Z(x) − log C.
+@dataclass(frozen=True)
+class LogLikelihoods:
+    """A block of inputs of n models.
 
-    Logits with mean zero over the labels that are small are summed as expm1, so that a model with tiny log-odds keeps
-    its digits too.
+    Attributes:
+        relative: (n, B, C) log p(y|x) + log C.
+        likelihoods: (n, B, C) p(y|x).
+        normaliser: (n, B) log of the mean over labels of exp(logits), log Z(x) − log C.
+    """
+
+    relative: Tensor
+    likelihoods: Tensor
+    normaliser: Tensor
+
+
+def normalise(logits: Tensor) -> LogLikelihoods:
+    """Log-likelihoods from logits, which are overwritten.
+
+    Logits that are small are summed as expm1, so that a model with tiny log-odds keeps its digits, and large ones are
+    taken off before anything is added to them, so that likelihoods sum to one at any size.
 
     Args:
-        logits: (…, C) float64, each row with mean zero or near it.
-
-    Returns:
-        (…) float64.
+        logits: (n, B, C) float64, with mean zero over the labels.
     """
     largest = logits.amax(-1, keepdim=True)
-    result = (largest + (logits - largest).clamp_(min=_NEGLIGIBLE).exp_().mean(-1, keepdim=True).log_()).squeeze(-1)
     small = largest.squeeze(-1) <= 0.5
-    if bool(small.any()):
-        result[small] = torch.expm1(logits[small]).mean(-1).log1p()
-    return result
+    tiny = logits[small] if bool(small.any()) else None
+    relative = logits.sub_(largest)
+    likelihoods = relative.clamp(min=_NEGLIGIBLE).exp_()
+    total = likelihoods.sum(-1, keepdim=True)
+    rest = (total / logits.shape[-1]).log_()
+    normaliser = (largest + rest).squeeze(-1)
+    relative.sub_(rest)
+    if tiny is not None:
+        normaliser[small] = torch.expm1(tiny).mean(-1).log1p()
+        relative[small] = tiny - normaliser[small].unsqueeze(-1)
+    return LogLikelihoods(relative, likelihoods.div_(total), normaliser)
 
 
 class DivergenceSums:
@@ -58,14 +78,9 @@ class DivergenceSums:
     def __init__(self, num_models: int, device: torch.device) -> None:
         self.sums = torch.zeros(num_models, num_models, dtype=torch.float64, device=device)
 
-    def add(self, relative: Tensor) -> None:
-        """Take in a block of inputs.
-
-        Args:
-            relative: (n, B, C) float64, log p(y|x) + log C.
-        """
-        num_inputs, num_labels = relative.shape[1:]
-        likelihoods = relative.clamp(min=_NEGLIGIBLE).exp_().div_(num_labels)
+    def add(self, block: LogLikelihoods) -> None:
+        """Take in a block of inputs."""
+        relative, likelihoods, num_inputs = block.relative, block.likelihoods, block.relative.shape[1]
         cross = likelihoods.flatten(1) @ relative.flatten(1).T  # one product for all pairs
         divergence = cross.diagonal()[:, None] - cross
         close = torch.minimum(divergence, divergence.T) < _CLOSE * num_inputs

@@ -209,7 +209,7 @@ def llv_distance(
     settings.check_ranges(p.num_inputs, p.num_labels)
     models = family([p, q])
     measured = moments(models)
-    check_varied(measured.over_inputs, measured.over_labels, names)
+    check_varied(models, measured.over_inputs, measured.over_labels, names)
     try:
         found = distances(models, measured, torch.tensor([[0, 1]], device=models.device), settings.size(p, q), settings)
     except ConstantOddsError as error:

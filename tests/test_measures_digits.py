@@ -1,0 +1,106 @@
+"""Digits: models that nearly agree, numbers at the ends of float64, and samples as small as they may be (against mpmath)."""
+
+import numpy as np
+import pytest
+from mpmath import workdps
+
+from closedist import InputError, Representations, compare, kl_divergence
+from tests.exact_reference import measures
+from tests.random_models import noisy, random_model, represent
+from tests.slow_reference import Model
+
+FIELDS = ("label_term", "input_term", "certificate", "kl", "kl_reverse")
+
+
+def assert_digits(p: Model, q: Model, rel: float, kl_rel: float | None = None) -> None:
+    c = compare(represent(p), represent(q), num_samples=5)
+    exact = measures(p, q, c.pivot_label, c.left_out_label, c.input_set)
+    for name in FIELDS:
+        tolerance = rel if kl_rel is None or not name.startswith("kl") else kl_rel
+        assert getattr(c, name) == pytest.approx(float(exact[name]), rel=tolerance, abs=0), name
+    assert c.label_term == pytest.approx(float(exact["smallest_label_term"]), rel=rel, abs=0)
+    assert c.dissimilarity <= c.certificate <= c.quadratic_bound
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("noise", "rel", "kl_rel"), [(1e-3, 1e-9, 1e-9), (1e-6, 1e-7, 1e-7), (1e-9, 1e-5, 1e-5)])
+def test_models_that_differ_by_noise_keep_their_digits(seed: int, noise: float, rel: float, kl_rel: float) -> None:
+    p = random_model(seed, 30, 6, 3)
+    assert_digits(p, noisy(p, noise, seed), rel, kl_rel)
+
+
+@pytest.mark.parametrize("scale", [30, 300])
+def test_log_likelihoods_hundreds_of_nats_apart(scale: float) -> None:
+    p, q = random_model(1, 25, 5, 2), random_model(2, 25, 5, 2)
+    p = Model(p.f * scale, p.g, p.b)
+    assert np.ptp(p.f @ p.g.T) > 5 * scale
+    assert_digits(p, q, 1e-9)
+    assert_digits(p, Model(p.f, noisy(p, 1e-3, 3).g, p.b), 1e-9)
+
+
+@pytest.mark.parametrize("exponent", [-150, 150])
+def test_embeddings_of_extreme_size_with_unembeddings_to_match(exponent: int) -> None:
+    p, q = random_model(1, 25, 5, 2), random_model(2, 25, 5, 2)
+    p = Model(p.f * 10.0**exponent, p.g * 10.0**-exponent, p.b)
+    assert_digits(p, q, 1e-9)
+
+
+@pytest.mark.parametrize("exponent", [-150, -20, 20, 150])
+def test_log_odds_of_extreme_size(exponent: int) -> None:
+    p, q = (random_model(seed, 25, 5, 2, bias=False) for seed in (1, 2))
+    p, q = (Model(m.f * 10.0**exponent, m.g, m.b) for m in (p, q))
+    with workdps(400 if exponent == -150 else 50):
+        assert_digits(p, q, 1e-9)
+
+
+@pytest.mark.parametrize("exponent", [-200, 200])
+def test_log_odds_beyond_that_are_a_stated_error(exponent: int) -> None:
+    p, q = (random_model(seed, 25, 5, 2, bias=False) for seed in (1, 2))
+    p, q = (represent(Model(m.f * 10.0**exponent, m.g, m.b)) for m in (p, q))
+    with pytest.raises(InputError, match=r"log-odds|log-likelihoods"):
+        compare(p, q)
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 4])
+def test_as_few_inputs_and_labels_as_there_may_be(dimension: int) -> None:
+    p, q = (random_model(seed, dimension + 2, dimension + 2, dimension) for seed in (1, 2))
+    assert_digits(p, q, 1e-9)
+
+
+def test_columns_of_different_scale_are_not_taken_for_constants() -> None:
+    p = random_model(3, 30, 5, 2)
+    scales = np.array([1e100, 1e-100])
+    assert_digits(Model(p.f * scales, p.g / scales, p.b), random_model(4, 30, 5, 2), 1e-9)
+
+
+def test_a_large_common_part_of_the_embeddings_costs_only_its_own_digits() -> None:
+    p, q = random_model(5, 30, 5, 2), random_model(6, 30, 5, 2)
+    assert_digits(Model(p.f + 1e6, p.g, p.b), q, 1e-8)
+
+
+@pytest.mark.parametrize("size", [1e-1, 1e-4, 1e-7])
+def test_a_divergence_is_positive_and_keeps_its_digits(size: float) -> None:
+    p = random_model(7, 20, 6, 2)
+    q = noisy(p, size, 8)
+    exact = measures(p, q, 0, 1, (0, 1, 2))["kl"]
+    ours = kl_divergence(represent(p), represent(q))
+    assert ours > 0
+    assert ours == pytest.approx(float(exact), rel=1e-8)
+
+
+def test_equal_models_are_at_distance_zero() -> None:
+    p = represent(random_model(9, 50, 6, 3))
+    c = compare(p, p)
+    assert c.kl == 0
+    assert c.llv < 1e-14
+    assert c.dissimilarity <= c.certificate <= c.quadratic_bound < 1e-28
+
+
+def test_a_model_in_half_precision_is_measured_in_double() -> None:
+    p, q = random_model(1, 40, 5, 2), random_model(2, 40, 5, 2)
+    halves = [Model(*(part.astype(np.float16) for part in (m.f, m.g, m.b))) for m in (p, q)]
+    doubles = [Model(*(part.astype(np.float64) for part in (m.f, m.g, m.b))) for m in halves]
+    in_half = compare(*(Representations(m.f, m.g, m.b) for m in halves))
+    in_double = compare(*(Representations(m.f, m.g, m.b) for m in doubles))
+    assert in_half.llv == in_double.llv
+    assert in_half.kl == in_double.kl
