@@ -40,6 +40,10 @@ class WidthResult:
     pairs: Sequence[tuple[int, int]]
     comparisons: Sequence[Comparison]
 
+    def closest_pair(self) -> tuple[tuple[int, int], Comparison]:
+        """The two seeds that are closest in distribution (by the sum of both KL divergences), and their comparison."""
+        return min(zip(self.pairs, self.comparisons, strict=True), key=lambda found: found[1].kl + found[1].kl_reverse)
+
 
 def quickstart_runs() -> list[TrainingRun]:
     """The paper's own training for 6 labels, cut to 5 seeds of two widths with free lengths."""
@@ -69,15 +73,16 @@ def measure_quickstart(folders: Folders) -> list[WidthResult]:
 
 
 def draw_quickstart(results: Sequence[WidthResult], folders: Folders) -> list[Path]:
-    """The data, two seeds of the widest models side by side, and d_{f,g} over d_LLV with the bounds."""
+    """The data, the two most alike of the widest models side by side, and d_{f,g} over d_LLV with the bounds."""
     points, labels = load_split(results[0].run.dataset, "train", folders.data)
     widest = results[-1]
-    first, second = widest.run.models.random_seeds[:2]
+    seeds, _ = widest.closest_pair()
+    models = dict(zip(widest.run.models.random_seeds, widest.representations, strict=True))
     plots = make_quickstart(
         points,
         labels,
-        (widest.representations[0], widest.representations[1]),
+        (models[seeds[0]], models[seeds[1]]),
         {f"width {result.run.name.width}": Distances.of(result.pairs, result.comparisons) for result in results},
-        (f"seed {first}", f"seed {second}"),
+        (f"seed {seeds[0]}", f"seed {seeds[1]}"),
     )
     return [path for name, figure in plots.figures.items() for path in save(figure, folders.figures, name, ("png",))]

@@ -2,19 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, median
 from typing import TYPE_CHECKING
 
 from closedist.cli.options import DEFAULTS, Common
 
 if TYPE_CHECKING:
     from closedist.quickstart import WidthResult
-
-CLOSING = """\
-What you have just seen: networks that solve the same task almost equally well, from different seeds. Their predictions
-are close, their embeddings are not always linear maps of each other (m_CCA below 1, d_fg above 0). d_LLV looks at
-log-likelihoods alone and bounds that difference: every pair lies within the certificate, which lies within
-2·max(t1, t2)². The paper's bound 2M·d_LLV says something only where it is below 1."""
 
 
 def quickstart(*, folder: Path = Path("quickstart"), common: Common = DEFAULTS) -> None:
@@ -43,14 +37,14 @@ def quickstart(*, folder: Path = Path("quickstart"), common: Common = DEFAULTS) 
     for path in draw_quickstart(results, folders):
         print(f"  {path}")
     print(f"Checkpoints, losses and result files are in {folder}, in the paper's formats.\n")
-    print(CLOSING)
+    print(_closing(results))
 
 
 def _print_table(results: "Sequence[WidthResult]") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title="Pairs of seeds, means (share of pairs that the bound holds for)", show_edge=False)
+    table = Table(title="Pairs of seeds: medians, and for how many pairs each bound holds", show_edge=False)
     heads = ("width", "accuracy", "KL (nats)", "m_CCA", "d_LLV", "d_fg", "certificate", "2·max(t1,t2)²", "2M·d_LLV")
     for head in heads:
         table.add_column(head, justify="right", no_wrap=True)
@@ -59,18 +53,38 @@ def _print_table(results: "Sequence[WidthResult]") -> None:
 
         def bound(values: Sequence[float], truths: Sequence[float]) -> str:
             within = sum(value >= truth for value, truth in zip(values, truths, strict=True))
-            return f"{fmean(values):.3f} ({within}/{len(values)})"
+            return f"{median(values):.3f} ({within}/{len(values)})"
 
         dissimilarities = [pair.dissimilarity for pair in pairs]
         table.add_row(
             str(result.run.name.width),
             f"{fmean(result.accuracies):.3f}",
-            f"{fmean(pair.kl for pair in pairs):.4f}",
-            f"{fmean(pair.mean_cca_embeddings for pair in pairs):.3f}",
-            f"{fmean(pair.llv for pair in pairs):.3f}",
-            f"{fmean(dissimilarities):.3f}",
+            f"{median(pair.kl for pair in pairs):.4f}",
+            f"{median(pair.mean_cca_embeddings for pair in pairs):.3f}",
+            f"{median(pair.llv for pair in pairs):.3f}",
+            f"{median(dissimilarities):.3f}",
             bound([pair.certificate for pair in pairs], dissimilarities),
             bound([pair.quadratic_bound or 0 for pair in pairs], dissimilarities),
             bound([pair.bound or 0 for pair in pairs], dissimilarities),
         )
     Console(width=110).print(table)
+
+
+def _closing(results: "Sequence[WidthResult]") -> str:
+    """What the reader has just seen, from the numbers themselves."""
+    result = results[-1]
+    (first, second), closest = result.closest_pair()
+    pairs = [pair for each in results for pair in each.comparisons]
+    held = sum(pair.dissimilarity <= pair.certificate <= (pair.quadratic_bound or 0) for pair in pairs)
+    informative = [
+        sum(bound is not None and bound < 1 for bound in bounds)
+        for bounds in zip(*((pair.certificate, pair.quadratic_bound, pair.bound) for pair in pairs), strict=True)
+    ]
+    return (
+        f"What you have just seen: of all pairs of width {result.run.name.width}, seeds {first} and {second} predict most "
+        f"alike\n(KL {closest.kl:.3g} and {closest.kl_reverse:.3g} nats); were their embeddings linear maps of each other, "
+        f"m_CCA would be 1 and d_fg 0.\nThey are {closest.mean_cca_embeddings:.3f} and {closest.dissimilarity:.3f}. "
+        f"Such differences are bounded from the log-likelihoods alone:\nd_fg ≤ certificate ≤ 2·max(t1, t2)² held for {held} of "
+        f"{len(pairs)} pairs;\nthe certificate says something (is below 1) for {informative[0]} of them, the quadratic "
+        f"bound for {informative[1]}, the paper's for {informative[2]}."
+    )
