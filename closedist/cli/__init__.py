@@ -12,7 +12,11 @@ from closedist.errors import InputError
 COMMANDS = {
     "quickstart": "Train a small sweep, measure it and draw it: the first five minutes.",
     "reproduce": "Run the paper's experiments, from nothing to figures.",
+    "extract": "Take a language model's representations on texts.",
     "compare": "Compare models by their saved representations.",
+    "compare-models": "Compare two language models on texts, in one go.",
+    "extract": "Write a language model's representations on texts.",
+    "compare-models": "Compare two language models on texts.",
     "train-variations": "Train every seed of a family of models.",
     "get-distances": "Measure all pairs of seeds.",
     "get-accuracies": "Measure every model's accuracy.",
@@ -40,8 +44,16 @@ def make_app(name: str, commands: Iterable[str]) -> App:
 
 def _place(command: str) -> str:
     """Where a command's function is, as ``module:function``; the module is imported when the command runs."""
-    modules = {"train-variations": "train", "make-plot": "plot"}
-    module = "measure" if command in ("get-distances", "get-accuracies", "cal-mcca") else modules.get(command, command)
+    modules = {
+        "train-variations": "train",
+        "get-distances": "measure",
+        "get-accuracies": "measure",
+        "cal-mcca": "measure",
+        "make-plot": "plot",
+        "extract": "models",
+        "compare-models": "models",
+    }
+    module = modules.get(command, command)
     return f"closedist.cli.{module}:{command.replace('-', '_')}"
 
 
