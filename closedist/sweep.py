@@ -16,6 +16,7 @@ from closedist.evaluation import represent
 from closedist.files import read_json, write_json
 from closedist.folders import Folders
 from closedist.locks import exclusive
+from closedist.models.arithmetic import Precision
 from closedist.models.learners import build_learners, seeds_together
 from closedist.runs import TrainingRun
 from closedist.signals import stop_requests
@@ -35,12 +36,14 @@ class Workplace:
         device: where models train.
         checkpoint_every: steps between two saved states.
         keep_state: whether the state after the last step stays, so that a longer training can go on from it exactly.
+        precision: ``float32``, or ``bf16`` for the image models.
     """
 
     folders: Folders
     device: torch.device = CPU
     checkpoint_every: int = 5000
     keep_state: bool = True
+    precision: Precision = "float32"
 
 
 def train_runs(
@@ -164,6 +167,7 @@ def _train_group(
         fix_length_f=run.name.fix_length_f,
         fix_length_g=run.name.fix_length_g,
         device=place.device,
+        precision=place.precision,
     )
     start = Losses.none(len(seeds), continue_from)
     if saved:

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from closedist.cli.options import DEFAULTS, NO_CONFIGS, Common, ConfigFiles, Cuda, DateStr, device, today
 from closedist.errors import InputError
@@ -19,6 +20,7 @@ def train_variations(
     train_epochs: int | None = None,
     lr: float | None = None,
     weight_decay: float | None = None,
+    precision: Literal["float32", "bf16"] = "float32",
     cuda: Cuda = False,
     common: Common = DEFAULTS,
 ) -> None:
@@ -34,6 +36,7 @@ def train_variations(
         train_epochs: passes over the data, in place of the train config's number of steps.
         lr: learning rate, in place of the train config's.
         weight_decay: in place of the train config's; names get _wd{x}.
+        precision: of the image models' networks; bf16 is faster where the processor has it.
     """
     common.set_up()
     if not (configs.dataset_config and configs.model_var_config and configs.train_config):
@@ -67,6 +70,7 @@ def train_variations(
         folders=replace(common.folders, checkpoints=output_folder or common.checkpoint_folder),
         device=device(cuda),
         checkpoint_every=int(_at_least("--checkpoint-every", checkpoint_every, 1)),
+        precision=precision,
     )
     runs = list(training_runs(dataset, models, training, date_str or today(), suffix))
     total = sum(len(run.models.random_seeds) * training.train_steps for run in runs)
