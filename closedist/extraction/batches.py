@@ -67,6 +67,16 @@ def _read(batch: Any, number: int) -> Batch:
     )
 
 
+def inputs_digest(batches: Iterable[Batch]) -> str:
+    """A fingerprint of all inputs in their order."""
+    return combined_digest(batch.digest() for batch in batches)
+
+
+def combined_digest(digests: Iterable[str]) -> str:
+    """The fingerprint of inputs whose batches have these."""
+    return hashlib.sha256(" ".join(digests).encode()).hexdigest()
+
+
 def device_of(model: nn.Module) -> torch.device:
     """Where the model's first parameter lies."""
     parameter = next(model.parameters(), None)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from closedist.errors import InputError
+from closedist.extraction.batches import combined_digest
 from closedist.extraction.positions import Positions, sequence_ids
 from closedist.files import parse_json, write_atomically
 from closedist.locks import exclusive
@@ -140,8 +141,9 @@ class FileBlocks:
         self._cut(self._reached)  # fewer batches than an earlier run had
         rows = sum(block.rows for block in self.blocks)
         end = self._bytes_of(rows)
+        record = json.dumps(self.key | {"inputs": combined_digest(block.batch for block in self.blocks)})
         header: dict[str, Any] = {
-            "__metadata__": {"format": "closedist representations 1", "extraction": json.dumps(self.key)},
+            "__metadata__": {"format": "closedist representations 1", "extraction": record},
             "embeddings": _entry(_CODES[self.dtype], (rows, self.dimension), 0, end),
         }
         for name, tensor in _tensors_after(end, rest, input_ids(self.blocks, rest.positions)):
