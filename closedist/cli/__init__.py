@@ -12,9 +12,7 @@ from closedist.errors import InputError
 COMMANDS = {
     "quickstart": "Train a small sweep, measure it and draw it: the first five minutes.",
     "reproduce": "Run the paper's experiments, from nothing to figures.",
-    "extract": "Take a language model's representations on texts.",
     "compare": "Compare models by their saved representations.",
-    "compare-models": "Compare two language models on texts, in one go.",
     "extract": "Write a language model's representations on texts.",
     "compare-models": "Compare two language models on texts.",
     "train-variations": "Train every seed of a family of models.",
