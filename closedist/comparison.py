@@ -34,8 +34,8 @@ class Comparison:
         weight, reduction, combine: λ and how terms became t1, t3, t4 and d_LLV.
         num_inputs, num_labels: N and C.
         num_label_subsets: how many label subsets of size K there are. Where m_svd_embeddings are fewer, they are a
-            sample; ``dissimilarity`` is then the largest over the sample and the certificate's own subset, and d_{f,g} lies
-            between it and ``certificate``.
+            sample; ``dissimilarity`` is then the largest over the sample and the certificate's own subset, and d_{f,g}
+            lies between it and ``certificate``.
         num_pivots: from how many pivot labels the choice was made; C unless ``pivots`` said otherwise.
         ignored_labels: how many labels were left out because their log-odds against the pivot vary in neither model.
         num_samples, seed: of the search for the input set; None where it was given.

@@ -272,10 +272,11 @@ def stored_names(names: NDArray[Any]) -> Tensor:
 def _read_names(stored: Tensor | None, name: str, path: str | Path) -> NDArray[Any] | None:
     if stored is None:
         return None
-    if stored.dtype != torch.uint8:
-        return stored.numpy()
+    if stored.dtype == torch.int64:
+        return np.asarray(stored.numpy())
     try:
-        names = json.loads(stored.numpy().tobytes().decode())
-        return np.array(names, dtype=np.str_)
+        if stored.dtype != torch.uint8:
+            raise TypeError(f"its type is {stored.dtype}")
+        return np.array(json.loads(stored.numpy().tobytes().decode()), dtype=np.str_)
     except (ValueError, TypeError, RecursionError) as error:
-        raise InputError(f'{path}: the tensor "{name}" is not a JSON list of strings: {error}') from error
+        raise InputError(f'{path}: the tensor "{name}" is neither int64 nor a JSON list of strings: {error}') from error

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import combinations
+from math import isinf
 from typing import Any
 
 from closedist.comparison import Comparison
@@ -54,7 +55,7 @@ def pair_table(comparison: Comparison, names: Sequence[str] = ("p", "q")) -> str
 
 
 def matrix_table(comparisons: Sequence[Comparison], names: Sequence[str]) -> str:
-    """Readable matrices of all pairs: d_LLV, d_{f,g} with its certificate, KL (row to column), m_CCA and CKA.
+    """Readable matrices of all pairs: d_LLV, d_{f,g} and its bounds, KL (row to column), m_CCA and CKA.
 
     Args:
         comparisons: of all pairs, in ``itertools.combinations`` order.
@@ -70,9 +71,12 @@ def matrix_table(comparisons: Sequence[Comparison], names: Sequence[str]) -> str
         )
     by_pair = dict(zip(pairs, comparisons, strict=True))
     numbers = [str(index) for index in range(len(names))]
+    llv = ("d_LLV (upper right) and the bound 2·max(t1, t2)² on d_f,g (lower left)", "llv", "quadratic_bound", "0")
+    if any(c.quadratic_bound is None for c in comparisons):
+        llv = ("d_LLV", "llv", "llv", "0")
     blocks = ["\n".join(f"{number}  {name}" for number, name in zip(numbers, names, strict=True))]
     for title, upper, lower, diagonal in (
-        ("d_LLV", "llv", "llv", "0"),
+        llv,
         ("d_f,g (upper right) and its certificate (lower left)", "dissimilarity", "certificate", "0"),
         ("KL divergence in nats, row to column", "kl", "kl_reverse", "0"),
         (
@@ -119,7 +123,8 @@ def _how(c: Comparison) -> str:
 def _searched(c: Comparison) -> str:
     tried = "" if c.num_pivots == c.num_labels else f", of {c.num_pivots} pivots tried"
     ignored = f", {c.ignored_labels} constant labels ignored" if c.ignored_labels else ""
-    return tried + ignored
+    infinite = ", infinite since log-odds vary in one model only" if isinf(c.label_term) else ""
+    return tried + ignored + infinite
 
 
 def _subsets(c: Comparison) -> str:

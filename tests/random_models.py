@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 from hypothesis import strategies as st
-from tests.slow_reference import Array, Model
 
 from closedist import Representations
+from tests.slow_reference import Array, Model
 
 seeds = st.integers(0, 2**32 - 1)
 

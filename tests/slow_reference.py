@@ -1,4 +1,4 @@
-"""Every measure straight from its definition: tables of log-likelihoods, standard deviations, other people's PLS and CCA.
+"""Every measure straight from its definition: tables of log-likelihoods, deviations, other people's PLS and CCA.
 
 Nothing of closedist is used. ``dtype=np.longdouble`` gives 19 digits for what is made of standard deviations.
 """

@@ -1,4 +1,4 @@
-"""The paper's own published code, on its own checkpoints, in three settings: 80 pairs of models, with its input sets."""
+"""What the paper's published code says of its own checkpoints: 40 pairs of models in three settings."""
 
 import json
 from pathlib import Path

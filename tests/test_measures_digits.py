@@ -1,4 +1,4 @@
-"""Digits: models that nearly agree, numbers at the ends of float64, and samples as small as they may be (against mpmath)."""
+"""Digits, against mpmath: models that nearly agree, the ends of float64, samples as small as they may be."""
 
 import numpy as np
 import pytest

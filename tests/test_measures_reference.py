@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.random_models import models, random_model, represent
 from sklearn.datasets import load_linnerud
+
+from closedist import Representations, compare, kl_divergence, linear_cka, llv_distance, mean_cca, mean_svd
+from closedist.measures._inputs import draw_input_sets
+from tests.random_models import models, random_model, represent
 from tests.slow_reference import Model, log_likelihoods, mean_cca_iterated
 from tests.slow_reference import compare as slow_compare
 from tests.slow_reference import linear_cka as slow_cka
 from tests.slow_reference import mean_cca as slow_cca
 from tests.slow_reference import mean_svd as slow_svd
-
-from closedist import Representations, compare, kl_divergence, linear_cka, llv_distance, mean_cca, mean_svd
-from closedist.measures._inputs import draw_input_sets
 
 
 def assert_fields_equal(comparison: object, expected: dict[str, object]) -> None:

@@ -55,13 +55,14 @@ def search_input_sets(axis: Axis, sets: Tensor) -> Tensor:
             squared_term(inverse, other_inverse, known.first[:, of], known.second[:, of], known.gap[:, of])
             for of in (rest, pivot)
         )
-        parts.append(torch.maximum(a, b).nan_to_num_(nan=torch.inf).amax(-1))
+        usable = torch.isfinite(torch.maximum(inverse, other_inverse))
+        parts.append(torch.maximum(a, b).masked_fill_(~usable, torch.inf).amax(-1))
     squared_t2 = torch.cat(parts, -1)
     usable = torch.isfinite(squared_t2)
     if not bool(usable.any(-1).all()):
         raise InputError(
             "input_set: in every set, given or drawn, the pivot input and another have log-likelihoods that differ by "
-            "a constant only (equal embeddings, up to what the unembeddings see); remove repeated inputs, or give others"
+            "a constant only (equal embeddings, up to what the unembeddings see); remove repeated inputs or give others"
         )
     smallest = squared_t2.min(-1)
     return torch.where(smallest.values < 1.0, smallest.indices, usable.to(torch.uint8).argmax(-1))

@@ -22,7 +22,8 @@ from closedist.measures._pairs import (
 Reduction = Literal["max", "mean"]
 ConstantLabels = Literal["error", "ignore"]
 
-_TILE = 512  # labels; three float64 tiles fit in the second-level cache
+TILE = 512  # labels; three float64 tiles fit in the second-level cache
+UNTILED = 2 * TILE  # labels, up to which the table is one tile
 
 
 class ConstantOddsError(InputError):
@@ -132,7 +133,7 @@ def pivot_scores(
         order = torch.cat([pivots, order[others]])
     num_pivots = num_labels if pivots is None else pivots.shape[0]
     table = _table(axis, order, reduction, constant_labels)
-    tile = _TILE if num_labels > 2 * _TILE else num_labels
+    tile = TILE if num_labels > UNTILED else num_labels
     largest, rest = axis.items.new_zeros(2, len(axis.pairs), num_labels)
     for start in range(0, num_pivots, tile):
         rows = slice(start, min(start + tile, num_pivots))
@@ -143,8 +144,9 @@ def pivot_scores(
                 _absorb(largest, rest, columns, values.mT, reduction)
     if reduction == "mean":
         rest /= 2 * (num_labels - 2 - table.ignored)
-    scores = rest[:, :num_pivots]
-    return scores.masked_fill_(table.ignored[:, :num_pivots] > num_labels - 3, torch.inf)
+    scores: Tensor = rest[:, :num_pivots]
+    scores[table.ignored[:, :num_pivots] > num_labels - 3] = torch.inf  # nothing is left to compare
+    return scores
 
 
 def _all_but_largest(values: Tensor, reduction: Reduction) -> tuple[Tensor, Tensor]:

@@ -115,7 +115,8 @@ def check_varied(models: Family, over_inputs: Root, over_labels: Root, names: Se
         if size < 1 / LARGEST or max(size, bias) > LARGEST:
             raise InputError(
                 f"embeddings and unembeddings: the log-odds of model {name} are of size {max(size, bias):.0e}, whose "
-                f"squares do not fit into float64; scale the embeddings to log-odds from {1 / LARGEST:.0e} to {LARGEST:.0e}"
+                f"squares do not fit into float64; scale the embeddings so that log-odds lie between {1 / LARGEST:.0e} "
+                f"and {LARGEST:.0e}"
             )
 
 

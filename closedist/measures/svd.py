@@ -135,7 +135,8 @@ def label_subsets(count: int, size: int, num_subsets: int | None, seed: int) -> 
     if num_subsets is None and total > MAX_ENUMERATED:
         raise InputError(
             f"num_subsets: there are {approximately(total)} subsets of {size} of {count} labels, too many to go "
-            f"through unasked (the limit is {MAX_ENUMERATED:,}); pass num_subsets to sample some (the certificate needs none)"
+            f"through unasked (the limit is {MAX_ENUMERATED:,}); pass num_subsets to sample some (the certificate needs "
+            "none)"
         )
     if num_subsets is None or total <= num_subsets:
         if total == 1:
@@ -149,9 +150,8 @@ def label_subsets(count: int, size: int, num_subsets: int | None, seed: int) -> 
 
 
 def approximately(total: int) -> str:
-    """A count as a person says it: 43,758, or 3.2e+512 where that is shorter."""
+    """A count as a person says it: 43,758, or about 3.2e+512."""
     if total < 10**9:
         return f"{total:,}"
-    digits = str(total)[:20] if total < 10**4000 else None
-    exponent = len(str(total)) - 1 if digits else int((total.bit_length() - 1) * math.log10(2))
-    return f"about {digits[0]}.{digits[1]}e+{exponent}" if digits else f"about 1e+{exponent}"
+    exponent, fraction = divmod(math.log10(total), 1)
+    return f"about {10**fraction:.1f}e+{exponent:.0f}"

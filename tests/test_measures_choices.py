@@ -1,0 +1,236 @@
+"""Choices among many: ties, tiles of the table, chosen pivots, constant labels, sampled subsets, the search for inputs."""
+
+import math
+from itertools import combinations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from closedist import Comparison, InputError, Representations, compare, llv_distance
+from closedist.measures import _labels, _pairs
+from closedist.measures._family import family
+from closedist.measures._inputs import draw_input_sets
+from closedist.measures._labels import pivot_scores
+from closedist.measures._moments import moments
+from closedist.measures._pairs import axis_of
+from tests.random_models import models, noisy, random_model, represent
+from tests.slow_reference import Model, choose, label_tables, log_likelihoods, search, t1_of
+
+
+def scores(p: Representations, q: Representations, reduction: str, pivots: list[int] | None = None) -> list[float]:
+    members = family([p, q])
+    axis = axis_of(moments(members).over_inputs, members.labels, torch.tensor([[0, 1]]))
+    found = pivot_scores(axis, reduction, None if pivots is None else torch.tensor(pivots), "ignore")[0]
+    return (found.sqrt() if reduction == "max" else found).tolist()
+
+
+@given(pair=models(2, max_labels=12), reduction=st.sampled_from(["max", "mean"]))
+@settings(max_examples=40, deadline=None)
+def test_every_pivots_score_is_its_smallest_t1(pair: list[Model], reduction: str) -> None:
+    table = label_tables(*map(log_likelihoods, pair))
+    labels = list(range(pair[0].g.shape[0]))
+    expected = [min(t1_of(table, labels, k, left, reduction) for left in labels if left != k) for k in labels]
+    assert scores(*map(represent, pair), reduction) == pytest.approx(expected, rel=1e-8)
+
+
+@given(pair=models(2, max_labels=3))
+@settings(max_examples=40, deadline=None)
+def test_with_three_labels_two_pivots_tie_and_the_smaller_is_taken(pair: list[Model]) -> None:
+    for reduction in ("max", "mean"):
+        found = scores(*map(represent, pair), reduction)
+        assert found.count(min(found)) == 2
+        c = compare(*map(represent, pair), reduction=reduction, num_samples=5)
+        assert c.pivot_label == found.index(min(found))
+        assert (c.pivot_label, c.left_out_label) == choose(label_tables(*map(log_likelihoods, pair)), 3, reduction)
+
+
+@pytest.mark.parametrize("reduction", ["max", "mean"])
+@pytest.mark.parametrize("tile", [1, 2, 5, 8, 19])
+def test_tiles_of_any_size_make_the_same_table(reduction: str, tile: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    p, q = (represent(random_model(seed, 60, 20, 3)) for seed in (1, 2))
+    whole = compare(p, q, reduction=reduction, num_subsets=5)
+    expected = scores(p, q, reduction)
+    monkeypatch.setattr(_labels, "TILE", tile)
+    monkeypatch.setattr(_labels, "UNTILED", 1)
+    monkeypatch.setattr(_pairs, "BLOCK_ELEMENTS", 20)
+    assert scores(p, q, reduction) == pytest.approx(expected, rel=1e-12)
+    tiled = compare(p, q, reduction=reduction, num_subsets=5)
+    assert (tiled.pivot_label, tiled.left_out_label) == (whole.pivot_label, whole.left_out_label)
+    assert tiled.label_term == pytest.approx(whole.label_term, rel=1e-12)
+    assert tiled.certificate == pytest.approx(whole.certificate, rel=1e-12)
+
+
+@pytest.mark.parametrize("reduction", ["max", "mean"])
+@pytest.mark.parametrize("tile", [2, 100])
+def test_chosen_pivots_are_scored_as_among_all(reduction: str, tile: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_labels, "TILE", tile)
+    monkeypatch.setattr(_labels, "UNTILED", 1)
+    p, q = (represent(random_model(seed, 60, 15, 3)) for seed in (1, 2))
+    everything = scores(p, q, reduction)
+    pivots = [1, 4, 5, 6, 14]
+    assert scores(p, q, reduction, pivots) == pytest.approx([everything[k] for k in pivots], rel=1e-12)
+    c = compare(p, q, pivots=[14, 5, 1, 6, 4, 4], reduction=reduction, num_subsets=5)
+    assert c.pivot_label == min(pivots, key=lambda k: everything[k])
+    assert c.num_pivots == 5
+    assert "of 5 pivots tried" in str(c)
+
+
+def with_unused_labels(model: Model, unused: list[int]) -> Model:
+    g, b = model.g.copy(), model.b.copy()
+    g[unused], b[unused] = g[unused[0]], 0.0
+    return Model(model.f, g, b)
+
+
+@pytest.mark.parametrize("tile", [3, 100])
+@pytest.mark.parametrize("reduction", ["max", "mean"])
+def test_labels_that_share_a_row_in_both_models_are_ignored_on_request(
+    tile: int, reduction: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_labels, "TILE", tile)
+    monkeypatch.setattr(_labels, "UNTILED", 1)
+    unused = [2, 5, 9]
+    p, q = (with_unused_labels(random_model(seed, 60, 10, 2), unused) for seed in (1, 2))
+    with pytest.raises(InputError, match="labels 2 and 5 of model p.*ignore"):
+        compare(represent(p), represent(q))
+    c = compare(represent(p), represent(q), constant_labels="ignore", reduction=reduction)
+    assert math.isfinite(c.llv)
+    assert c.ignored_labels == (2 if c.pivot_label in unused else 0)
+    table = {}
+    for k, j in combinations(range(10), 2):
+        if not {j, k} <= set(unused):
+            pair = label_tables(*(log_likelihoods(m)[:, [k, j]] for m in (p, q)))
+            table[j, k], table[k, j] = pair[1, 0], pair[0, 1]
+    expected = {}
+    for k in range(10):
+        labels = [j for j in range(10) if j == k or (j, k) in table]
+        expected[k] = min(t1_of(table, labels, k, left, reduction) for left in labels if left != k)
+    assert c.label_term == pytest.approx(min(expected.values()), rel=1e-9)
+    assert c.pivot_label == min(expected, key=lambda k: expected[k])
+    assert c.dissimilarity <= c.certificate
+
+
+def test_an_unused_pivot_leaves_out_its_likes_and_says_so() -> None:
+    unused = [2, 5, 9]
+    p, q = (represent(with_unused_labels(random_model(seed, 60, 10, 2), unused)) for seed in (1, 2))
+    c = compare(p, q, constant_labels="ignore", pivots=[5])
+    assert (c.pivot_label, c.ignored_labels) == (5, 2)
+    assert c.num_label_subsets == math.comb(10 - 1 - 2 - 1, 2)
+    assert "2 constant labels ignored" in str(c)
+    with pytest.raises(InputError, match="subset_size: 8, but only 6 labels vary against pivot label 5"):
+        compare(p, q, constant_labels="ignore", pivots=[5], subset_size=8)
+
+
+def test_labels_that_share_a_row_in_one_model_only_make_the_distance_infinite() -> None:
+    p, q = random_model(1, 60, 6, 2), random_model(2, 60, 6, 2)
+    for first, second in ((p, with_unused_labels(q, [0, 1, 2, 3, 4, 5])), (with_unused_labels(p, [1, 2, 3]), q)):
+        if not np.ptp(second.g, 0).any():
+            continue
+        c = compare(represent(first), represent(second), constant_labels="ignore", pivots=[1, 2, 3])
+        assert c.llv == c.label_term == c.bound == c.quadratic_bound == math.inf
+        assert not c.bound_informative
+        assert 0 <= c.dissimilarity <= c.certificate < math.inf
+        assert "vary in one model only" in str(c)
+    # one such label is left out, where that is allowed to help
+    alone = compare(represent(with_unused_labels(p, [1, 2])), represent(q), constant_labels="ignore", pivots=[1])
+    assert (alone.left_out_label, math.isfinite(alone.llv)) == (2, True)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_sampled_subsets_bracket_the_dissimilarity_with_the_certificate(seed: int) -> None:
+    p, q = random_model(seed, 100, 12, 3), random_model(seed + 10, 100, 12, 3)
+    for other in (q, noisy(p, 0.1, seed)):
+        whole = compare(represent(p), represent(other))
+        sampled = compare(represent(p), represent(other), num_subsets=7)
+        assert (whole.subsets_sampled, sampled.subsets_sampled) == (False, True)
+        assert len(whole.m_svd_embeddings) == math.comb(10, 3) == sampled.num_label_subsets
+        assert len(sampled.m_svd_embeddings) == 7
+        assert set(np.round(sampled.m_svd_embeddings, 12)) <= set(np.round(whole.m_svd_embeddings, 12))
+        assert max(1 - m for m in sampled.m_svd_embeddings) <= sampled.dissimilarity_embeddings + 1e-12
+        assert sampled.dissimilarity <= whole.dissimilarity + 1e-12 <= whole.certificate + 1e-12
+        assert "sampled" in str(sampled)
+
+
+def test_a_sample_larger_than_there_are_subsets_is_all_of_them() -> None:
+    p, q = (represent(random_model(seed, 50, 7, 2)) for seed in (1, 2))
+    assert compare(p, q, num_subsets=1000).m_svd_embeddings == compare(p, q).m_svd_embeddings
+
+
+def subset_values(c: Comparison, p: Model, q: Model) -> list[float]:
+    from closedist import mean_svd
+
+    rest = [j for j in range(p.g.shape[0]) if j not in (c.pivot_label, c.left_out_label)]
+    return [
+        mean_svd(*(m.f @ (m.g[list(subset)] - m.g[c.pivot_label]).T for m in (p, q)))
+        for subset in combinations(rest, c.subset_size)
+    ]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+def test_label_subsets_come_in_lexicographic_order(size: int) -> None:
+    p, q = random_model(1, 60, 7, 2), random_model(2, 60, 7, 2)
+    c = compare(represent(p), represent(q), subset_size=size)
+    assert c.m_svd_embeddings == pytest.approx(subset_values(c, p, q), abs=1e-10)
+
+
+@pytest.mark.parametrize("noise", [1e-2, 1e-3, 1e-5])
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_a_small_dissimilarity_goes_on_where_one_minus_m_svd_ends(noise: float, size: int) -> None:
+    p = random_model(1, 60, 6, 3)
+    near, nearer = (represent(noisy(p, noise * factor, 5)) for factor in (1, 0.1))
+    values = [
+        compare(represent(p), q, subset_size=size, input_set=range(size + 1)).dissimilarity for q in (near, nearer)
+    ]
+    assert values[0] == pytest.approx(100 * values[1], rel=0.3)  # quadratic in the noise
+
+
+def test_input_sets_are_disjoint_where_inputs_suffice_and_drawn_by_themselves_where_not() -> None:
+    sets = draw_input_sets(600, 3, 200, seed=1)
+    assert sorted(sets.flatten().tolist()) == list(range(600))
+    few = draw_input_sets(10, 3, 200, seed=1)
+    assert few.shape == (200, 3)
+    assert all(len(set(row)) == 3 for row in few.tolist())
+    assert torch.equal(sets, draw_input_sets(600, 3, 200, seed=1))
+    assert not torch.equal(sets, draw_input_sets(600, 3, 200, seed=2))
+
+
+def test_the_search_takes_the_smallest_t2_or_the_first_set_where_none_is_below_one() -> None:
+    p, q = random_model(1, 80, 6, 2), random_model(2, 80, 6, 2)
+    sets = draw_input_sets(80, 3, 20, seed=0).tolist()
+    near = noisy(p, 0.1, 1)
+    for other in (q, near):
+        c = compare(represent(p), represent(other), num_samples=20)
+        assert list(c.input_set) == search(log_likelihoods(p), log_likelihoods(other), sets)
+    far = Model(p.f, -p.g, p.b)
+    c = compare(represent(p), represent(far), num_samples=20)
+    assert c.input_term >= 1
+    assert list(c.input_set) == sets[0]
+
+
+def test_a_set_with_equal_inputs_is_passed_over() -> None:
+    p, q = random_model(1, 60, 6, 2), random_model(2, 60, 6, 2)
+    sets = draw_input_sets(60, 3, 20, seed=0).tolist()
+    best = compare(represent(p), represent(q), num_samples=20).input_set
+    q.f[best[1]] = q.f[best[0]]
+    c = compare(represent(p), represent(q), num_samples=20)
+    assert c.input_set != best
+    others = [one for one in sets if tuple(one) != best]
+    assert list(c.input_set) == search(log_likelihoods(p), log_likelihoods(q), others)
+    far = Model(p.f, -p.g, p.b)
+    p.f[sets[0][1]] = p.f[sets[0][0]]
+    assert list(compare(represent(p), represent(far), num_samples=20).input_set) == sets[1]
+
+
+def test_a_fixed_choice_is_measured_as_it_is() -> None:
+    p, q = random_model(1, 60, 6, 2), random_model(2, 60, 6, 2)
+    table = label_tables(log_likelihoods(p), log_likelihoods(q))
+    for pivot, left_out in ((0, 5), (3, 1)):
+        llv = llv_distance(
+            represent(p), represent(q), pivot_label=pivot, left_out_label=left_out, weight=0, input_set=[0, 1, 2]
+        )
+        t1 = t1_of(table, list(range(6)), pivot, left_out, "max")
+        assert llv == pytest.approx(
+            max(t1, compare(represent(p), represent(q), input_set=[0, 1, 2]).input_term), rel=1e-9
+        )

@@ -1,0 +1,201 @@
+"""Degenerate input ends in an InputError that names the argument, the shape and the remedy; never in a silent NaN."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from closedist import InputError, Representations, compare, compare_all, linear_cka, llv_distance, mean_cca, mean_svd
+from tests.random_models import random_model, represent
+
+F = np.random.default_rng(0).normal(size=(30, 2))
+G = np.random.default_rng(1).normal(size=(5, 2))
+P = Representations(F, G)
+
+
+def message(call: object, *arguments: object, **options: object) -> str:
+    with pytest.raises(InputError) as caught:
+        call(*arguments, **options)  # type: ignore[operator]
+    text = str(caught.value)
+    assert isinstance(caught.value, ValueError)
+    assert "\n" not in text
+    return text
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("argument", ["embeddings", "unembeddings", "bias"])
+def test_numbers_that_are_not_finite(bad: float, argument: str) -> None:
+    arrays = {"embeddings": F.copy(), "unembeddings": G.copy(), "bias": np.zeros(5)}
+    arrays[argument][3] = bad
+    text = message(Representations, **arrays)
+    assert text.startswith(f"{argument}: {'NaN' if math.isnan(bad) else 'infinity'} at [3")
+    assert str(arrays[argument].shape) in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((F[:, 0], G), ["embeddings", "(30,)", "matrix"]),
+        ((F[:0], G), ["embeddings", "(0, 2)"]),
+        ((F, G.T), ["unembeddings", "5 columns", "transposed"]),
+        ((F, G, np.zeros(4)), ["bias", "(4,)", "(5,)"]),
+        ((F, G, None, list(range(29))), ["input_ids", "(29,)", "30"]),
+        ((F, G, None, None, ["a", "b"]), ["label_names", "(2,)", "5"]),
+        ((F, G, None, None, [0.5] * 5), ["label_names", "float64", "integers or strings"]),
+        ((F * 1j, G), ["embeddings", "complex128", "real numbers"]),
+        (([["a"]], G), ["embeddings", "real numbers"]),
+    ],
+)
+def test_arrays_that_make_no_model(arguments: tuple[object, ...], words: list[str]) -> None:
+    text = message(Representations, *arguments)
+    assert all(word in text for word in words), text
+
+
+def test_logits_of_minus_infinity_and_of_too_many_labels() -> None:
+    assert message(Representations.from_logits, [[0.0, -math.inf, 1.0]]).startswith("logits: infinity at [0, 1]")
+    assert "10,001 labels" in message(Representations.from_logits, np.zeros((1, 10_001), np.float32))
+
+
+def test_one_input() -> None:
+    one = Representations(F[:1], G)
+    assert message(compare, one, one).startswith("embeddings: 1 input;")
+
+
+def test_fewer_than_three_labels() -> None:
+    two = Representations(F, G[:2])
+    assert message(compare, two, two).startswith("unembeddings: 2 labels; at least 3")
+
+
+def test_a_subset_size_above_what_labels_allow() -> None:
+    assert "subset_size: 4 with 5 labels" in message(compare, P, P, subset_size=4)
+
+
+def test_fewer_inputs_than_an_input_set() -> None:
+    few = Representations(F[:3], np.random.default_rng(2).normal(size=(6, 2)))
+    assert "3 inputs; an input set of 4 different inputs" in message(compare, few, few, subset_size=3)
+
+
+def test_identical_label_rows() -> None:
+    twin = G.copy()
+    twin[4] = twin[1]
+    text = message(compare, P, Representations(F, twin))
+    assert text.startswith("unembeddings: labels 1 and 4 of model q")
+    assert 'constant_labels="ignore"' in text
+
+
+def test_constant_embeddings_and_unembeddings() -> None:
+    assert message(compare, P, Representations(np.ones((30, 2)), G)).startswith("embeddings: model q gives all inputs")
+    assert message(compare, Representations(F, np.ones((5, 2))), P).startswith("unembeddings: model p has the same row")
+
+
+def test_repeated_inputs_only() -> None:
+    repeated = Representations(np.repeat(F[:2], 15, axis=0)[[0, 29] + [0] * 28], G)
+    assert message(compare, repeated, repeated, input_set=[0, 2, 1]).startswith("input_set:")
+
+
+def test_different_numbers_of_inputs() -> None:
+    text = message(compare, P, Representations(F[:-1], G))
+    assert text == (
+        "embeddings: model q has 29 inputs, model p has 30; both must be evaluated on the same inputs in the same order. "
+        "Pass input_ids to find the difference"
+    )
+
+
+def test_a_padded_vocabulary_is_named() -> None:
+    generator = np.random.default_rng(0)
+    short, long = (Representations(F, generator.normal(size=(size, 2))) for size in (100, 102))
+    for text in (message(compare, short, long), message(compare, long, short)):
+        padded = "q" if text == message(compare, short, long) else "p"
+        assert f"The vocabulary of model {padded} is probably padded by 2" in text
+        assert "first 100 rows" in text
+    assert "padded" not in message(compare, P, short)
+
+
+@pytest.mark.parametrize(("attribute", "count"), [("input_ids", 30), ("label_names", 5)])
+def test_other_inputs_or_labels_say_where_they_first_differ(attribute: str, count: int) -> None:
+    names = [f"name {i}" for i in range(count)]
+    other = names.copy()
+    other[2], other[3] = other[3], other[2]
+    p, q = Representations(F, G, **{attribute: names}), Representations(F, G, **{attribute: other})
+    text = message(compare, p, q)
+    assert text.startswith(f"{attribute}: the first difference is at 2: 'name 2' in model p, 'name 3' in model q")
+    assert "in another order" in text
+    assert "in another order" not in message(compare, p, Representations(F, G, **{attribute: [*names[:-1], "x"]}))
+    assert compare(p, Representations(F, G)).kl == 0  # names on one side only are not compared
+    numbers = Representations(F, G, **{attribute: list(range(count))})
+    assert "in the same way" in message(compare, p, numbers)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"weight": -1.0}, ["weight", "-1.0"]),
+        ({"weight": math.nan}, ["weight", "nan"]),
+        ({"reduction": "median"}, ["reduction", "'median'", "'max', 'mean'"]),
+        ({"combine": "mean"}, ["combine", "'max', 'sum'"]),
+        ({"constant_labels": "drop"}, ["constant_labels", "'ignore'"]),
+        ({"num_samples": 0}, ["num_samples", "at least 1"]),
+        ({"subset_size": 0}, ["subset_size", "at least 1"]),
+        ({"num_subsets": 0}, ["num_subsets", "at least 1"]),
+        ({"seed": -1}, ["seed", "≥ 0"]),
+        ({"input_set": [0, 1]}, ["input_set", "2 inputs", "3 are needed", "subset_size=1"]),
+        ({"input_set": [0, 1, 30]}, ["input_set", "30 inputs"]),
+        ({"input_set": [0, 1, 1]}, ["input_set", "twice"]),
+        ({"pivots": [5]}, ["pivots", "5 labels"]),
+        ({"pivots": []}, ["pivots", "are needed"]),
+    ],
+)
+def test_options_out_of_range(options: dict[str, object], words: list[str]) -> None:
+    text = message(compare, P, P, **options)
+    assert all(word in text for word in words), text
+
+
+def test_labels_fixed_by_half_or_twice() -> None:
+    assert "give both" in message(llv_distance, P, P, pivot_label=1)
+    assert "same index twice" in message(llv_distance, P, P, pivot_label=1, left_out_label=1)
+    assert "indices of the 5 labels" in message(llv_distance, P, P, pivot_label=1, left_out_label=5)
+
+
+def test_one_model_or_something_else() -> None:
+    assert message(compare_all, [P]).startswith("models: 1 of them")
+    assert message(compare, P, F).startswith("model q: ndarray")
+
+
+def test_too_many_label_subsets_says_how_many() -> None:
+    p = represent(random_model(0, 30, 25, 5))
+    text = message(compare, p, p)
+    assert text.startswith(f"num_subsets: there are {math.comb(23, 5):,} subsets of 5 of 23 labels")
+    wide = represent(random_model(0, 400, 300, 100))
+    assert f"about {math.comb(298, 100):.1e} subsets of 100 of 298 labels" in message(compare, wide, wide)
+
+
+@pytest.mark.parametrize("measure", [mean_svd, mean_cca, linear_cka])
+def test_single_measures_of_what_is_no_pair_of_views(measure: object) -> None:
+    assert "rows" in message(measure, F, F[:-1])
+    assert "matrix" in message(measure, F[:, 0], F)
+    assert "NaN" in message(measure, F * math.nan, F)
+    assert "rows" in message(measure, F[:1], F[:1])
+    assert message(measure, np.ones((30, 2)), F).startswith("z: ")
+
+
+@given(
+    st.lists(st.sampled_from([0.0, 1.0, -1.0, 1e-300, 1e300, 0.1]), min_size=18, max_size=18),
+    st.lists(st.sampled_from([0.0, 1.0, 2.0, 1e-160, 1e160]), min_size=8, max_size=8),
+)
+@settings(max_examples=150, deadline=None)
+def test_whatever_the_numbers_a_result_is_finite_or_an_error(
+    embeddings: list[float], unembeddings: list[float]
+) -> None:
+    q = Representations(np.reshape(embeddings, (9, 2)), np.reshape(unembeddings, (4, 2)))
+    p = represent(random_model(0, 9, 4, 2))
+    try:
+        c = compare(p, q, num_samples=5)
+    except InputError:
+        return
+    for name, value in dataclasses.asdict(c).items():
+        if isinstance(value, float):
+            assert math.isfinite(value), name
+    assert c.dissimilarity <= c.certificate
