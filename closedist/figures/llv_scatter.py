@@ -26,7 +26,9 @@ from closedist.results import Distances
 LLV = "$d_{\\mathrm{LLV}}$"
 DISSIMILARITY = "$d_{f,g}$"
 ROW_HEIGHT = 1.8  # five rows fit a page
-CURVE_POINTS = 101
+CURVE_POINTS = 201
+TOP = 1.3  # no d_SVD exceeds 1
+LOWEST = 1e-6  # logarithmic axes end here
 DISSIMILARITY_POINTS: dict[str, Any] = {"s": 7, "c": "#26165c", "linewidths": 0, "alpha": 0.7}
 UNEMBEDDING_POINTS: dict[str, Any] = {
     "s": 7, "c": POINT_COLOR, "linewidths": 0, "alpha": 0.7, "label": "unembeddings' $d_{\\mathrm{SVD}}$"
@@ -53,27 +55,42 @@ def draw_scatters(configurations: Mapping[str, Distances], title: str = "") -> F
         configurations: each row's name and its distances.
         title: above all rows.
     """
+    limits = {informative_limit(table.subset_size) for table in configurations.values()}
     with closedist_style():
-        figure = new_figure(PAGE_WIDTH, ROW_HEIGHT * len(configurations) + 0.25 + (0.3 if title else 0))
-        grid = figure.subplots(len(configurations), 3, squeeze=False)
-        for row, (name, distances) in zip(grid, configurations.items(), strict=True):
-            draw_dissimilarity(row[0], distances)
+        figure = new_figure(PAGE_WIDTH, ROW_HEIGHT * len(configurations) + 0.5 + (0.3 if title else 0))
+        grid = figure.subplots(len(configurations), 3, squeeze=False, sharex=len(limits) == 1, sharey="row")
+        for row, (name, table) in zip(grid, configurations.items(), strict=True):
+            _draw_row(row, table)
             row[0].set_title(name, loc="left")
-            _draw_term(row[1], distances, distances.label_term, "t_1", "label term", "embeddings'")
-            _draw_term(row[2], distances, distances.input_term, "t_2", "input term", "unembeddings'")
+        for axes, name in zip(grid[-1], (LLV, "label term $t_1$", "input term $t_2$"), strict=True):
+            axes.set_xlabel(name)
         if title:
             figure.suptitle(title)
-        handles = grid[0, 1].get_legend_handles_labels()[0]
-        figure.legend(handles=handles, loc="outside lower right", ncols=2)
+        figure.legend(handles=grid[0, 1].get_legend_handles_labels()[0], loc="outside lower right", ncols=2)
     return figure
 
 
-def draw_dissimilarity(axes: Axes, distances: Distances) -> None:
-    """Scatter d_{f,g} over d_LLV where that is below 1/(2K), with the lines 2K·d_LLV and 2·d_LLV²."""
-    limit = informative_limit(distances.subset_size)
-    _scatter_below(axes, distances.llv, limit, [(distances.dissimilarity, DISSIMILARITY_POINTS)])
-    _draw_bounds(axes, distances.subset_size, limit, float(axes.get_ylim()[1]))
-    axes.set(xlabel=LLV, ylabel=DISSIMILARITY)
+def _draw_row(row: Sequence[Axes], table: Distances) -> None:
+    """The three scatters of one configuration, on one logarithmic scale."""
+    limit = informative_limit(table.subset_size)
+    _scatter_below(row[0], table.llv, limit, [(table.dissimilarity, DISSIMILARITY_POINTS)])
+    _draw_bound(row[0], limit, 2 * table.subset_size)
+    _draw_bound(row[0], limit, None)
+    row[0].set_ylabel(DISSIMILARITY)
+    sides = [(table.d_svd_unembeddings, UNEMBEDDING_POINTS), (table.d_svd_embeddings, EMBEDDING_POINTS)]
+    terms = ((table.label_term, "t_1", "embeddings'"), (table.input_term, "t_2", "unembeddings'"))
+    curve = _curve(limit)
+    for axes, (term, symbol, bounded) in zip(row[1:], terms, strict=True):
+        _scatter_below(axes, term, limit, sides)
+        axes.plot(curve, 2 * curve**2, **OUR_BOUND)
+        place: dict[str, Any] = {"x": 0.03, "y": 0.97, "transform": axes.transAxes, "va": "top"}
+        text = f"2 ${symbol}^2$ bounds {bounded}"
+        axes.text(**place, s=text, color=OUR_BOUND["color"], fontsize=7, path_effects=HALO)
+        axes.set_ylabel("$d_{\\mathrm{SVD}}$")
+    drawn = [table.dissimilarity[table.llv < limit]] + [y[term < limit] for y, _ in sides for term, _, _ in terms]
+    row[0].set(xlim=(0, limit), ylim=(_lowest(np.concatenate(drawn)), TOP))
+    row[0].xaxis.set_major_locator(MaxNLocator(5))
+    plain_log_ticks(row[0].yaxis)
 
 
 def draw_overview(groups: Mapping[str, Sequence[Distances]]) -> Figure:
@@ -87,7 +104,7 @@ def draw_overview(groups: Mapping[str, Sequence[Distances]]) -> Figure:
     with closedist_style():
         figure = new_figure(0.75 * PAGE_WIDTH, 0.55 * PAGE_WIDTH)
         axes = figure.add_subplot()
-        top = 2 * limit**2
+        low = 1.0
         for index, (name, tables) in enumerate(groups.items()):
             llv = np.concatenate([table.llv for table in tables])
             dissimilarity = np.concatenate([table.dissimilarity for table in tables])
@@ -97,12 +114,13 @@ def draw_overview(groups: Mapping[str, Sequence[Distances]]) -> Figure:
                 llv[shown], dissimilarity[shown], s=6, c=color, marker="ov^sD*"[index % 6], alpha=0.5, linewidths=0,
                 rasterized=True, label=f"{name}: {shown.sum():,} of {len(shown):,} pairs",
             )  # fmt: skip
-            top = max(top, float(dissimilarity[shown].max(initial=0)))
-        axes.set(xlim=(0, limit), ylim=(0, 1.05 * top), xlabel=LLV, ylabel=DISSIMILARITY)
+            low = min(low, _lowest(dissimilarity[shown]))
+        axes.set(xlim=(0, limit), yscale="log", ylim=(low, TOP), xlabel=LLV, ylabel=DISSIMILARITY)
+        plain_log_ticks(axes.yaxis)
         for size in sorted(set(sizes)):
-            _draw_line(axes, size, limit, 1.05 * top)
-        _draw_curve(axes, limit)
-        axes.legend(loc="upper left", bbox_to_anchor=(0.2, 1.0))
+            _draw_bound(axes, limit, 2 * size)
+        _draw_bound(axes, limit, None)
+        axes.legend(loc="lower right", markerscale=1.5)
     return figure
 
 
@@ -142,48 +160,34 @@ def draw_three_bounds(groups: Mapping[str, Distances], title: str = "") -> Figur
     return figure
 
 
-def _draw_term(axes: Axes, distances: Distances, term: Floats, symbol: str, name: str, bounded: str) -> None:
-    """Both sides' d_SVD over one term of d_LLV, and the curve that bounds one of them."""
-    limit = informative_limit(distances.subset_size)
-    sides = [(distances.d_svd_unembeddings, UNEMBEDDING_POINTS), (distances.d_svd_embeddings, EMBEDDING_POINTS)]
-    _scatter_below(axes, term, limit, sides)
-    curve = np.linspace(0, limit, CURVE_POINTS)
-    axes.plot(curve, 2 * curve**2, **OUR_BOUND)
-    text = f"2 ${symbol}^2$ bounds\nthe {bounded}"
-    place: dict[str, Any] = {"x": 0.03, "y": 0.97, "transform": axes.transAxes, "va": "top"}
-    axes.text(**place, s=text, color=OUR_BOUND["color"], fontsize=7, path_effects=HALO)
-    axes.set(xlabel=f"{name} ${symbol}$", ylabel="$d_{\\mathrm{SVD}}$")
-
-
 def _scatter_below(axes: Axes, x: Floats, limit: float, columns: Sequence[tuple[Floats, dict[str, Any]]]) -> None:
     """Scatter each column where x is below the limit, and say how many of all pairs these are."""
     shown = x < limit
-    top = 2 * limit**2
+    axes.set(xlim=(0, limit), yscale="log")
     for y, look in columns:
         axes.scatter(x[shown], y[shown], **look)
-        top = max(top, float(y[shown].max(initial=0)))
-    axes.set(xlim=(0, limit), ylim=(-0.02 * top, 1.1 * top))
-    axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.set_title(f"{shown.sum():,} of {len(x):,} pairs", loc="right", fontsize=7, color="#555555")
 
 
-def _draw_bounds(axes: Axes, subset_size: int, limit: float, top: float) -> None:
-    """The paper's line 2K·d up to where it leaves the axes, and our curve 2·d², both named beside them."""
-    _draw_line(axes, subset_size, limit, top)
-    _draw_curve(axes, limit)
+def _lowest(values: Floats) -> float:
+    """Where a logarithmic axis may end: below every value, but for those of models that are all but equal."""
+    positive = values[values > 0]
+    return max(LOWEST, 0.7 * float(positive.min(initial=0.1)))
 
 
-def _draw_line(axes: Axes, subset_size: int, limit: float, top: float) -> None:
-    factor = 2 * subset_size
-    end = min(limit, top / factor)
-    axes.plot([0, end], [0, factor * end], **PAPER_BOUND)
-    middle = (0.5 * end, 0.5 * factor * end)
-    axes.annotate(f"{factor} {LLV}", middle, (4, 0), textcoords="offset points", va="center", fontsize=7)
+def _curve(limit: float) -> Floats:
+    return limit * np.geomspace(1e-4, 1, CURVE_POINTS)  # without 0, which a logarithmic axis has no place for
 
 
-def _draw_curve(axes: Axes, limit: float) -> None:
-    curve = np.linspace(0, limit, CURVE_POINTS)
-    axes.plot(curve, 2 * curve**2, **OUR_BOUND)
-    place: dict[str, Any] = {"xy": (0.72 * limit, 2 * (0.72 * limit) ** 2), "xytext": (-4, 5), "ha": "right"}
-    axes.annotate(f"2 {LLV}$^2$", **place, textcoords="offset points", color=OUR_BOUND["color"], fontsize=7)
+def _draw_bound(axes: Axes, limit: float, factor: int | None) -> None:
+    """A line named where it lies: the paper's bound factor·d_LLV, or without a factor our 2·d_LLV²."""
+    x, at = _curve(limit), (0.42 if factor is None else 0.6) * limit
+    if factor is None:
+        axes.plot(x, 2 * x**2, **OUR_BOUND)
+        place: dict[str, Any] = {"xy": (at, 2 * at**2), "xytext": (0, 2), "ha": "right", "va": "bottom"}
+        text, look = f"2 {LLV}$^2$", OUR_BOUND
+    else:
+        axes.plot(x, factor * x, **PAPER_BOUND)
+        place = {"xy": (at, factor * at), "xytext": (3, -2), "ha": "left", "va": "top"}
+        text, look = f"{factor} {LLV}", PAPER_BOUND
+    axes.annotate(text, **place, textcoords="offset points", color=look["color"], fontsize=7, path_effects=HALO)
