@@ -94,7 +94,7 @@ def token_windows(vocabulary: Vocabulary, text: Text, max_context: int | None = 
     windows: list[tuple[int, ...]] = []
     left = text.max_tokens
     for file in text.files:
-        ids = _token_ids(vocabulary.tokenizer, _read_text(file), left)
+        ids = _token_ids(vocabulary.tokenizer, _read_text(file), left) if left else []
         step = context - len(begin)
         for start in range(0, len(ids), step):
             window = (*begin, *ids[start : start + step])[:left]
