@@ -101,7 +101,7 @@ def compare_language_models(
         raise InputError(f"{second} splits the texts into other tokens than {first}; models must read the same inputs")
     if num_pivots is not None:
         if num_pivots < 1:
-            raise InputError(f"pivots: {num_pivots}; at least 1 is needed")
+            raise InputError(f"num_pivots: {num_pivots}; at least 1 is needed")
         seen = Counter(token for window in windows for token in window)
         shared = min(vocabulary.size for vocabulary in vocabularies)
         settings["pivots"] = [token for token, _ in seen.most_common() if token < shared][:num_pivots]

@@ -11,7 +11,7 @@ from closedist.errors import InputError
 
 
 def compare(
-    files: Annotated[tuple[Path, ...], Parameter(help="Two or more files that Representations.save wrote.")],
+    files: Annotated[tuple[Path, ...], Parameter(help="Two or more files of representations.")],
     /,
     *,
     weight: float = 1e-5,
@@ -21,6 +21,8 @@ def compare(
     input_set: str | None = None,
     subset_size: int | None = None,
     num_subsets: int | None = None,
+    pivots: str | None = None,
+    constant_labels: Literal["error", "ignore"] = "error",
     json_output: Annotated[bool, Parameter(name="--json", negative=())] = False,
     common: Common = DEFAULTS,
 ) -> None:
@@ -34,6 +36,8 @@ def compare(
         input_set: measure at this set, as in 4,17,3 (the pivot input first), in place of the search.
         subset_size: K, the size of label subsets.
         num_subsets: sample so many label subsets where there are too many to go through.
+        pivots: choose the pivot label among these, as in 3,17; default: among all labels.
+        constant_labels: leave out labels that no model distinguishes (ignore), or stop (error).
         json_output: print JSON.
     """
     common.set_up()
@@ -41,12 +45,13 @@ def compare(
         raise InputError("compare needs two files or more, as in: closedist compare p.safetensors q.safetensors")
     from itertools import combinations
 
+    from closedist.alignment import load_aligned
     from closedist.comparison import compare_all
-    from closedist.representations import Representations
     from closedist.tables import as_dict, matrix_table, pair_table
 
+    models, note = load_aligned(files)
     comparisons = compare_all(
-        [Representations.load(path) for path in files],
+        models,
         weight=weight,
         reduction=reduction,
         combine=combine,
@@ -55,16 +60,18 @@ def compare(
         input_set=list(numbers("--input-set", input_set, int, largest=2**62)) if input_set else None,
         subset_size=subset_size,
         num_subsets=num_subsets,
+        pivots=list(numbers("--pivots", pivots, int, largest=2**62)) if pivots else None,
+        constant_labels=constant_labels,
     )
     names = [path.stem for path in files]
     pairs = list(combinations(range(len(files)), 2))
     if json_output:
         rows = [
-            {"first": str(files[i]), "second": str(files[j]), **as_dict(comparison)}
+            {"first": str(files[i]), "second": str(files[j]), "note": note, **as_dict(comparison)}
             for (i, j), comparison in zip(pairs, comparisons, strict=True)
         ]
         print(json.dumps(rows, indent=1))
-    elif len(files) == 2:
-        print(pair_table(comparisons[0], names))
-    else:
-        print(matrix_table(comparisons, names))
+        return
+    print(pair_table(comparisons[0], names) if len(files) == 2 else matrix_table(comparisons, names))
+    if note:
+        print(f"\n{note}")

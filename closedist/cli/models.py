@@ -57,7 +57,7 @@ def compare_models(
     dtype: Dtype = "auto",
     device: str = "cpu",
     folder: Path | None = None,
-    pivots: int | None = None,
+    num_pivots: int | None = None,
     constant_labels: Literal["error", "ignore"] = "error",
     weight: float = 1e-5,
     reduction: Literal["max", "mean"] = "max",
@@ -77,7 +77,7 @@ def compare_models(
         dtype: of the weights; auto takes them as they are stored.
         device: where the models run, such as cpu or cuda.
         folder: keep both representations here, and go on with them when run again.
-        pivots: choose the pivot label among so many of the texts' most frequent tokens; default: among all tokens.
+        num_pivots: choose the pivot label among so many of the texts' most frequent tokens; default: among all tokens.
         constant_labels: leave out tokens that no model distinguishes (ignore), or stop (error).
         weight: λ, of the scale terms.
         reduction: of the terms over labels.
@@ -99,7 +99,7 @@ def compare_models(
         dtype=dtype,
         device=device,
         folder=folder,
-        num_pivots=pivots,
+        num_pivots=num_pivots,
         constant_labels=constant_labels,
         weight=weight,
         reduction=reduction,
