@@ -106,13 +106,12 @@ def make_llv_vs_width(results: Source, date: str | None = None, label_counts: Se
     """
     selection = _Selection(open_results(results), date)
     plots = Plots({}, selection.notes)
-    for group in LABEL_GROUPS:
+    for group in _groups(label_counts):
         series = {}
         for num_classes in group:
-            if num_classes in label_counts:
-                summaries = _width_summaries(selection, num_classes)
-                if summaries:
-                    series[num_classes] = summaries
+            summaries = _width_summaries(selection, num_classes)
+            if summaries:
+                series[num_classes] = summaries
         if series:
             name = "_".join(f"cls{num_classes}" for num_classes in series)
             named = {f"{num_classes} labels": summaries for num_classes, summaries in series.items()}
@@ -189,6 +188,12 @@ class _Selection:
         reasons = self.missing[:1] or self.notes
         likewise = f" ({len(self.missing) - 1} more likewise)" if len(self.missing) > 1 else ""
         return InputError("there is nothing to draw. " + "; ".join(reasons) + likewise)
+
+
+def _groups(label_counts: Sequence[int]) -> list[tuple[int, ...]]:
+    """The label counts that share a figure, as in the paper; any other has its own."""
+    grouped = [tuple(count for count in group if count in label_counts) for group in LABEL_GROUPS]
+    return [group for group in grouped if group] + [(count,) for count in label_counts if count not in LABEL_COUNTS]
 
 
 def _width_summaries(selection: _Selection, num_classes: int) -> list[WidthSummary]:
