@@ -24,6 +24,8 @@ MINIMUM_ACCURACY = 0.9
 
 @dataclass(frozen=True)
 class Configuration:
+    """The pairs of one label count, length setting and width, and the seeds that are accurate enough."""
+
     labels: int
     lengths: str
     width: int
@@ -55,14 +57,17 @@ def _lengths(text: str) -> tuple[str, str]:
 
 
 def ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The rank of every value, from 0."""
     return np.argsort(np.argsort(values)).astype(np.float64)
 
 
 def spearman(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """Spearman's rank correlation."""
     return float(np.corrcoef(ranks(a), ranks(b))[0, 1])
 
 
 def main(place: str) -> None:
+    """Print all tables."""
     configurations = read_all(place)
     print("labels | lengths | width | kept of 20 | d_LLV mean ± std | d_fg mean ± std | KL median | m_CCA mean")
     for c in configurations:
