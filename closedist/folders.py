@@ -1,6 +1,6 @@
 """The folders of a project: where everything comes from and goes to."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 
@@ -26,3 +26,7 @@ class Folders:
     def under(cls, root: Path, data: Path = Path("downloaded_data")) -> "Folders":
         """The default names below one folder."""
         return cls(root / "checkpoints", root / "results", root / "figures", root / "metrics", data)
+
+    def absolute(self) -> "Folders":
+        """The same folders, whatever the working directory."""
+        return Folders(*(getattr(self, field.name).absolute() for field in fields(self)))

@@ -1,12 +1,15 @@
 """One run at a time for one set of files, wherever the processes are that share the folder."""
 
 import fcntl
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from closedist.errors import InputError
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -49,6 +52,9 @@ def _acquire(path: Path, on_wait: Callable[[], None]) -> int:
                 on_wait()
                 waited = True
             fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError as error:  # such as Lustre mounted without -o flock
+            log.warning("%s has no file locks (%s): let no two commands train the same models", path.parent, error)
+            return descriptor
         if _is_same_file(descriptor, path):
             return descriptor
         os.close(descriptor)  # the last holder removed this file while we waited: queue for the new one

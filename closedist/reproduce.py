@@ -120,6 +120,41 @@ def draw_synthetic(labels: Sequence[int], date: str, folders: Folders, formats: 
         report.figure_files.append(path)
 
 
+def trained_before(pieces: Sequence[Piece]) -> int:
+    """In the place of a training, where jobs have trained everything."""
+    return 0
+
+
+def run_plan(
+    synthetic: Sequence[Piece],
+    images: Sequence[Piece],
+    *,
+    labels: Sequence[int],
+    folders: Folders,
+    device: torch.device,
+    formats: Sequence[str],
+    train: Callable[[Sequence[Piece]], int],
+) -> Report:
+    """Train, measure and draw, the synthetic experiments before those on images.
+
+    Args:
+        synthetic, images: the plan's two parts; the second may be empty.
+        labels: label counts of the first.
+        folders: where everything goes.
+        device: where models are measured.
+        formats: of figures.
+        train: sees to it that the models of a part are there, and returns how many it trained.
+    """
+    report = Report(trained=train(synthetic))
+    runs = [piece.run for piece in synthetic]
+    report.result_files += measure_runs(runs, folders, device)
+    draw_synthetic(labels, runs[0].name.date, folders, formats, report)
+    if images:
+        report.trained += train(images)
+        finish_images([piece.run for piece in images], folders, device, formats, report)
+    return report
+
+
 def finish_images(
     runs: Sequence[TrainingRun], folders: Folders, device: torch.device, formats: Sequence[str], report: Report
 ) -> None:

@@ -11,24 +11,28 @@ from types import FrameType
 def stop_requests() -> Iterator[Callable[[], bool]]:
     """Turn the first Ctrl-C or SIGTERM into a flag while the block runs; a second one interrupts at once.
 
+    One that comes too late for the block to act on is passed on when the block ends.
+
     Yields:
         A function that says whether to stop. In a thread other than the main one it always says no.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    requested = False
+    requested: int | None = None
     previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def remember(number: int, frame: FrameType | None) -> None:
         nonlocal requested
-        requested = True
+        requested = number
         signal.signal(number, previous[signal.Signals(number)])
 
     for number in previous:
         signal.signal(number, remember)
     try:
-        yield lambda: requested
+        yield lambda: requested is not None
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+    if requested is not None:
+        signal.raise_signal(requested)

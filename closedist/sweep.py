@@ -87,12 +87,17 @@ def train_runs(
             continue
         if data is None:
             data = _load(run.dataset, "train", place), _load(run.dataset, "test", place)
-        with exclusive(
-            place.folders.checkpoints / f".{run.name.state((), 0)}.lock",
-            partial(_say_waiting, place.folders.checkpoints),
-        ):
-            missing = run.missing(place.folders.checkpoints)  # another run may have trained them while this one waited
-            for seeds in _groups(missing, seeds_together(run.models.model_type)):
+        together = seeds_together(run.models.model_type)
+        for group in _groups(missing, together):
+            # models that train one by one have a lock each, so that they can do so at the same time
+            name = run.name.state(group if together else (), 0)
+            with exclusive(
+                place.folders.checkpoints / f".{name}.lock", partial(_say_waiting, place.folders.checkpoints)
+            ):
+                missing_now = set(run.missing(place.folders.checkpoints))  # another run may have trained some by now
+                seeds = tuple(seed for seed in group if seed in missing_now)
+                if not seeds:
+                    continue
                 try:
                     _train_group(run, seeds, data, place, continue_from, advance)
                     trained += len(seeds)

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from closedist.cli.cluster import NO_CLUSTER, Cluster
 from closedist.cli.options import (
     DEFAULTS,
     NO_CONFIGS,
@@ -29,6 +30,7 @@ def get_distances(
     num_samples: int = 10,
     use_train: bool = False,
     cuda: Cuda = False,
+    cluster: Cluster = NO_CLUSTER,
     common: Common = DEFAULTS,
 ) -> None:
     """Measure all pairs of seeds: d_LLV, KL, m_SVD, m_CCA, the paper's bound and our sharper ones.
@@ -44,6 +46,7 @@ def get_distances(
         use_train: measure on the training inputs instead of the test inputs.
     """
     common.set_up()
+    cluster.check(common, cuda)
     from closedist.experiments import Measurement, measure_distances
 
     dataset, models, training = configs.read(common.config_folder, *radial_configs(num_classes, extra_suff))
@@ -56,9 +59,18 @@ def get_distances(
         seed=common.seed,
         extra_suffix=extra_suff,
     )
-    for path in measure_distances(
-        runs_of(dataset, models, training, date_str, layer_size, num_classes), measurement, common.folders, device(cuda)
-    ):
+    runs = runs_of(dataset, models, training, date_str, layer_size, num_classes)
+    if cluster.slurm:
+        from closedist.cluster.works import measuring_works
+
+        queue = cluster.queue(common, common.checkpoint_folder)
+        works = measuring_works(runs, measurement, common.folders, cluster.device)
+        cluster.run(queue, works)
+        if not cluster.no_wait:
+            for work in works:
+                print(common.results_folder / work.files[0].name)
+        return
+    for path in measure_distances(runs, measurement, common.folders, device(cuda)):
         print(path)
 
 

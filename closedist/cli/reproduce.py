@@ -1,18 +1,25 @@
 """The command reproduce."""
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from closedist.cli.cluster import NO_CLUSTER, Cluster
 from closedist.cli.options import DEFAULTS, Common, Cuda, device, numbers, today
 from closedist.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    import torch
+
+    from closedist.cluster.jobs import Queue
     from closedist.plan import Piece
     from closedist.reproduce import Report
+    from closedist.sweep import Workplace
 
 
 def reproduce(
@@ -26,6 +33,7 @@ def reproduce(
     format: str = "png,pdf",
     checkpoint_every: int = 2500,
     cuda: Cuda = False,
+    cluster: Cluster = NO_CLUSTER,
     common: Common = DEFAULTS,
 ) -> None:
     """Run the paper's experiments from nothing to figures; stopped anywhere and run again, it goes on.
@@ -40,16 +48,18 @@ def reproduce(
         checkpoint_every: steps between two saves of the exact training state.
     """
     common.set_up()
+    cluster.check(common)
     from closedist.data.cifar10 import images_available
     from closedist.plan import date_of_folder, image_runs, make_plan, remember_date, synthetic_runs
     from closedist.progress import progress
-    from closedist.reproduce import Report, draw_synthetic, finish_images, measure_runs, train_plan
+    from closedist.reproduce import run_plan, train_plan
     from closedist.sweep import Workplace
 
     label_counts = numbers("--labels", labels, int, smallest=3)
     if seeds < 2:
         raise InputError(f"--seeds: {seeds} gives no pair to compare; give 2 or more")
     folders, on = common.folders, device(cuda)
+    queue = cluster.queue(common, folders.checkpoints) if cluster.slurm else None
     date = date_of_folder(folders.checkpoints, today())
     runs = synthetic_runs(
         label_counts, numbers("--widths", widths, int, smallest=1), numbers("--lengths", lengths, float), seeds, date
@@ -60,16 +70,54 @@ def reproduce(
     if dry_run:
         return
     remember_date(folders.checkpoints, date)
-    report = Report()
     place = Workplace(folders, device=on, checkpoint_every=checkpoint_every, keep_state=False)
-    with progress("training", sum(piece.seconds for piece in pieces)) as advance:
-        report.trained = train_plan([piece for piece in pieces if not piece.run.on_images], place, advance)
-        report.result_files += measure_runs(runs, folders, on)
-        draw_synthetic(label_counts, date, folders, format.split(","), report)
-        if on_images:
-            report.trained += train_plan([piece for piece in pieces if piece.run.on_images], place, advance)
-            finish_images(on_images, folders, on, format.split(","), report)
-    _print_summary(report, folders.results, folders.figures)
+    finish = partial(
+        run_plan,
+        [piece for piece in pieces if not piece.run.on_images],
+        [piece for piece in pieces if piece.run.on_images],
+        labels=label_counts,
+        formats=format.split(","),
+    )
+    if queue:
+        report = _on_cluster(queue, pieces, replace(place, device=cluster.device), finish, on, cluster.no_wait)
+    else:
+        with progress("training", sum(piece.seconds for piece in pieces)) as advance:
+            report = finish(folders=folders, device=on, train=lambda part: train_plan(part, place, advance))
+    if report:
+        _print_summary(report, folders.results, folders.figures)
+
+
+def _on_cluster(
+    queue: "Queue",
+    pieces: "Sequence[Piece]",
+    place: "Workplace",
+    finish: "Callable[..., Report]",
+    measuring: "torch.device",
+    no_wait: bool,
+) -> "Report | None":
+    """Train on the cluster and finish here; or, where nobody waits, let a job finish, and return None."""
+    from closedist.cluster.works import training_works
+    from closedist.reproduce import trained_before
+
+    families = [
+        training_works([piece for piece in pieces if piece.run.on_images is images], place) for images in (False, True)
+    ]
+    queue.submit(families)
+    if no_wait:
+        job = queue.follow_up(
+            partial(finish, folders=place.folders.absolute(), device=place.device, train=trained_before)
+        )
+        print(f"job {job} measures and draws when all models are there; logs are in {queue.folder}")
+        return None
+
+    def wait(part: "Sequence[Piece]") -> int:
+        queue.wait(families[part[0].run.on_images])
+        return sum(piece.missing for piece in part)
+
+    report = finish(folders=place.folders, device=measuring, train=wait)
+    queue.wait_for_follow_up()
+    queue.forget_finished()
+    return report
 
 
 def _print_plan(pieces: "Sequence[Piece]", date: str) -> None:

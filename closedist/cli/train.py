@@ -3,10 +3,17 @@
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from closedist.cli.cluster import NO_CLUSTER, Cluster
 from closedist.cli.options import DEFAULTS, NO_CONFIGS, Common, ConfigFiles, Cuda, DateStr, device, today
 from closedist.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from closedist.runs import TrainingRun
+    from closedist.sweep import Workplace
 
 
 def train_variations(
@@ -22,6 +29,7 @@ def train_variations(
     weight_decay: float | None = None,
     precision: Literal["float32", "bf16"] = "float32",
     cuda: Cuda = False,
+    cluster: Cluster = NO_CLUSTER,
     common: Common = DEFAULTS,
 ) -> None:
     """Train every seed of a family of models, all seeds of a configuration in one program.
@@ -39,6 +47,7 @@ def train_variations(
         precision: of the image models' networks; bf16 is faster where the processor has it.
     """
     common.set_up()
+    cluster.check(common, cuda)
     if not (configs.dataset_config and configs.model_var_config and configs.train_config):
         raise InputError("train-variations needs --dataset-config, --model-var-config and --train-config")
     from closedist.progress import progress
@@ -68,16 +77,34 @@ def train_variations(
         )
     place = Workplace(
         folders=replace(common.folders, checkpoints=output_folder or common.checkpoint_folder),
-        device=device(cuda),
+        device=cluster.device if cluster.slurm else device(cuda),
         checkpoint_every=int(_at_least("--checkpoint-every", checkpoint_every, 1)),
         precision=precision,
     )
     runs = list(training_runs(dataset, models, training, date_str or today(), suffix))
-    total = sum(len(run.models.random_seeds) * training.train_steps for run in runs)
-    with progress("training", total) as advance:
-        trained = train_runs(runs, place, continue_from=continue_from, advance=advance)
+    if cluster.slurm:
+        trained = _train_on_cluster(cluster, common, runs, place, continue_from)
+    else:
+        total = sum(len(run.models.random_seeds) * training.train_steps for run in runs)
+        with progress("training", total) as advance:
+            trained = train_runs(runs, place, continue_from=continue_from, advance=advance)
+    if cluster.no_wait:
+        return
     there = sum(len(run.models.random_seeds) for run in runs) - trained
     print(f"trained {trained} models, {there} were there already; checkpoints are in {place.folders.checkpoints}")
+
+
+def _train_on_cluster(
+    cluster: Cluster, common: Common, runs: "Sequence[TrainingRun]", place: "Workplace", continue_from: int
+) -> int:
+    """Train what is missing of ``runs`` on the cluster; the number of models."""
+    from closedist.cluster.works import training_works
+    from closedist.plan import make_plan
+
+    queue = cluster.queue(common, place.folders.checkpoints)
+    pieces = make_plan(runs, place.folders, device(cuda=False))
+    cluster.run(queue, training_works(pieces, place, continue_from))
+    return sum(piece.missing for piece in pieces)
 
 
 def _at_least(option: str, value: float, smallest: int) -> float:

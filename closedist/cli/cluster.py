@@ -1,0 +1,130 @@
+"""The options of commands that can use a SLURM cluster."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from closedist.cli.options import Common
+from closedist.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import torch
+
+    from closedist.cluster.jobs import Queue
+    from closedist.cluster.resources import Resources
+    from closedist.cluster.tasks import Work
+
+
+@Parameter(name="*", group="SLURM")
+@dataclass(frozen=True)
+class Cluster:
+    """Where and how a command's tasks run when a SLURM cluster is to do them.
+
+    Attributes:
+        slurm: let a SLURM cluster do it, as one job array; run again, the command finds its jobs.
+        partition: where tasks run. Default: the cluster's.
+        cpus_per_task: processor cores, and threads, of a task. Default: --threads, or 1.
+        gpus_per_task: GPUs of a task, on which it then computes.
+        time: limit of a task, as sbatch takes it (90, 1:30:00, 2-12); a task that reaches it goes on in another turn.
+        task_minutes: about the shortest task that is worth a place in the queue, by the estimate.
+        max_jobs: at most so many tasks.
+        sbatch: more of sbatch's options, as in account=lab,mem=16G.
+        no_wait: submit and return; what follows in reproduce is then a job of its own.
+    """
+
+    slurm: Annotated[bool, Parameter(negative=())] = False
+    partition: str | None = None
+    cpus_per_task: int | None = None
+    gpus_per_task: int = 0
+    time: str | None = None
+    task_minutes: float = 5
+    max_jobs: int = 100
+    sbatch: str = ""
+    no_wait: Annotated[bool, Parameter(negative=())] = False
+
+    def threads(self, common: Common) -> int:
+        """Of every task and of the command itself: what gives the same bytes as the command without --slurm."""
+        return self.cpus_per_task or common.threads or 1
+
+    @property
+    def device(self) -> "torch.device":
+        """Where tasks compute."""
+        import torch
+
+        return torch.device("cuda" if self.gpus_per_task else "cpu")
+
+    def run(self, queue: "Queue", works: "Sequence[Work]") -> None:
+        """Submit what no job has in hand yet and, unless nobody waits, wait for it."""
+        submitted = queue.submit([works])
+        if not self.no_wait:
+            queue.wait(works)
+            queue.forget_finished()
+        elif submitted == 0 and not queue.left(works):
+            queue.forget_finished()
+            print("all of it is done")
+
+    def check(self, common: Common, cuda: bool = False) -> None:
+        """Make sure that the options belong together.
+
+        Raises:
+            InputError: they do not, or one is out of range.
+        """
+        if not self.slurm:
+            if self != NO_CLUSTER:
+                raise InputError("options of the group SLURM need --slurm: add it, or leave them out")
+            return
+        for option, value, smallest in (
+            ("--cpus-per-task", self.cpus_per_task or 1, 1),
+            ("--gpus-per-task", self.gpus_per_task, 0),
+            ("--max-jobs", self.max_jobs, 1),
+        ):
+            if value < smallest:
+                raise InputError(f"{option}: {value} is out of range; give {smallest} or more")
+        if not self.task_minutes >= 0:
+            raise InputError(f"--task-minutes: {self.task_minutes} is out of range; give 0 or more")
+        if cuda:
+            raise InputError("--cuda: with --slurm, ask for GPUs with --gpus-per-task=1 instead")
+        if common.threads and self.cpus_per_task and common.threads != self.cpus_per_task:
+            raise InputError("--threads: a task has as many threads as --cpus-per-task; leave one of the two out")
+
+    def queue(self, common: Common, checkpoints: Path) -> "Queue":
+        """The cluster, with its record and logs beside the checkpoints; sets this process's threads as the tasks'."""
+        import torch
+
+        from closedist.cluster.jobs import Queue
+        from closedist.cluster.slurm import Slurm
+
+        scheduler = Slurm(self._resources(common))
+        scheduler.check_available()
+        torch.set_num_threads(self.threads(common))
+        return Queue(
+            scheduler=scheduler,
+            folder=checkpoints.absolute() / "slurm",
+            threads=self.threads(common),
+            least_seconds=60 * self.task_minutes,
+            most_tasks=self.max_jobs,
+        )
+
+    def _resources(self, common: Common) -> "Resources":
+        from closedist.cluster.resources import Resources, minutes_of
+
+        further = []
+        for part in filter(None, self.sbatch.split(",")):
+            name, equals, value = part.partition("=")
+            if not equals or not name.strip("-"):
+                raise InputError(f"--sbatch: {part!r} is no option; write it as --sbatch=account=lab,mem=16G")
+            further.append((name.lstrip("-"), value))
+        return Resources(
+            partition=self.partition,
+            cpus=self.threads(common),
+            gpus=self.gpus_per_task,
+            minutes=None if self.time is None else minutes_of(self.time),
+            further=tuple(further),
+        )
+
+
+NO_CLUSTER = Cluster()
