@@ -82,8 +82,8 @@ def _closing(results: "Sequence[WidthResult]") -> str:
     ]
     return (
         f"What you have just seen: of all pairs of width {result.run.name.width}, seeds {first} and {second} predict "
-        f"most alike\n(KL {closest.kl:.3g} and {closest.kl_reverse:.3g} nats); were their embeddings linear maps of each "
-        f"other, m_CCA would be 1 and d_fg 0.\nThey are {closest.mean_cca_embeddings:.3f} and "
+        f"most alike\n(KL {closest.kl:.3g} and {closest.kl_reverse:.3g} nats); were their embeddings linear maps "
+        f"of each other, m_CCA would be 1 and d_fg 0.\nThey are {closest.mean_cca_embeddings:.3f} and "
         f"{closest.dissimilarity:.3f}. Such differences are bounded from the log-likelihoods alone:\n"
         f"d_fg ≤ certificate ≤ 2·max(t1, t2)² held for {held} of {len(pairs)} pairs; the certificate says something "
         f"(is below 1)\nfor {informative[0]} of them, the quadratic bound for {informative[1]}, the paper's for "
