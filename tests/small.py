@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from closedist.config import DatasetConfig, ModelVariationsConfig, TrainConfig
 from closedist.folders import Folders
 from closedist.runs import TrainingRun, training_runs
@@ -60,3 +62,14 @@ def workplace(root: Path, **changes: object) -> Workplace:
 def contents(folder: Path) -> dict[str, bytes]:
     """Every file below a folder, by its relative name."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def write_images(data_folder: Path, per_file: int) -> None:
+    """A made-up CIFAR-10 in the binary layout: random pixels and labels, ``per_file`` images a file."""
+    rng = np.random.default_rng(0)
+    folder = data_folder / "cifar-10-batches-bin"
+    folder.mkdir(parents=True)
+    for name in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"):
+        labels = rng.integers(0, 10, (per_file, 1), dtype=np.uint8)
+        pixels = rng.integers(0, 256, (per_file, 3072), dtype=np.uint8)
+        (folder / f"{name}.bin").write_bytes(np.hstack([labels, pixels]).tobytes())

@@ -1,12 +1,11 @@
 """Image models train as a plain PyTorch loop would train each alone, and go on from a saved state to the same bits."""
 
-import numpy as np
 import pytest
 import torch
 from torch.nn import functional
 
 from closedist.config import DatasetConfig, ModelVariationsConfig, TrainConfig
-from closedist.data.cifar10 import BINARY_FOLDER, normalise
+from closedist.data.cifar10 import normalise
 from closedist.errors import InputError
 from closedist.folders import Folders
 from closedist.models.classifier import Classifier, build_classifier
@@ -15,6 +14,7 @@ from closedist.models.stacked_cnn import StackedCNNs
 from closedist.runs import training_runs
 from closedist.sweep import Workplace, train_runs
 from closedist.training import Learners
+from tests.small import write_images
 
 CPU = torch.device("cpu")
 BATCH = 6
@@ -231,13 +231,7 @@ def test_points_are_not_trained_in_bf16():
 
 @pytest.mark.parametrize(("model_type", "seeds"), [("SmallCIFAR10", (0, 1)), ("ResNetCIFAR10", (0,))])
 def test_a_longer_training_continues_a_shorter_one_to_the_files_of_an_undisturbed_one(tmp_path, model_type, seeds):
-    rng = np.random.default_rng(0)
-    images = tmp_path / "data" / BINARY_FOLDER
-    images.mkdir(parents=True)
-    for name in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"):
-        labels = rng.integers(0, 10, (4, 1), dtype=np.uint8)
-        pixels = rng.integers(0, 256, (4, 3072), dtype=np.uint8)
-        (images / f"{name}.bin").write_bytes(np.hstack([labels, pixels]).tobytes())
+    write_images(tmp_path / "data", per_file=4)
     dataset = DatasetConfig(random_seed=0, dataset_name="cifar10", num_points=20, num_classes=10)
     models = family(model_type, seeds=seeds)
 

@@ -1,0 +1,137 @@
+"""Every command that the paper runs on CIFAR-10, on a made-up set of images."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+import closedist
+from closedist.cli import PAPER_COMMANDS, make_app, run
+from closedist.data.cifar10 import load_cifar10, normalise
+from closedist.models.classifier import build_classifier
+from closedist.results import read_accuracies, read_distances, read_losses, read_mcca
+from tests.small import write_images
+
+NUM_POINTS = 100
+CONFIGS = ("--dataset-config=images.json", "--model-var-config=models.json", "--train-config=training.json")
+MODELS = ("--date-str=day", "--layer-size=16", "--num-classes=10")
+TRAINED = "trained_cifar10_{}_classes10_seed{}_features16_fd2_data100_lr0_001_steps3"
+
+
+def paper(*tokens: str) -> int:
+    return run(make_app("run.py", PAPER_COMMANDS), list(tokens))
+
+
+def write_configs(model_type: str, seeds: list[int]) -> None:
+    contents = {
+        "images": {"random_seed": 0, "dataset_name": "cifar10", "num_points": NUM_POINTS, "num_classes": 10},
+        "models": {
+            "random_seeds": seeds,
+            "model_type": model_type,
+            "nonlinearity": "leaky_relu",
+            "num_classes": 10,
+            "num_features": [16],
+            "rep_dim": 2,
+            "fix_length_gs": [0],
+            "fix_length_fs": [0],
+        },
+        "training": {
+            "dataset_name": "cifar10",
+            "random_seed": 0,
+            "batch_size": 8,
+            "train_steps": 3,
+            "learning_rate": 0.001,
+            "optimizer_type": "ADAM",
+        },
+    }
+    for name, content in contents.items():
+        Path(f"{name}.json").write_text(json.dumps(content))
+
+
+@pytest.fixture
+def images(tmp_path, monkeypatch):
+    """A working directory with a made-up CIFAR-10 where commands look for it."""
+    monkeypatch.chdir(tmp_path)
+    write_images(tmp_path / "downloaded_data", per_file=NUM_POINTS // 5)
+    shutil.copy(Path(__file__).parents[1] / "configs/cifar10_0_cls10.json", tmp_path)
+    return tmp_path
+
+
+def trained_model(model_type: str, seed: int) -> closedist.models.classifier.Classifier:
+    model = build_classifier(
+        model_type,
+        num_classes=10,
+        num_features=16,
+        rep_dim=2,
+        nonlinearity="leaky_relu",
+        fix_length_f=0,
+        fix_length_g=0,
+        seed=0,
+    )
+    model.load_state_dict(torch.load(Path("checkpoints", "day" + TRAINED.format(model_type, seed)), weights_only=True))
+    return model.eval()
+
+
+@pytest.mark.parametrize("model_type", ["SmallCIFAR10", pytest.param("ResNetCIFAR10", marks=pytest.mark.slow)])
+def test_the_papers_commands_train_measure_and_draw_image_models(images, capsys, model_type):
+    seeds = [0, 1]
+    write_configs(model_type, seeds)
+    assert paper("train-variations", *CONFIGS, "--output-folder=checkpoints", "--date-str=day") == 0
+    for split, option in (("test", ()), ("train", ("--use-train",))):
+        assert paper("get-accuracies", *CONFIGS, *MODELS, *option) == 0
+        pixels, labels = load_cifar10(images / "downloaded_data", split, NUM_POINTS)
+        rows = read_accuracies(images / "results", f"day_model_acc_{split}_{model_type}_16_fd2_3.json")
+        for row, seed in zip(rows, seeds, strict=True):
+            with torch.no_grad():
+                predicted = trained_model(model_type, seed)(normalise(pixels)).argmax(1)
+            assert row.accuracy == pytest.approx((predicted == labels).double().mean().item())
+    assert paper("cal-mcca", "--final-dim=2", "--date-str=day", *CONFIGS) == 0
+    assert paper("make-plot", "--plot-type=loss_diff_vs_mcca", "--date-str=day", *CONFIGS) == 0
+
+    shutil.rmtree(images / "downloaded_data")  # what follows needs the saved representations alone
+    for seed in seeds:
+        (images / "checkpoints" / ("day" + TRAINED.format(model_type, seed))).rename(f"weights{seed}")
+    assert paper("get-distances", *CONFIGS, *MODELS, "--dist-type=max", "--sum-or-max=max", "--weight=1e-5") == 0
+    assert paper("make-plot", "--plot-type=cifar10_reps", "--date-str=day", *CONFIGS) == 0
+    capsys.readouterr()
+
+    saved = [
+        closedist.Representations.load(
+            images / "checkpoints" / f"day{TRAINED.format(model_type, seed)}_reps_test.safetensors"
+        )
+        for seed in seeds
+    ]
+    expected = closedist.compare_all(saved, num_samples=10, weight=1e-5)
+    distances = read_distances(images / "results", f"day_model_distances_test_maxmax_w1e-05_{model_type}_16_fd2_3.json")
+    assert distances.model_seeds == tuple((a, b) for a in seeds for b in seeds if a < b)
+    assert distances.llv.tolist() == pytest.approx([c.llv for c in expected], rel=1e-9)
+    mcca = read_mcca(images / "results", f"mcca_cifar_fd2_{model_type}_3.json")
+    assert [row.test_f_mcca for row in mcca] == pytest.approx([c.mean_cca_embeddings for c in expected], rel=1e-6)
+    losses = read_losses(images / "results", f"loss_cifar_fd2_{model_type}_3.json")
+    for row, seed in zip(losses, seeds, strict=True):
+        metrics = json.loads((images / "metrics" / f"day{TRAINED.format(model_type, seed)}_metrics.json").read_text())
+        assert row.test_loss == metrics["test_loss"][-1]
+    names = {path.name for path in (images / "figures").iterdir()}
+    assert {"loss_diff_vs_mcca.pdf", "cifar10_reps_seed0.pdf", "cifar10_reps_seeds0and1.png"} <= names
+
+
+def test_the_precision_of_a_run_is_kept_by_its_saved_state(images, capsys):
+    write_configs("SmallCIFAR10", [0])
+    train = ("train-variations", *CONFIGS, "--date-str=day")
+    assert paper(*train, "--precision=bf16") == 0
+    (images / "checkpoints" / ("day" + TRAINED.format("SmallCIFAR10", 0))).unlink()
+    assert paper(*train) == 2
+    assert "--precision bf16: give the same to go on from it" in capsys.readouterr().err
+
+
+def test_images_in_no_layout_are_an_error_that_says_where_they_belong(images, capsys, monkeypatch):
+    shutil.rmtree(images / "downloaded_data")
+    monkeypatch.setattr("closedist.data.cifar10.ARCHIVE_URL", "http://127.0.0.1:9/cifar-10-binary.tar.gz")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    write_configs("SmallCIFAR10", [0])
+    assert paper("train-variations", *CONFIGS, "--date-str=day") == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "downloaded_data/cifar-10-batches-bin" in error
+    assert "--data-folder" in error
