@@ -181,8 +181,9 @@ def test_evaluation_moves_nothing_and_depends_on_no_other_image(model_type):
     assert all(torch.equal(after[key], value) for key, value in before.items())
 
 
-@pytest.mark.parametrize("optimizer", ["ADAM", "SGD"])
-@pytest.mark.parametrize("model_type", ["SmallCIFAR10", "ResNetCIFAR10"])
+@pytest.mark.parametrize(
+    ("model_type", "optimizer"), [("SmallCIFAR10", "ADAM"), ("SmallCIFAR10", "SGD"), ("ResNetCIFAR10", "ADAM")]
+)
 def test_a_saved_state_goes_on_to_the_same_bits(model_type, optimizer):
     models = family(model_type, seeds=(0,) if model_type == "ResNetCIFAR10" else (0, 1))
     data = batches(4)
@@ -229,7 +230,10 @@ def test_points_are_not_trained_in_bf16():
         learners(family("SmallMLP"), training(), "bf16")
 
 
-@pytest.mark.parametrize(("model_type", "seeds"), [("SmallCIFAR10", (0, 1)), ("ResNetCIFAR10", (0,))])
+@pytest.mark.parametrize(
+    ("model_type", "seeds"),
+    [("SmallCIFAR10", (0, 1)), pytest.param("ResNetCIFAR10", (0,), marks=pytest.mark.slow)],
+)
 def test_a_longer_training_continues_a_shorter_one_to_the_files_of_an_undisturbed_one(tmp_path, model_type, seeds):
     write_images(tmp_path / "data", per_file=4)
     dataset = DatasetConfig(random_seed=0, dataset_name="cifar10", num_points=20, num_classes=10)
