@@ -135,3 +135,25 @@ def test_images_in_no_layout_are_an_error_that_says_where_they_belong(images, ca
     error = capsys.readouterr().err.splitlines()[-1]
     assert "downloaded_data/cifar-10-batches-bin" in error
     assert "--data-folder" in error
+
+
+def test_without_configs_the_largest_image_models_that_there_are_are_drawn(images, capsys):
+    configs = f"--config-folder={Path(__file__).parents[1] / 'configs'}"
+    plot = ("make-plot", "--plot-type=cifar10_reps", configs, "--format=png")
+    assert paper(*plot) == 2
+    assert "ResNetCIFAR10" in capsys.readouterr().err
+    generator = torch.Generator().manual_seed(0)
+    for model_type in ("SmallCIFAR10", "MedCIFAR10"):
+        for seed in (0, 3):
+            model = closedist.Representations(
+                torch.randn(50, 2, generator=generator), torch.randn(10, 2, generator=generator)
+            )
+            name = f"daytrained_cifar10_{model_type}_classes10_seed{seed}_features128_fd2_data50000_lr0_0001_steps20000"
+            model.save(images / "checkpoints" / f"{name}_reps_test.safetensors")
+        assert paper(*plot) == 0
+        assert f"{model_type}, 20,000 steps, date day" in capsys.readouterr().out
+    assert {path.name for path in (images / "figures").iterdir()} == {
+        "cifar10_reps_seed0.png",
+        "cifar10_reps_seed3.png",
+        "cifar10_reps_seeds0and3.png",
+    }

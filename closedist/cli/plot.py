@@ -11,6 +11,7 @@ from closedist.errors import InputError
 
 if TYPE_CHECKING:
     from closedist.figures.plots import Plots
+    from closedist.runs import TrainingRun
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ FIGURE_FORMATS = ("png", "pdf", "svg")
 TABLE_FORMATS = ("latex", "markdown", "csv")
 DEFAULT_LABELS = 6
 DIMENSIONS = (2, 3, 5)
+IMAGE_FAMILIES = ("resnetcifar10", "medcifar10", "smallcifar10")
 
 
 def make_plot(
@@ -98,10 +100,26 @@ def _cifar10_reps(date: str, configs: ConfigFiles, common: Common) -> "Plots":
     from closedist.evaluation import family_representations
     from closedist.figures.plots import make_cifar10_reps
 
-    run = image_run(common, configs, 2, date)
+    run = _image_family(date, configs, common)
     models = family_representations(run, "test", common.folders, device(cuda=False))
     print(f"{run.name.model_type}, {run.name.steps:,} steps, date {run.name.date}")
     return make_cifar10_reps(dict(zip(run.models.random_seeds, models, strict=True)), LABEL_NAMES, common.seed)
+
+
+def _image_family(date: str, configs: ConfigFiles, common: Common) -> "TrainingRun":
+    """The models that the configs name; without configs the ResNets, or the largest networks that there are instead."""
+    from dataclasses import replace
+
+    if configs.model_var_config:
+        return image_run(common, configs, 2, date)
+    missing = []
+    for family in IMAGE_FAMILIES:
+        config = Path(f"model_variations_config_{family}_128_fd2.json")
+        try:
+            return image_run(common, replace(configs, model_var_config=config), 2, date)
+        except InputError as error:
+            missing.append(error)
+    raise missing[0]
 
 
 def _loss_diff_vs_mcca(date: str, configs: ConfigFiles, common: Common) -> "Plots":
