@@ -7,6 +7,7 @@ only. Images stay bytes, four times smaller than floats, and are scaled a batch 
 
 import pickle
 import tarfile
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -94,11 +95,13 @@ def fetch_cifar10(folder: Path) -> None:
             f"data_batch_5.bin and test_batch.bin from {ARCHIVE_URL} into {folder / BINARY_FOLDER}, or the files of "
             f"the Python version into {folder / PYTHON_FOLDER}, or name another folder with --data-folder"
         ) from error
-    with tarfile.open(archive) as tar:
+    # laid out beside the final folder and renamed, so that a killed run leaves no half of it
+    with tempfile.TemporaryDirectory(dir=folder) as scratch, tarfile.open(archive) as tar:
         for name in (*FILE_NAMES["train"], *FILE_NAMES["test"]):
             member = tar.extractfile(f"{BINARY_FOLDER}/{name}.bin")
             if member is not None:
-                write_atomically(folder / BINARY_FOLDER / f"{name}.bin", member.read())
+                write_atomically(Path(scratch, BINARY_FOLDER, f"{name}.bin"), member.read())
+        Path(scratch, BINARY_FOLDER).rename(folder / BINARY_FOLDER)
     archive.unlink()
 
 
