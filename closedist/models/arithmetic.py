@@ -64,35 +64,40 @@ class Arithmetic:
 
 
 class _Replay:
-    """A step that records itself at its first batch; batches of another size, the last of an epoch, run directly."""
+    """A step that is recorded at its first batch of each size: there are two, an epoch's last batch may be short."""
 
     def __init__(self, step: Step, live: Sequence[Tensor]) -> None:
         self._step = step
         self._live = live
-        self._batch: tuple[Tensor, Tensor] | None = None
+        self._recordings: dict[torch.Size, _Recording] = {}
 
     def __call__(self, inputs: Tensor, labels: Tensor) -> Tensor:
-        if self._batch is None:
-            self._record(inputs, labels)
-        assert self._batch is not None
-        if inputs.shape != self._batch[0].shape:
-            return self._step(inputs, labels)
-        self._batch[0].copy_(inputs)
-        self._batch[1].copy_(labels)
-        self._graph.replay()
-        return self._losses.clone()
+        if inputs.shape not in self._recordings:
+            self._recordings[inputs.shape] = _Recording(self._step, self._live, inputs, labels)
+        return self._recordings[inputs.shape].replay(inputs, labels)
 
-    def _record(self, inputs: Tensor, labels: Tensor) -> None:
-        self._batch = inputs.clone(), labels.clone()
-        before = [tensor.clone() for tensor in self._live]
+
+class _Recording:
+    """A step as a CUDA graph, with the memory from which it reads its batch."""
+
+    def __init__(self, step: Step, live: Sequence[Tensor], inputs: Tensor, labels: Tensor) -> None:
+        self._inputs, self._labels = inputs.clone(), labels.clone()
+        before = [tensor.clone() for tensor in live]
         stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             for _ in range(WARM_UP_STEPS):
-                self._step(*self._batch)
+                step(self._inputs, self._labels)
         torch.cuda.current_stream().wait_stream(stream)
-        for tensor, value in zip(self._live, before, strict=True):
+        for tensor, value in zip(live, before, strict=True):
             tensor.copy_(value)
         self._graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self._graph):
-            self._losses = self._step(*self._batch)
+            self._losses = step(self._inputs, self._labels)
+
+    def replay(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        """The step on another batch of the same size; its losses."""
+        self._inputs.copy_(inputs)
+        self._labels.copy_(labels)
+        self._graph.replay()
+        return self._losses.clone()
