@@ -62,14 +62,14 @@ def untrained(models: ModelVariationsConfig, seed: int) -> Classifier:
     )
 
 
-def learners(models: ModelVariationsConfig, config: TrainConfig, precision="float32") -> Learners:
+def learners(models: ModelVariationsConfig, config: TrainConfig, precision="float32", device=CPU) -> Learners:
     return build_learners(
         [untrained(models, seed).state_dict() for seed in models.random_seeds],
         models,
         config,
         fix_length_f=models.fix_length_fs[0],
         fix_length_g=models.fix_length_gs[0],
-        device=CPU,
+        device=device,
         precision=precision,
     )
 
@@ -223,6 +223,19 @@ def test_bf16_gives_nearly_the_same_losses_and_keeps_weights_in_float32():
     assert all(value.dtype == torch.float32 for key, value in rough.state_dicts()[0].items())
     with pytest.raises(InputError, match="saved training state is of --precision bf16"):
         exact.load_training_state(rough.training_state())
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.parametrize("model_type", ["SmallCIFAR10", "ResNetCIFAR10"])
+def test_steps_recorded_on_a_gpu_are_those_of_the_cpu_to_its_arithmetic(model_type):
+    models = family(model_type, seeds=(0,) if model_type == "ResNetCIFAR10" else (0, 1))
+    here, there = (learners(models, training("SGD"), device=torch.device(name)) for name in ("cpu", "cuda"))
+    for images, labels in [*batches(3), *batches(2, size=2), *batches(2)]:
+        found = there.step(images.cuda(), labels.cuda()).cpu()
+        torch.testing.assert_close(found, here.step(images, labels), rtol=1e-2, atol=1e-2)
+    torch.testing.assert_close(
+        there.evaluate(images.cuda(), labels.cuda()).cpu(), here.evaluate(images, labels), rtol=1e-2, atol=1e-2
+    )
 
 
 def test_points_are_not_trained_in_bf16():
