@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from closedist.comparison import Comparison, compare, compare_all
     from closedist.errors import InputError
     from closedist.extraction import extract, extract_logits
-    from closedist.measures.cca import linear_cka, mean_cca
+    from closedist.measures.cca import linear_cka, mean_cca, mean_cca_matrix
     from closedist.measures.likelihood import kl_divergence
     from closedist.measures.llv import llv_distance
     from closedist.measures.svd import mean_svd
@@ -32,6 +32,7 @@ _HOMES = {
     "linear_cka": "closedist.measures.cca",
     "llv_distance": "closedist.measures.llv",
     "mean_cca": "closedist.measures.cca",
+    "mean_cca_matrix": "closedist.measures.cca",
     "mean_svd": "closedist.measures.svd",
 }
 
@@ -47,6 +48,7 @@ __all__ = [
     "linear_cka",
     "llv_distance",
     "mean_cca",
+    "mean_cca_matrix",
     "mean_svd",
 ]
 

@@ -15,6 +15,7 @@ from closedist.errors import InputError
 from closedist.files import write_atomically
 
 MAX_BLACK_BOX_LABELS = 10_000  # its unembeddings are a C×C identity: 400 MB in float32
+MAX_NAME_CHARACTERS = 1 << 28  # 1 GiB as an array of strings
 _BLOCK_ELEMENTS = 1 << 22  # what a check of a memory-mapped array holds at once
 
 
@@ -128,6 +129,7 @@ class Representations:
         Raises:
             InputError: the file cannot be written.
         """
+        from safetensors import SafetensorError
         from safetensors.torch import save_file
 
         tensors = {"embeddings": self.embeddings, "unembeddings": self.unembeddings}
@@ -138,7 +140,14 @@ class Representations:
                 tensors[name] = stored_names(names)
         stored = {name: tensor.contiguous() for name, tensor in tensors.items()}
         metadata = {"format": "closedist representations 1"} | ({"black_box": "true"} if self.black_box else {})
-        write_atomically(Path(path), lambda temporary: save_file(stored, temporary, metadata=metadata))
+
+        def write(temporary: Path) -> None:
+            try:
+                save_file(stored, temporary, metadata=metadata)
+            except SafetensorError as error:  # how it says that a disk is full
+                raise OSError(str(error)) from error
+
+        write_atomically(Path(path), write)
 
     @classmethod
     def load(cls, path: str | Path) -> "Representations":
@@ -160,10 +169,14 @@ class Representations:
         except OSError as error:
             raise InputError(f"cannot read {path}: {error.strerror or error}") from error
         except (SafetensorError, ValueError, RuntimeError) as error:
-            raise InputError(f"{path} is not a whole safetensors file: {error}; write it again") from error
+            reason = " ".join(str(error).split())[:200]
+            raise InputError(f"{path} is not a whole safetensors file: {reason}; write it again") from error
         for name in ("embeddings", "unembeddings"):
             if name not in tensors:
-                raise InputError(f'{path} has no tensor "{name}"; it has {", ".join(sorted(present)) or "none"}')
+                raise InputError(f'{path} has no tensor "{name}"; it has {_some_of(present) or "none"}')
+        for name in ("embeddings", "unembeddings", "bias"):
+            if name in tensors and not tensors[name].is_floating_point():  # to convert could fill the memory
+                raise InputError(f"{path}: {name} is {tensors[name].dtype}; write it again as floating-point numbers")
         names = {name: _read_names(tensors.get(name), name, path) for name in ("input_ids", "label_names")}
         try:
             return cls(
@@ -277,6 +290,22 @@ def _read_names(stored: Tensor | None, name: str, path: str | Path) -> NDArray[A
     try:
         if stored.dtype != torch.uint8:
             raise TypeError(f"its type is {stored.dtype}")
-        return np.array(json.loads(stored.numpy().tobytes().decode()), dtype=np.str_)
+        return _as_array(json.loads(stored.numpy().tobytes().decode()))
     except (ValueError, TypeError, RecursionError) as error:
         raise InputError(f'{path}: the tensor "{name}" is neither int64 nor a JSON list of strings: {error}') from error
+
+
+def _as_array(names: Any) -> NDArray[Any]:
+    """Strings, or lists of strings, as an array; all of its entries take the room of the longest."""
+    rows = names if isinstance(names, list) else [names]
+    flat = [entry for row in rows for entry in (row if isinstance(row, list) else [row])]
+    if not all(isinstance(entry, str) for entry in flat):
+        raise TypeError("an entry is no string")
+    if len(flat) * max(map(len, flat), default=0) > MAX_NAME_CHARACTERS:
+        raise ValueError(f"{len(flat):,} names as long as the longest would fill the memory")
+    return np.array(names, dtype=np.str_)
+
+
+def _some_of(names: set[str]) -> str:
+    shown = [" ".join(name[:40].split()) for name in sorted(names)[:8]]
+    return ", ".join(shown) + (", …" if len(names) > len(shown) else "")

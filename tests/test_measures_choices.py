@@ -1,4 +1,4 @@
-"""Choices among many: ties, tiles of the table, chosen pivots, constant labels, sampled subsets, the search for inputs."""
+"""Choices among many: ties, tiles, chosen pivots, constant labels, sampled subsets, the search for inputs."""
 
 import math
 from itertools import combinations
@@ -93,7 +93,7 @@ def test_labels_that_share_a_row_in_both_models_are_ignored_on_request(
     monkeypatch.setattr(_labels, "UNTILED", 1)
     unused = [2, 5, 9]
     p, q = (with_unused_labels(random_model(seed, 60, 10, 2), unused) for seed in (1, 2))
-    with pytest.raises(InputError, match="labels 2 and 5 of model p.*ignore"):
+    with pytest.raises(InputError, match=r"labels 2 and 5 of model p.*ignore"):
         compare(represent(p), represent(q))
     c = compare(represent(p), represent(q), constant_labels="ignore", reduction=reduction)
     assert math.isfinite(c.llv)

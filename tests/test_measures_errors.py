@@ -99,8 +99,8 @@ def test_repeated_inputs_only() -> None:
 def test_different_numbers_of_inputs() -> None:
     text = message(compare, P, Representations(F[:-1], G))
     assert text == (
-        "embeddings: model q has 29 inputs, model p has 30; both must be evaluated on the same inputs in the same order. "
-        "Pass input_ids to find the difference"
+        "embeddings: model q has 29 inputs, model p has 30; both must be evaluated on the same inputs in the same "
+        "order. Pass input_ids to find the difference"
     )
 
 

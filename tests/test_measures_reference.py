@@ -6,7 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_linnerud
 
-from closedist import Representations, compare, kl_divergence, linear_cka, llv_distance, mean_cca, mean_svd
+from closedist import (
+    InputError,
+    Representations,
+    compare,
+    kl_divergence,
+    linear_cka,
+    llv_distance,
+    mean_cca,
+    mean_cca_matrix,
+    mean_svd,
+)
 from closedist.measures._inputs import draw_input_sets
 from tests.random_models import models, random_model, represent
 from tests.slow_reference import Model, log_likelihoods, mean_cca_iterated
@@ -87,6 +97,22 @@ def test_single_measures_equal_other_peoples(dimensions: tuple[int, int]) -> Non
     assert mean_cca(z, w) == pytest.approx(slow_cca(z, w), rel=1e-9)
     assert mean_cca(z, w) == pytest.approx(mean_cca_iterated(z, w), abs=1e-5)
     assert linear_cka(z, w) == pytest.approx(slow_cka(z, w), rel=1e-9)
+
+
+def test_all_pairs_of_views_at_once_equal_each_pair_alone() -> None:
+    generator = np.random.default_rng(2)
+    views = [generator.normal(size=(60, width)) for width in (3, 2, 3)]
+    views.append(views[0] @ generator.normal(size=(3, 4)))
+    matrix = mean_cca_matrix(views)
+    for i, z in enumerate(views):
+        for j, w in enumerate(views):
+            assert float(matrix[i, j]) == pytest.approx(mean_cca(z, w), rel=1e-12)
+    with pytest.raises(InputError, match=r"views\[1\]: all rows are equal"):
+        mean_cca_matrix([views[0], np.ones((60, 2))])
+    with pytest.raises(InputError, match=r"views\[1\] and views\[0\]: 59 and 60 rows"):
+        mean_cca_matrix([views[0], views[1][1:]])
+    with pytest.raises(InputError, match="at least one"):
+        mean_cca_matrix([])
 
 
 def test_cka_of_more_columns_than_rows_is_the_same_formula() -> None:

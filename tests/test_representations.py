@@ -110,7 +110,7 @@ def test_a_file_of_bare_tensors_will_do(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_missing_or_lacks_something(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot read .*nowhere"):
+    with pytest.raises(InputError, match=r"cannot read .*nowhere"):
         Representations.load(tmp_path / "nowhere.safetensors")
     save_file({"embeddings": torch.ones(3, 2), "other": torch.ones(4, 2)}, tmp_path / "p.safetensors")
     with pytest.raises(InputError, match='no tensor "unembeddings"; it has embeddings, other'):
@@ -120,7 +120,7 @@ def test_a_file_that_is_missing_or_lacks_something(tmp_path: Path) -> None:
     )
     with pytest.raises(InputError, match=r"p\.safetensors: unembeddings: NaN at \[0, 0\]"):
         Representations.load(tmp_path / "p.safetensors")
-    with pytest.raises(InputError, match="cannot read|not a whole"):
+    with pytest.raises(InputError, match=r"cannot read|not a whole"):
         Representations.load(tmp_path)
 
 

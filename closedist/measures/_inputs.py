@@ -33,7 +33,8 @@ def search_input_sets(axis: Axis, sets: Tensor) -> Tensor:
 
     Args:
         axis: pairs over labels, items are the inputs that occur in ``sets``.
-        sets: (S, K + 1) positions among the items, the pivot input first.
+        sets: (S, K + 1) positions among the items, the pivot input first; cheapest where the items are the sets
+            one after the other.
 
     Returns:
         (m,) indices of sets.
@@ -46,14 +47,23 @@ def search_input_sets(axis: Axis, sets: Tensor) -> Tensor:
     square = square_norm(spread)
     parts: list[Tensor] = []
     step = max(1, BLOCK_ELEMENTS // (len(axis.pairs) * sets.shape[1] * axis.items.shape[-1]))
+    ordered = torch.equal(sets.flatten(), torch.arange(axis.items.shape[1], device=sets.device))
     for start in range(0, sets.shape[0], step):
-        pivot, rest = sets[start : start + step, :1], sets[start : start + step, 1:]
-        squared = square_norm(spread[:, rest] - spread[:, pivot])
-        squared[squared <= ZERO**2 * (square[:, rest] + square[:, pivot])] = 0.0
+        block = sets[start : start + step]
+
+        def at(values: Tensor, block: Tensor = block) -> Tensor:
+            if ordered:  # a view
+                return values[:, int(block[0, 0]) : int(block[-1, -1]) + 1].unflatten(1, block.shape)  # type: ignore[no-untyped-call,no-any-return]
+            return values[:, block]
+
+        vectors, squares = at(spread), at(square)
+        squared = square_norm(vectors[:, :, 1:] - vectors[:, :, :1])
+        squared[squared <= ZERO**2 * (squares[:, :, 1:] + squares[:, :, :1])] = 0.0
         inverse, other_inverse = axis.both(squared.rsqrt_())
+        first, second, gap = at(known.first), at(known.second), at(known.gap)
         a, b = (
-            squared_term(inverse, other_inverse, known.first[:, of], known.second[:, of], known.gap[:, of])
-            for of in (rest, pivot)
+            squared_term(inverse, other_inverse, first[:, :, of], second[:, :, of], gap[:, :, of])
+            for of in (slice(1, None), slice(0, 1))
         )
         usable = torch.isfinite(torch.maximum(inverse, other_inverse))
         parts.append(torch.maximum(a, b).masked_fill_(~usable, torch.inf).amax(-1))

@@ -33,7 +33,11 @@ def measure_pairs(models: Sequence[Representations], settings: Settings) -> list
     check_comparable(models, names)
     settings.check_ranges(models[0].num_inputs, models[0].num_labels)
     pairs = list(combinations(range(len(models)), 2))
-    sizes = [settings.size(models[i], models[j]) for i, j in pairs]
+    dimensions = [model.dimension for model in models]
+    size_for = {
+        dimension: settings.size(dimension, models[0].num_labels) for dimension in sorted(set(dimensions))[::-1]
+    }
+    sizes = [size_for[max(dimensions[i], dimensions[j])] for i, j in pairs]
     for size in set(sizes):  # refuse too many subsets before anything is computed
         label_subsets(models[0].num_labels - 2, size, settings.num_subsets, settings.seed)
     members = family(models)

@@ -12,6 +12,8 @@ from closedist.measures._arrays import two_views
 from closedist.measures.svd import nuclear_norm
 from closedist.representations import as_tensor
 
+_WELL_CONDITIONED = 1e-5  # of columns at unit length; Cholesky-QR twice is as good as QR down to about 1e-7
+
 
 def mean_cca(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:
     """Mean canonical correlation of two views of the same n inputs, between 0 and 1.
@@ -33,12 +35,49 @@ def mean_cca(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:
     bases = []
     for name, given, view in zip("zw", (z, w), views, strict=True):
         centred = view - view.mean(0)
-        precision = precisions([as_tensor(given, name)], view.device)[0]
-        if not bool(centred.abs().amax() > 4 * precision * view.abs().amax()):
-            raise InputError(f"{name}: all rows are equal; a constant view has no correlations")
-        bases.append(orthonormal_basis(centred, precision))
+        _check_varies(view, centred, name)
+        bases.append(orthonormal_basis(centred, precisions([as_tensor(given, name)], view.device)[0]))
     (q, rank), (r, other_rank) = bases
     return float((nuclear_norm(q.T @ r) / torch.minimum(rank, other_rank)).clamp(max=1.0))
+
+
+def mean_cca_matrix(views: Sequence[ArrayLike | Tensor]) -> Tensor:
+    """Mean canonical correlations of all pairs of views of the same N inputs, by matrix products for all at once.
+
+    Args:
+        views: n arrays or tensors, (N, d_i), rows the same inputs in the same order.
+
+    Returns:
+        (n, n) float64, symmetric with a diagonal of ones, each entry as :func:`mean_cca` gives it.
+
+    Raises:
+        InputError: the shapes do not fit, or a view is constant.
+    """
+    tensors = [as_tensor(view, f"views[{index}]") for index, view in enumerate(views)]
+    if not tensors:
+        raise InputError("views: none; at least one is needed")
+    centred = _centred(tensors)
+    products, ranks = _basis_products(centred, precisions(tensors, centred.device))
+    count = len(tensors)
+    i, j = torch.triu_indices(count, count, 1, device=centred.device)
+    result = torch.eye(count, dtype=torch.float64, device=centred.device)
+    result[i, j] = result[j, i] = _mean_correlations(products, ranks, i, j)
+    return result
+
+
+def _centred(tensors: Sequence[Tensor]) -> Tensor:
+    """(n, N, d) centred views, zero-padded to the widest, each input's rows of all views side by side in memory."""
+    width = max((tensor.shape[-1] for tensor in tensors if tensor.ndim), default=0)
+    stacked: Tensor | None = None
+    for index, tensor in enumerate(tensors):
+        view, _ = two_views(tensor, tensors[0], (f"views[{index}]", "views[0]"))
+        if stacked is None:
+            stacked = view.new_zeros(view.shape[0], len(tensors), width).movedim(1, 0)
+        part = stacked[index, :, : view.shape[1]]
+        torch.sub(view, view.mean(0), out=part)
+        _check_varies(view, part, f"views[{index}]")
+    assert stacked is not None
+    return stacked
 
 
 def linear_cka(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:
@@ -56,10 +95,8 @@ def linear_cka(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:
     centred = []
     for name, view in zip("zw", two_views(z, w), strict=True):
         part = view - view.mean(0)
-        largest = part.abs().amax()
-        if not bool(largest > 1e-15 * view.abs().amax()):
-            raise InputError(f"{name}: all rows are equal; a constant view has no similarity to anything")
-        centred.append(part / largest)
+        _check_varies(view, part, name)
+        centred.append(part / part.abs().amax())
     first, second = centred
     if first.shape[0] < max(first.shape[1], second.shape[1]):  # the n×n form is smaller
         first, second = first @ first.T, second @ second.T
@@ -67,12 +104,17 @@ def linear_cka(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:
     return float((first.T @ second).norm().square() / ((first.T @ first).norm() * (second.T @ second).norm()))
 
 
+def _check_varies(view: Tensor, centred: Tensor, name: str) -> None:
+    if not bool(centred.abs().amax() > 4 * torch.finfo(torch.float64).eps * view.abs().amax()):
+        raise InputError(f"{name}: all rows are equal; a constant view is similar to nothing (check how it was made)")
+
+
 def cka_of_all(roots: Tensor) -> Tensor:
     """(n, n) linear CKA of all pairs from their (n, r, M) root factors."""
     scaled = roots / roots.flatten(1).norm(dim=1)[:, None, None]
-    similarity = _products(scaled).square().sum((-1, -2))
+    similarity = _products(scaled).square().sum((-1, -2)).triu()
     own = similarity.diagonal()
-    return similarity / (own[:, None] * own).sqrt()
+    return (similarity + similarity.triu(1).T) / (own[:, None] * own).sqrt()
 
 
 def mean_cca_of_all(views: Tensor, precision: Tensor, pairs: Tensor) -> Tensor:
@@ -86,17 +128,59 @@ def mean_cca_of_all(views: Tensor, precision: Tensor, pairs: Tensor) -> Tensor:
     Returns:
         (m,) float64.
     """
+    products, ranks = _basis_products(views, precision)
+    return _mean_correlations(products, ranks, pairs[:, 0], pairs[:, 1])
+
+
+def _mean_correlations(products: Tensor, ranks: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    """(m,) from the (n, n, d, d) products of orthonormal bases."""
+    total = nuclear_norm(products[first, second])
+    return (total / torch.minimum(ranks[first], ranks[second])).clamp(max=1.0)
+
+
+def _basis_products(views: Tensor, precision: Tensor) -> tuple[Tensor, Tensor]:
+    """(n, n, d, d) products QᵀR of orthonormal bases of pairs i ≤ j of centred (n, N, d) views, and their ranks.
+
+    Tall views of full rank go through Cholesky-QR twice (Yamamoto et al., 2015): a Gram matrix and a product make the
+    columns nearly orthonormal, and the Gram matrices of all pairs then hold what is left to correct.
+    """
+    count, rows, width = views.shape
+    if rows > 8 * width:
+        gram = views.mT @ views
+        factor, failed = torch.linalg.cholesky_ex(gram)
+        sizes = torch.linalg.svdvals(factor / factor.norm(dim=-1, keepdim=True).clamp(min=1e-300))
+        if not bool(failed.any()) and bool((sizes[:, -1] > _WELL_CONDITIONED * sizes[:, 0]).all()):
+            identity = torch.eye(width, dtype=views.dtype, device=views.device).expand(count, -1, -1)
+            inverse = torch.linalg.solve_triangular(factor, identity, upper=False)
+            products = _products(_multiplied(views, inverse.mT))
+            diagonal = torch.arange(count, device=views.device)
+            second = torch.linalg.cholesky(products[diagonal, diagonal])
+            inverse = torch.linalg.solve_triangular(second, identity, upper=False)
+            products = inverse[:, None] @ products @ inverse.mT
+            return products, torch.full((count,), width, device=views.device)
     bases, ranks = orthonormal_basis(views, precision)
-    first, second = pairs[:, 0], pairs[:, 1]
-    products = _products(bases)[first, second]
-    return (nuclear_norm(products) / torch.minimum(ranks[first], ranks[second])).clamp(max=1.0)
+    return _products(bases), ranks
+
+
+def _multiplied(views: Tensor, matrices: Tensor) -> Tensor:
+    """Views times a matrix each, laid out with each input's rows side by side."""
+    result = torch.empty_like(views.movedim(0, 1), memory_format=torch.contiguous_format).movedim(1, 0)
+    for view, matrix, out in zip(views, matrices, result, strict=True):
+        torch.mm(view, matrix, out=out)
+    return result
 
 
 def _products(views: Tensor) -> Tensor:
-    """(n, r, M) to (n, n, M, M): AᵀB of all pairs by one matrix product."""
+    """(n, N, d) to (n, n, d, d): AᵀB of pairs i ≤ j, by products of a few views with those from there on."""
     count, _, width = views.shape
     columns = views.movedim(0, 1).flatten(1)
-    return (columns.T @ columns).reshape(count, width, count, width).movedim(2, 1)
+    result = views.new_zeros(count, width, count, width)
+    step = max(1, -(-count // 5), 64 // width)
+    for start in range(0, count, step):
+        stop = min(start + step, count)
+        part = columns[:, start * width : stop * width].T @ columns[:, start * width :]
+        result[start:stop, :, start:] = part.reshape(stop - start, width, count - start, width)
+    return result.movedim(2, 1)
 
 
 def orthonormal_basis(columns: Tensor, precision: Tensor) -> tuple[Tensor, Tensor]:
@@ -115,7 +199,7 @@ def orthonormal_basis(columns: Tensor, precision: Tensor) -> tuple[Tensor, Tenso
     left, sizes, _ = torch.linalg.svd(r, full_matrices=False)
     tolerance = 10 * math.sqrt(columns.shape[-1]) * precision.unsqueeze(-1)
     counts = sizes > tolerance * sizes[..., :1]
-    basis = q @ (left * counts.unsqueeze(-2))
+    basis = q if bool(counts.all()) else q @ (left * counts.unsqueeze(-2))
     if basis.shape[-1] < columns.shape[-1]:
         basis = torch.nn.functional.pad(basis, (0, columns.shape[-1] - basis.shape[-1]))
     return basis, counts.sum(-1)

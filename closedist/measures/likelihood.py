@@ -10,8 +10,9 @@ from closedist.measures.comparable import check_comparable, check_finite, model_
 from closedist.representations import Representations
 
 _NEGLIGIBLE = -700.0  # exp(−700) is 1e-304: below it exp gives denormals, which are slow and add nothing
-LOGITS_ELEMENTS = 1 << 23  # logits held at once, 64 MB of them
-SMALLEST_BLOCK = 32  # inputs, below which a matrix product is slow
+LOGITS_ELEMENTS = 1 << 18  # logits held at once, 2 MB of them, for the cache's sake
+SMALLEST_BLOCK = 256  # inputs, below which a matrix product is slow
+LARGEST_ELEMENTS = 1 << 26  # logits, 512 MB of them
 _CLOSE = 1e-5  # nats: below, products of large numbers have too few digits and differences are summed instead
 
 
@@ -105,4 +106,5 @@ def _divergence(difference: Tensor, p: Tensor, q: Tensor) -> Tensor:
 
 def block_inputs(num_models: int, num_labels: int) -> int:
     """How many inputs' logits are held at once."""
-    return max(SMALLEST_BLOCK, LOGITS_ELEMENTS // (num_models * num_labels))
+    logits = num_models * num_labels
+    return max(1, LOGITS_ELEMENTS // logits, min(SMALLEST_BLOCK, LARGEST_ELEMENTS // logits))

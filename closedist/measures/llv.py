@@ -80,10 +80,9 @@ class Settings:
             if len(set(chosen)) < len(chosen):
                 raise InputError(f"{name}: {list(chosen)} has the same index twice; all must differ")
 
-    def size(self, first: Representations, second: Representations) -> int:
-        """K for a pair of models."""
-        num_labels = first.num_labels
-        size = self.subset_size or min(max(first.dimension, second.dimension), num_labels - 2)
+    def size(self, dimension: int, num_labels: int) -> int:
+        """K for a pair of models, of which ``dimension`` is the larger M."""
+        size = self.subset_size or min(dimension, num_labels - 2)
         if size > num_labels - 2:
             raise InputError(
                 f"subset_size: {size} with {num_labels} labels; besides the pivot and the left-out label there are "
@@ -144,6 +143,8 @@ def distances(models: Family, measured: Moments, pairs: Tensor, size: int, setti
         else torch.tensor([settings.input_set])
     )
     inputs, positions = torch.unique(sets, return_inverse=True)
+    if len(inputs) == sets.numel():
+        inputs, positions = sets.flatten(), torch.arange(sets.numel()).reshape(sets.shape)
     by_input = axis_of(measured.over_labels, models.inputs(inputs), pairs)
     best = search_input_sets(by_input, positions.to(pairs.device))
     items = positions.to(pairs.device)[best]
@@ -211,7 +212,13 @@ def llv_distance(
     measured = moments(models)
     check_varied(models, measured.over_inputs, measured.over_labels, names)
     try:
-        found = distances(models, measured, torch.tensor([[0, 1]], device=models.device), settings.size(p, q), settings)
+        found = distances(
+            models,
+            measured,
+            torch.tensor([[0, 1]], device=models.device),
+            settings.size(max(p.dimension, q.dimension), p.num_labels),
+            settings,
+        )
     except ConstantOddsError as error:
         raise error.explained(names[error.model]) from error
     return float(found.llv[0])

@@ -71,29 +71,27 @@ def dissimilarity(units: Tensor, other_units: Tensor, subsets: Tensor) -> Tensor
     """
     pairs, count = units.shape[:2]
     size = subsets.shape[-1]
-    subsets = subsets.expand(pairs, -1, -1)
-    cross = units @ other_units.mT if count <= 1024 else None
-    correlations = torch.linalg.vecdot(units, other_units)
+    cross = (units @ other_units.mT).flatten(1) if count <= 1024 and subsets.shape[0] == 1 else None
     per_subset = size * size if cross is not None else size * (size + 2 * units.shape[-1])
     step = max(1, BLOCK_ELEMENTS // (pairs * per_subset))
-    parts: list[Tensor] = []
     row = torch.arange(pairs, device=units.device)[:, None, None]
+    parts: list[Tensor] = []
     for start in range(0, subsets.shape[1], step):
         block = subsets[:, start : start + step]
-        if cross is not None:
-            matrices = cross[row.unsqueeze(-1), block.unsqueeze(-1), block.unsqueeze(-2)]
+        if cross is not None:  # entries of the table of all columns, rather than products of each subset's
+            entries = (count * block.unsqueeze(-1) + block.unsqueeze(-2)).flatten()
+            matrices = cross.index_select(1, entries).reshape(pairs, -1, size, size)
         else:
             matrices = units[row, block] @ other_units[row, block].mT
-        rough = 1.0 - nuclear_norm(matrices) / size
-        unrotated = 1.0 - correlations[row, block].mean(-1)
-        rough = torch.minimum(rough, unrotated).clamp_(min=0.0)
-        small = (rough < _SMALL).nonzero()
+        unrotated = 1.0 - matrices.diagonal(dim1=-2, dim2=-1).mean(-1)
+        values = torch.minimum(1.0 - nuclear_norm(matrices) / size, unrotated).clamp_(min=0.0)
+        small = (values < _SMALL).nonzero()
         for pair, subset in (part.unbind(1) for part in small.tensor_split(1 + len(small) // step)):
-            columns, of_pair = block[pair, subset], pair.unsqueeze(-1)
-            rough[pair, subset] = _procrustes(
+            of_pair, columns = pair.unsqueeze(-1), block.expand(pairs, -1, -1)[pair, subset]
+            values[pair, subset] = _procrustes(
                 units[of_pair, columns], other_units[of_pair, columns], matrices[pair, subset]
             )
-        parts.append(rough)
+        parts.append(values)
     return torch.cat(parts, 1)
 
 
@@ -135,8 +133,8 @@ def label_subsets(count: int, size: int, num_subsets: int | None, seed: int) -> 
     if num_subsets is None and total > MAX_ENUMERATED:
         raise InputError(
             f"num_subsets: there are {approximately(total)} subsets of {size} of {count} labels, too many to go "
-            f"through unasked (the limit is {MAX_ENUMERATED:,}); pass num_subsets to sample some (the certificate needs "
-            "none)"
+            f"through unasked (the limit is {MAX_ENUMERATED:,}); pass num_subsets to sample some (the certificate "
+            "needs none)"
         )
     if num_subsets is None or total <= num_subsets:
         if total == 1:
