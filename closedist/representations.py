@@ -1,6 +1,7 @@
 """Representations: a model as the two matrices that every measure looks at, with a bias where it has one."""
 
 import json
+import math
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from closedist.files import write_atomically
 
 MAX_BLACK_BOX_LABELS = 10_000  # its unembeddings are a C×C identity: 400 MB in float32
 MAX_NAME_CHARACTERS = 1 << 28  # 1 GiB as an array of strings
-_BLOCK_ELEMENTS = 1 << 22  # what a check of a memory-mapped array holds at once
+_BLOCK_ELEMENTS = 1 << 20  # what a check of a memory-mapped array holds at once
 
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)
@@ -248,20 +249,20 @@ def _blocks(matrix: Tensor) -> list[slice]:
 
 def _largest(tensor: Tensor, name: str) -> float:
     """The largest absolute value; an InputError that says where where it is not finite."""
-    largest = 0.0
+    smallest, largest = (float(value) for value in torch.aminmax(tensor))
+    if math.isfinite(smallest) and math.isfinite(largest):
+        return max(-smallest, largest)
     for rows in _blocks(tensor):
-        block = tensor[rows].abs()
-        value = float(block.max())
-        if not np.isfinite(value):
-            where = (~torch.isfinite(block)).nonzero()[0].tolist()
+        wrong = (~torch.isfinite(tensor[rows])).nonzero()
+        if len(wrong):
+            where = wrong[0].tolist()
             where[0] += rows.start
-            what = "NaN" if np.isnan(float(tensor[tuple(where)])) else "infinity"
+            what = "NaN" if math.isnan(float(tensor[tuple(where)])) else "infinity"
             raise InputError(
                 f"{name}: {what} at {where} of shape {tuple(tensor.shape)}; "
                 "all numbers must be finite (mask or drop what is not)"
             )
-        largest = max(largest, value)
-    return largest
+    raise AssertionError("unreachable: aminmax finds what isfinite finds")
 
 
 def _names(names: ArrayLike | Tensor | None, argument: str, count: int, what: str) -> NDArray[Any] | None:

@@ -34,10 +34,9 @@ def measure_pairs(models: Sequence[Representations], settings: Settings) -> list
     settings.check_ranges(models[0].num_inputs, models[0].num_labels)
     pairs = list(combinations(range(len(models)), 2))
     dimensions = [model.dimension for model in models]
-    size_for = {
-        dimension: settings.size(dimension, models[0].num_labels) for dimension in sorted(set(dimensions))[::-1]
-    }
-    sizes = [size_for[max(dimensions[i], dimensions[j])] for i, j in pairs]
+    larger = [max(dimensions[i], dimensions[j]) for i, j in pairs]
+    size_for = {dimension: settings.size(dimension, models[0].num_labels) for dimension in set(larger)}
+    sizes = [size_for[dimension] for dimension in larger]
     for size in set(sizes):  # refuse too many subsets before anything is computed
         label_subsets(models[0].num_labels - 2, size, settings.num_subsets, settings.seed)
     members = family(models)

@@ -10,7 +10,7 @@ from closedist.measures._roots import CentredRoot, Root, cut
 from closedist.measures.comparable import check_finite
 from closedist.measures.likelihood import DivergenceSums, block_inputs, normalise
 
-FEATURE_BYTES = 1 << 25  # of float64 features at once: what a root factor takes in with one QR
+FEATURE_BYTES = 1 << 23  # of float64 features at once: what a root factor takes in with one QR
 
 
 @dataclass(frozen=True)
