@@ -2,7 +2,7 @@
 
 Trains small networks of different seeds, widths and training lengths on scikit-learn's 8×8 digits, takes each one's
 representations on the test images with ``closedist.extract``, sets a logistic regression beside them, and compares all
-pairs. Prints the tables of docs/examples.md and draws its first two pictures. Takes about a minute on one core.
+pairs. Prints the tables of docs/examples.md and draws its first picture. Takes about 15 seconds on one core.
 
     python examples/digits.py [FOLDER FOR THE PICTURES]
 """

@@ -36,7 +36,7 @@ def read_text() -> tuple[Tensor, Tensor, int]:
 
 
 def new_model(vocabulary: int, seed: int) -> GPT2LMHeadModel:
-    """About 40,000 random weights."""
+    """About 32,000 random weights."""
     torch.manual_seed(seed)
     sizes = {"n_embd": DIMENSION, "n_layer": 2, "n_head": 4, "n_positions": CONTEXT}
     no_dropout = {"embd_pdrop": 0.0, "attn_pdrop": 0.0, "resid_pdrop": 0.0}

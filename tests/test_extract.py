@@ -267,6 +267,15 @@ class TestSelfCheck:
         with pytest.raises(InputError, match=found):
             closedist.extract(model, [points()])
 
+    def test_a_head_that_rounds_what_enters_it_is_no_member_and_no_temperature_is_blamed(self) -> None:
+        class Rounding(nn.Linear):
+            def forward(self, x: Tensor) -> Tensor:
+                return super().forward((x * 8).round() / 8)
+
+        model = nn.Sequential(nn.Linear(5, 16), nn.Tanh(), Rounding(16, LABELS))
+        with pytest.raises(InputError, match="does it round what enters it"):
+            closedist.extract(model, [points()])
+
     @settings(max_examples=25, deadline=None)
     @given(cap=st.floats(1, 60), size=st.floats(1e-4, 1e2))
     def test_a_soft_cap_shows_however_small_the_logits_are(self, cap: float, size: float) -> None:

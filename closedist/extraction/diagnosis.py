@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 CAP_NAMES = ("final_logit_softcapping", "logits_soft_cap", "softcap", "output_softcap")
-_CLOSE = 0.02  # share of the spread that a recognised relation may leave unexplained
+_CLOSE = 0.02  # share of the deviation that a recognised relation may leave unexplained
 _CAPS = 60
 
 
@@ -68,7 +68,7 @@ def _soft_cap(z: Tensor, y: Tensor, model: nn.Module) -> str | None:
     low, high = 0.99 * largest, 100 * largest
     for _ in range(3):  # the best of a grid, then of finer ones around it
         caps = torch.logspace(math.log10(low), math.log10(high), _CAPS, dtype=torch.float64).tolist()
-        best = min(range(_CAPS), key=lambda i: _unexplained(caps[i] * (z / caps[i]).tanh(), y))
+        best = min(range(_CAPS), key=lambda i: _left(caps[i] * (z / caps[i]).tanh(), z, y))
         low, high = caps[max(best - 1, 0)], caps[min(best + 1, _CAPS - 1)]
     if not _is_capped(z, y, caps[best]):
         return None
@@ -76,14 +76,14 @@ def _soft_cap(z: Tensor, y: Tensor, model: nn.Module) -> str | None:
 
 
 def _is_capped(z: Tensor, y: Tensor, cap: float) -> bool:
-    return _unexplained(cap * (z / cap).tanh(), y) < _CLOSE
+    return _left(cap * (z / cap).tanh(), z, y) < _CLOSE
 
 
 def _temperature(z: Tensor, y: Tensor) -> str | None:
     """y = s·z up to a number for each input, which softmax does not see."""
     z, y = _centred(z), _centred(y)
     factor = float((z * y).sum() / z.square().sum()) if bool(z.any()) else 0.0
-    if factor == 0.0 or _unexplained(factor * z, y) > _CLOSE:
+    if factor == 0.0 or _left(factor * z, z, y) > _CLOSE:
         return None
     return (
         f"logits are {factor:.6g} times what the head gives, a temperature of {1 / factor:.6g}. "
@@ -93,9 +93,9 @@ def _temperature(z: Tensor, y: Tensor) -> str | None:
 
 def _offset(z: Tensor, y: Tensor) -> str | None:
     """y = z + c(y): a bias outside of the head."""
-    difference = _centred(y - z)
-    offset = difference.mean(0, keepdim=True)
-    if len(z) < 2 or _unexplained(offset.expand_as(difference), difference) > _CLOSE:
+    z, y = _centred(z), _centred(y)
+    offset = (y - z).mean(0, keepdim=True)
+    if len(z) < 2 or _left(z + offset, z, y) > _CLOSE:
         return None
     largest = float(offset.abs().amax())
     return f"something that does not depend on the input, up to {largest:.3g} nats, is added after the head"
@@ -105,11 +105,11 @@ def _by_input_or_label(z: Tensor, y: Tensor) -> str | None:
     """y = s(x)·z, as of normalised embeddings, or y = s(y)·z, as of normalised rows."""
     zc, yc = _centred(z), _centred(y)
     by_input = (zc * yc).sum(1, keepdim=True) / zc.square().sum(1, keepdim=True).clamp(min=1e-300)
-    if _unexplained(by_input * zc, yc) < _CLOSE:
+    if _left(by_input * zc, zc, yc) < _CLOSE:
         low, high = float(by_input.amin()), float(by_input.amax())
         return f"logits are the head's times a factor between {low:.3g} and {high:.3g} that depends on the input"
     by_label = (z * y).sum(0) / z.square().sum(0).clamp(min=1e-300)
-    if len(z) > 1 and _unexplained(by_label * z, y) < _CLOSE:
+    if len(z) > 1 and _left(by_label * z, z, y) < _CLOSE:
         low, high = float(by_label.amin()), float(by_label.amax())
         return f"logits are the head's times a factor between {low:.3g} and {high:.3g} that depends on the label"
     return None
@@ -120,7 +120,8 @@ def _unknown(z: Tensor, y: Tensor) -> str:
     row, label = divmod(int(deviation.argmax()), deviation.shape[1])
     return (
         f"log-probabilities differ by up to {float(deviation[row, label]):.3g} nats (at label {label}) and "
-        "no factor, offset or soft cap explains it: another layer follows, or the head is not linear"
+        "no factor, offset or soft cap explains it: another layer follows, or the head is not linear (does it round "
+        "what enters it?)"
     )
 
 
@@ -128,8 +129,7 @@ def _centred(values: Tensor) -> Tensor:
     return values - values.mean(-1, keepdim=True)
 
 
-def _unexplained(prediction: Tensor, y: Tensor) -> float:
-    """Root mean square of what is left, over that of y."""
-    size = float(y.square().mean().sqrt())
-    left = float((y - prediction).square().mean().sqrt())
-    return left / size if size > 0 else float(left > 0)
+def _left(prediction: Tensor, z: Tensor, y: Tensor) -> float:
+    """The share of the deviation of y from z, root mean square, that a relation leaves unexplained."""
+    deviation = float((y - z).square().mean().sqrt())
+    return float((y - prediction).square().mean().sqrt()) / deviation if deviation > 0 else 1.0
