@@ -161,8 +161,8 @@ def test_a_vector_common_to_all_unembeddings_or_a_constant_of_all_biases_changes
 def test_streamed_in_any_block_size_equals_unstreamed(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     pair = [represent(random_model(seed, 301, 5, 3)) for seed in (1, 2)]
     whole = compare(*pair)
-    monkeypatch.setattr(likelihood, "LOGITS_ELEMENTS", block * 10)
-    monkeypatch.setattr(likelihood, "SMALLEST_BLOCK", 1)
+    monkeypatch.setattr(likelihood, "CACHED_ELEMENTS", block * 5)
+    monkeypatch.setattr(likelihood, "SMALLEST_BLOCK", block)
     monkeypatch.setattr("closedist.measures._moments.FEATURE_BYTES", block * 64)
     assert_same(whole, compare(*pair), rel=1e-12)
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from closedist.measures._family import Family
 from closedist.measures._roots import CentredRoot, Root, cut
 from closedist.measures.comparable import check_finite
-from closedist.measures.likelihood import DivergenceSums, block_inputs, normalise
+from closedist.measures.likelihood import DivergenceSums, block_inputs, log_likelihoods
 
 FEATURE_BYTES = 1 << 23  # of float64 features at once: what a root factor takes in with one QR
 
@@ -33,22 +33,19 @@ def moments(models: Family) -> Moments:
     num_models = models.labels.shape[0]
     columns = sum(models.dimensions) + num_models
     step = block_inputs(num_models, models.num_labels)
-    rows = max(step, 2 * columns, FEATURE_BYTES // (8 * columns))
-    rows -= rows % step
+    rows = -(-max(4 * columns, FEATURE_BYTES // (8 * columns)) // step) * step
     sums = DivergenceSums(num_models, models.device)
     root = CentredRoot()
     for inputs in models.blocks(rows):
         shared = inputs.new_empty(inputs.shape[:2])
-        for first in range(0, inputs.shape[1], step):
-            part = slice(first, first + step)
-            block = normalise(models.logits(inputs[:, part]))
+        for part, block in log_likelihoods(models, inputs):
             sums.add(block)
             shared[:, part] = -block.normaliser
         root.add(_side_by_side(inputs, shared, models.dimensions))
     over_inputs = cut(root.root(), models.dimensions)
 
     root = CentredRoot()
-    rows = max(2 * columns, FEATURE_BYTES // (8 * columns))
+    rows = max(4 * columns, FEATURE_BYTES // (8 * columns))
     for start in range(0, models.num_labels, rows):
         part = slice(start, start + rows)
         root.add(_side_by_side(models.labels[:, part], models.bias[:, part], models.dimensions))

@@ -1,18 +1,19 @@
 """Log-likelihoods: log Z and the Kullback–Leibler divergence, with digits where models are close."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from closedist.measures._family import family
+from closedist.measures._family import Family, family
 from closedist.measures.comparable import check_comparable, check_finite, model_names
 from closedist.representations import Representations
 
 _NEGLIGIBLE = -700.0  # exp(−700) is 1e-304: below it exp gives denormals, which are slow and add nothing
-LOGITS_ELEMENTS = 1 << 18  # logits held at once, 2 MB of them, for the cache's sake
 SMALLEST_BLOCK = 256  # inputs, below which a matrix product is slow
-LARGEST_ELEMENTS = 1 << 26  # logits, 512 MB of them
+LARGEST_ELEMENTS = 1 << 26  # logits held at once, 512 MB of them
+CACHED_ELEMENTS = 1 << 18  # logits that go through all steps together, 2 MB of them
 _CLOSE = 1e-5  # nats: below, products of large numbers have too few digits and differences are summed instead
 
 
@@ -29,7 +30,8 @@ def kl_divergence(p: Representations, q: Representations) -> float:
     models = family([p, q])
     sums = DivergenceSums(2, models.device)
     for inputs in models.blocks(block_inputs(2, models.num_labels)):
-        sums.add(normalise(models.logits(inputs)))
+        for _, block in log_likelihoods(models, inputs):
+            sums.add(block)
     check_finite(sums.sums)
     return float(sums.sums[0, 1]) / models.num_inputs
 
@@ -107,4 +109,15 @@ def _divergence(difference: Tensor, p: Tensor, q: Tensor) -> Tensor:
 def block_inputs(num_models: int, num_labels: int) -> int:
     """How many inputs' logits are held at once."""
     logits = num_models * num_labels
-    return max(1, LOGITS_ELEMENTS // logits, min(SMALLEST_BLOCK, LARGEST_ELEMENTS // logits))
+    return max(1, CACHED_ELEMENTS // logits, min(SMALLEST_BLOCK, LARGEST_ELEMENTS // logits))
+
+
+def log_likelihoods(models: Family, inputs: Tensor) -> Iterator[tuple[slice, LogLikelihoods]]:
+    """The log-likelihoods of a block of inputs, (n, B, M), a few rows at a time: which rows, and what they are."""
+    step = block_inputs(len(models.members), models.num_labels)
+    few = max(1, CACHED_ELEMENTS // (len(models.members) * models.num_labels))
+    for start in range(0, inputs.shape[1], step):
+        logits = models.logits(inputs[:, start : start + step])
+        for row in range(0, logits.shape[1], few):
+            part = logits[:, row : row + few]
+            yield slice(start + row, start + row + part.shape[1]), normalise(part)
