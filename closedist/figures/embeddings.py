@@ -56,7 +56,7 @@ def draw_representations(model: PlaneModel, label_names: Sequence[str] | None = 
     """A model's embeddings, coloured by predicted label, beside its unembeddings, with one legend for both."""
     names = _names(model, label_names)
     with closedist_style():
-        figure = new_figure(PAGE_WIDTH, 0.58 * PAGE_WIDTH)
+        figure = new_figure(PAGE_WIDTH, 0.63 * PAGE_WIDTH)
         left, right = figure.subplots(1, 2)
         draw_embeddings(left, model)
         left.set_title(f"{model.title}: embeddings by predicted label")
@@ -77,7 +77,7 @@ def draw_side_by_side(
     """
     names = _names(first, label_names)
     with closedist_style():
-        figure = new_figure(PAGE_WIDTH, 0.6 * PAGE_WIDTH)
+        figure = new_figure(PAGE_WIDTH, 0.66 * PAGE_WIDTH)
         for axes, model in zip(figure.subplots(1, 2), (first, second), strict=True):
             draw_embeddings(axes, model)
             axes.set_title(f"{model.title}: embeddings by predicted label")

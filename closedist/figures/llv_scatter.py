@@ -9,13 +9,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from closedist.figures.style import (
+    DARK_POINT_COLOR,
+    GROUP_COLORS,
+    GROUP_MARKERS,
     HALO,
     OUR_BOUND,
     PAGE_WIDTH,
     PAPER_BOUND,
     POINT_COLOR,
     SECOND_POINT_COLOR,
-    class_style,
     closedist_style,
     new_figure,
     plain_log_ticks,
@@ -29,7 +31,7 @@ ROW_HEIGHT = 1.8  # five rows fit a page
 CURVE_POINTS = 201
 TOP = 1.3  # no d_SVD exceeds 1
 LOWEST = 1e-6  # logarithmic axes end here
-DISSIMILARITY_POINTS: dict[str, Any] = {"s": 7, "c": "#26165c", "linewidths": 0, "alpha": 0.7}
+DISSIMILARITY_POINTS: dict[str, Any] = {"s": 7, "c": DARK_POINT_COLOR, "linewidths": 0, "alpha": 0.7}
 UNEMBEDDING_POINTS: dict[str, Any] = {
     "s": 7, "c": POINT_COLOR, "linewidths": 0, "alpha": 0.7, "label": "unembeddings' $d_{\\mathrm{SVD}}$"
 }  # fmt: skip
@@ -104,18 +106,17 @@ def draw_overview(groups: Mapping[str, Sequence[Distances]]) -> Figure:
     with closedist_style():
         figure = new_figure(0.75 * PAGE_WIDTH, 0.55 * PAGE_WIDTH)
         axes = figure.add_subplot()
+        axes.set(xlim=(0, limit), yscale="log", ylim=(LOWEST, TOP), xlabel=LLV, ylabel=DISSIMILARITY)
         low = 1.0
         for index, (name, tables) in enumerate(groups.items()):
             llv = np.concatenate([table.llv for table in tables])
             dissimilarity = np.concatenate([table.dissimilarity for table in tables])
             shown = np.concatenate([table.llv < informative_limit(table.subset_size) for table in tables])
-            color, _ = class_style(index)
-            axes.scatter(
-                llv[shown], dissimilarity[shown], s=6, c=color, marker="ov^sD*"[index % 6], alpha=0.5, linewidths=0,
-                rasterized=True, label=f"{name}: {shown.sum():,} of {len(shown):,} pairs",
-            )  # fmt: skip
+            look: dict[str, Any] = {"c": GROUP_COLORS[index % 4], "marker": GROUP_MARKERS[index % 4], "alpha": 0.6}
+            text = f"{name}: {shown.sum():,} of {len(shown):,} pairs"
+            axes.scatter(llv[shown], dissimilarity[shown], s=7, **look, linewidths=0, rasterized=True, label=text)
             low = min(low, _lowest(dissimilarity[shown]))
-        axes.set(xlim=(0, limit), yscale="log", ylim=(low, TOP), xlabel=LLV, ylabel=DISSIMILARITY)
+        axes.set_ylim(low, TOP)
         plain_log_ticks(axes.yaxis)
         for size in sorted(set(sizes)):
             _draw_bound(axes, limit, 2 * size)
@@ -132,13 +133,16 @@ def draw_three_bounds(groups: Mapping[str, Distances], title: str = "") -> Figur
             d_{f,g} is drawn.
     """
     llv = np.concatenate([distances.llv for distances in groups.values()])
-    low, high = 0.8 * float(llv[llv > 0].min(initial=1)), 1.25 * float(llv.max())
+    low = 0.8 * float(llv[llv > 0].min(initial=1))
+    high = 1.25 * max(low, float(llv.max()))
+    bottom = _lowest(np.concatenate([distances.dissimilarity for distances in groups.values()]))
+    factors = sorted({2 * distances.subset_size for distances in groups.values()})
     with closedist_style():
         figure = new_figure(0.8 * PAGE_WIDTH, 0.52 * PAGE_WIDTH)
         axes = figure.add_subplot()
-        axes.set(xscale="log", yscale="log", xlim=(low, high), title=title)
+        axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(bottom, max(TOP, factors[-1] * high)), title=title)
         for index, (name, distances) in enumerate(groups.items()):
-            color, marker = (POINT_COLOR, SECOND_POINT_COLOR, "#26165c", "#966587")[index % 4], "os^D"[index % 4]
+            color, marker = GROUP_COLORS[index % 4], GROUP_MARKERS[index % 4]
             filled: dict[str, Any] = {"s": 8, "c": color, "linewidths": 0}
             axes.scatter(
                 distances.llv, distances.dissimilarity, **filled, marker=marker, label=f"{name}: {DISSIMILARITY}"
@@ -150,7 +154,7 @@ def draw_three_bounds(groups: Mapping[str, Distances], title: str = "") -> Figur
                 )
         ends = np.array([low, high])
         axes.plot(ends, 2 * ends**2, **OUR_BOUND, label=f"quadratic bound 2 {LLV}$^2$")
-        for factor in sorted({2 * distances.subset_size for distances in groups.values()}):
+        for factor in factors:
             axes.plot(ends, factor * ends, **PAPER_BOUND, label=f"the paper's bound {factor} {LLV}")
         axes.axhline(1, color="#888888", linewidth=0.8, linestyle=":", label=f"largest {DISSIMILARITY} there is")
         axes.set(xlabel=LLV, ylabel=f"{DISSIMILARITY} and its upper bounds")
@@ -163,7 +167,7 @@ def draw_three_bounds(groups: Mapping[str, Distances], title: str = "") -> Figur
 def _scatter_below(axes: Axes, x: Floats, limit: float, columns: Sequence[tuple[Floats, dict[str, Any]]]) -> None:
     """Scatter each column where x is below the limit, and say how many of all pairs these are."""
     shown = x < limit
-    axes.set(xlim=(0, limit), yscale="log")
+    axes.set(xlim=(0, limit), yscale="log", ylim=(LOWEST, TOP))
     for y, look in columns:
         axes.scatter(x[shown], y[shown], **look)
     axes.set_title(f"{shown.sum():,} of {len(x):,} pairs", loc="right", fontsize=7, color="#555555")

@@ -10,13 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from closedist.figures.llv_scatter import DISSIMILARITY, LLV
-from closedist.figures.style import PAGE_WIDTH, closedist_style, new_figure
+from closedist.figures.style import GROUP_COLORS, GROUP_MARKERS, PAGE_WIDTH, closedist_style, new_figure
 from closedist.results import AccuracyRow, Distances
 
 MINIMUM_ACCURACY = 0.9
 MINIMUM_MODELS = 5
-COLORS = ("#1c39ad", "#e06509", "#26165c", "#966587")
-MARKERS = ("o", "s", "^", "D")
 
 
 @dataclass(frozen=True)
@@ -94,8 +92,8 @@ def _draw(axes: Axes, series: Mapping[str, Sequence[WidthSummary]], quantity: st
         means = [getattr(summary, f"{quantity}_mean") for summary in summaries]
         deviations = [getattr(summary, f"{quantity}_std") for summary in summaries]
         look: dict[str, Any] = {
-            "color": COLORS[index % 4],
-            "marker": MARKERS[index % 4],
+            "color": GROUP_COLORS[index % 4],
+            "marker": GROUP_MARKERS[index % 4],
             "linestyle": ("-", "--", "-.", ":")[index % 4],
         }
         axes.errorbar(x, means, yerr=deviations, **look, label=name, elinewidth=0.8)

@@ -89,7 +89,7 @@ def make_cifar10_reps(
     caption = _comparison_line(representations[first], representations[second], seed)
     plots.notes.append(f"seeds {first} and {second}: {caption}")
     name = f"cifar10_reps_seeds{first}and{second}"
-    plots.figures[name] = draw_side_by_side(models[first], models[second], caption, label_names)
+    plots.figures[name] = draw_side_by_side(models[first], models[second], _typeset(caption), label_names)
     return plots
 
 
@@ -114,7 +114,7 @@ def make_quickstart(
     )
     figures = {
         "data": draw_synthetic_data(points, labels),
-        "embeddings": draw_side_by_side(first, second, _comparison_line(*pair, seed=0)),
+        "embeddings": draw_side_by_side(first, second, _typeset(_comparison_line(*pair, seed=0))),
         "bounds": draw_three_bounds(distances),
     }
     return Plots(figures)
@@ -123,3 +123,8 @@ def make_quickstart(
 def _comparison_line(first: Representations, second: Representations, seed: int) -> str:
     c = compare(first, second, seed=seed)
     return f"m_CCA {c.mean_cca_embeddings:.3f}, KL {c.kl:.3f} and {c.kl_reverse:.3f} nats, d_LLV {c.llv:.3f}"
+
+
+def _typeset(line: str) -> str:
+    """The same line for a figure."""
+    return line.replace("m_CCA", "$m_{\\mathrm{CCA}}$").replace("d_LLV", "$d_{\\mathrm{LLV}}$")

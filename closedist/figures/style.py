@@ -37,8 +37,9 @@ CLASS_COLORS = (
     "#aa9fff",
 )
 CLASS_MARKERS = ("o", "^", "s")  # label y has colour y mod 10 and marker y div 10
-POINT_COLOR = "#1c39ad"
-SECOND_POINT_COLOR = "#e06509"
+GROUP_COLORS = ("#1c39ad", "#e06509", "#26165c", "#966587")  # for the few groups of a scatter or line plot
+GROUP_MARKERS = ("o", "s", "^", "D")
+POINT_COLOR, SECOND_POINT_COLOR, DARK_POINT_COLOR, _ = GROUP_COLORS
 HALO = (patheffects.withStroke(linewidth=2, foreground="white"),)  # keeps text readable on points
 PAPER_BOUND: dict[str, Any] = {"color": "#222222", "linestyle": "--"}
 OUR_BOUND: dict[str, Any] = {"color": "#922b12", "linestyle": "-"}

@@ -179,8 +179,9 @@ class _Selection:
             if not all(_is_distances(name) for name in files.missing):
                 commands.append(f"`closedist get-accuracies {options}`")
             more = f" and {len(files.missing) - 1} more" if len(files.missing) > 1 else ""
-            text = f"{self.source.place} has no {files.missing[0]}{more}; make them with {' and '.join(commands)}"
-            (self.notes if files.found else self.missing).append(f"{num_classes} labels: {text}")
+            text = f"{num_classes} labels: {self.source.place} has no {files.missing[0]}{more}"
+            text += f"; once its models are trained, make them with {' and '.join(commands)}"
+            (self.notes if files.found else self.missing).append(text)
         return needed(date)
 
     def nothing_found(self) -> InputError:
