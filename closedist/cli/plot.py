@@ -1,6 +1,7 @@
 """The command make-plot."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -28,7 +29,10 @@ FIGURE_FORMATS = ("png", "pdf", "svg")
 TABLE_FORMATS = ("latex", "markdown", "csv")
 DEFAULT_LABELS = 6
 DIMENSIONS = (2, 3, 5)
-IMAGE_FAMILIES = ("resnetcifar10", "medcifar10", "smallcifar10")
+IMAGE_FAMILIES = tuple(
+    f"model_variations_config_{family}_128_fd2.json" for family in ("resnetcifar10", "medcifar10", "smallcifar10")
+)
+IMAGE_DEFAULTS = ("cifar10_0_cls10.json", IMAGE_FAMILIES[0], "cifar10_0_32_ADAM_0_0001_20000steps.json")
 
 
 def make_plot(
@@ -106,44 +110,66 @@ def _cifar10_reps(date: str, configs: ConfigFiles, common: Common) -> "Plots":
     return make_cifar10_reps(dict(zip(run.models.random_seeds, models, strict=True)), LABEL_NAMES, common.seed)
 
 
-def _image_family(date: str, configs: ConfigFiles, common: Common) -> "TrainingRun":
-    """The models that the configs name; without configs the ResNets, or the largest networks that there are instead."""
-    from dataclasses import replace
-
+def _families(configs: ConfigFiles) -> list[ConfigFiles]:
+    """The models that the configs name; where they name none the ResNets, then smaller networks to take instead."""
     if configs.model_var_config:
-        return image_run(common, configs, 2, date)
+        return [configs]
+    return [replace(configs, model_var_config=Path(name)) for name in IMAGE_FAMILIES]
+
+
+def _image_family(date: str, configs: ConfigFiles, common: Common) -> "TrainingRun":
+    """The first family of which there are models."""
     missing = []
-    for family in IMAGE_FAMILIES:
-        config = Path(f"model_variations_config_{family}_128_fd2.json")
+    for family in _families(configs):
         try:
-            return image_run(common, replace(configs, model_var_config=config), 2, date)
+            return image_run(common, family, 2, date)
         except InputError as error:
             missing.append(error)
     raise missing[0]
 
 
 def _loss_diff_vs_mcca(date: str, configs: ConfigFiles, common: Common) -> "Plots":
-    """Draw what there is in result files; final losses that no file has yet are gathered from the metrics."""
-    from closedist.experiments import collect_losses, loss_file
+    """Draw the first family of which there are result files."""
     from closedist.figures.trained import make_loss_diff_vs_mcca
 
-    model_type, steps = "ResNetCIFAR10", 20_000
+    missing = []
+    for family in _families(configs):
+        try:
+            model_type, steps = _gather_losses(date, family, common)
+            return make_loss_diff_vs_mcca(common.results_folder, model_type, steps, DIMENSIONS)
+        except InputError as error:
+            missing.append(error)
+    raise missing[0]
+
+
+def _gather_losses(date: str, configs: ConfigFiles, common: Common) -> tuple[str, int]:
+    """Gather from the metrics the final losses that only a file of m_CCA lacks; returns model type and steps."""
+    from closedist.archive import open_results
+    from closedist.experiments import collect_losses
+    from closedist.result_names import loss_file_name, mcca_file_name
+
+    try:
+        there = open_results(common.results_folder).names
+    except InputError:
+        there = ()
     for rep_dim in DIMENSIONS:
         try:
             run = image_run(common, _of_dimension(configs, rep_dim), rep_dim, date)
         except InputError as missing:
             log.debug("dimension %d: %s", rep_dim, missing)  # its result files may be there all the same
             continue
-        model_type, steps = run.name.model_type, run.name.steps
-        if not loss_file(run, common.folders).exists():
+        correlations, losses = (
+            name_of(rep_dim=rep_dim, model_type=run.name.model_type, train_steps=run.name.steps)
+            for name_of in (mcca_file_name, loss_file_name)
+        )
+        if correlations in there and losses not in there:
             print(collect_losses(run, common.folders))
-    return make_loss_diff_vs_mcca(common.results_folder, model_type, steps, DIMENSIONS)
+    models, training = configs.read(common.config_folder, *IMAGE_DEFAULTS)[1:]
+    return models.model_type, training.train_steps
 
 
 def _of_dimension(configs: ConfigFiles, rep_dim: int) -> ConfigFiles:
     """The same configs for another dimension, where their name says for which they are (…_fd2.json)."""
-    from dataclasses import replace
-
     given = configs.model_var_config
     if given is None:
         return configs
