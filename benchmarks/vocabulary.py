@@ -31,7 +31,9 @@ def random_models(num_inputs: int, num_labels: int, dimension: int) -> list[Repr
     g[:, 0] += 2.0 * normal(num_labels)
     return [
         Representations(f, g),
-        Representations(f + 0.2 * normal(num_inputs, dimension), g + 0.2 * (2 / dimension**0.5) * normal(num_labels, dimension)),
+        Representations(
+            f + 0.2 * normal(num_inputs, dimension), g + 0.2 * (2 / dimension**0.5) * normal(num_labels, dimension)
+        ),
     ]
 
 
@@ -86,7 +88,9 @@ def main() -> None:
         "search for the input set": 2 * 2 * n * m * 3 * m,
     }
     rate = product_rate()
-    print(f"{platform.processor() or platform.machine()}, {options.threads} threads, {rate / 1e9:.0f} Gflop/s in float64")
+    print(
+        f"{platform.processor() or platform.machine()}, {options.threads} threads, {rate / 1e9:.0f} Gflop/s in float64"
+    )
     models = random_models(n, c, m)
     pivots = None if options.pivots is None else range(0, c, math.ceil(c / options.pivots))
     start = time.perf_counter()

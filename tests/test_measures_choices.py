@@ -13,7 +13,7 @@ from closedist import Comparison, InputError, Representations, compare, llv_dist
 from closedist.measures import _labels, _pairs
 from closedist.measures._family import family
 from closedist.measures._inputs import draw_input_sets
-from closedist.measures._labels import pivot_scores
+from closedist.measures._labels import pivot_scores, screened_pivots
 from closedist.measures._moments import moments
 from closedist.measures._pairs import axis_of
 from tests.random_models import models, noisy, random_model, represent
@@ -76,6 +76,49 @@ def test_chosen_pivots_are_scored_as_among_all(reduction: str, tile: int, monkey
     assert c.pivot_label == min(pivots, key=lambda k: everything[k])
     assert c.num_pivots == 5
     assert "of 5 pivots tried" in str(c)
+
+
+@pytest.mark.parametrize("reduction", ["max", "mean"])
+@pytest.mark.parametrize("noise", [None, 1e-1, 1e-3, 1e-5, 1e-8])
+@pytest.mark.parametrize("tile", [32, 1000])
+def test_a_screening_in_single_precision_chooses_as_double_does(
+    reduction: str, noise: float | None, tile: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    p = random_model(1, 300, 200, 4)
+    q = random_model(2, 300, 200, 4) if noise is None else noisy(p, noise, 3)
+    options = {"reduction": reduction, "num_subsets": 3, "num_samples": 5}
+    expected = compare(represent(p), represent(q), **options)
+    taken: list[int] = []
+
+    def spy(*arguments: object) -> torch.Tensor | None:
+        found = screened_pivots(*arguments)  # type: ignore[arg-type]
+        taken.append(200 if found is None else len(found))
+        return found
+
+    monkeypatch.setattr(_labels, "screened_pivots", spy)
+    monkeypatch.setattr(_labels, "SCREENED", 1)
+    monkeypatch.setattr(_labels, "SHORTLIST", 10)
+    monkeypatch.setattr(_labels, "UNTILED", 1)
+    monkeypatch.setattr(_labels, "TILE", tile)
+    screened = compare(represent(p), represent(q), **options)
+    assert (screened.pivot_label, screened.left_out_label) == (expected.pivot_label, expected.left_out_label)
+    assert screened.llv == pytest.approx(expected.llv, rel=1e-12)
+    assert len(taken) == 1
+    assert taken[0] < 25 or (noise is not None and noise <= 1e-5)  # few are left, unless models are close
+
+
+def test_a_screening_tells_near_labels_from_equal_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_labels, "SCREENED", 1)
+    p, q = random_model(1, 100, 60, 3), random_model(2, 100, 60, 3)
+    for model in (p, q):
+        model.g[7] = model.g[3] + 1e-9
+    near = compare(represent(p), represent(q), num_subsets=3)
+    assert near.ignored_labels == 0
+    for model in (p, q):
+        model.g[7] = model.g[3]
+    with pytest.raises(InputError, match="labels 3 and 7"):
+        compare(represent(p), represent(q), num_subsets=3)
+    assert compare(represent(p), represent(q), num_subsets=3, constant_labels="ignore").llv < math.inf
 
 
 def with_unused_labels(model: Model, unused: list[int]) -> Model:

@@ -1,6 +1,6 @@
 """The label side of d_LLV: the table of labels against each other, and the pivot and left-out label it leads to."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor
 from closedist.errors import InputError
 from closedist.measures._pairs import (
     SUSPICIOUS,
+    SUSPICIOUS_IN_FLOAT32,
     ZERO,
     Axis,
     Powers,
@@ -24,6 +25,8 @@ ConstantLabels = Literal["error", "ignore"]
 
 TILE = 512  # labels; three float64 tiles fit in the second-level cache
 UNTILED = 2 * TILE  # labels, up to which the table is one tile
+SCREENED = 4096  # pivots, from which on a table in float32 says first which ones are worth one in float64
+SHORTLIST = 256  # pivots that are scored in float64 at least
 
 
 class ConstantOddsError(InputError):
@@ -77,6 +80,9 @@ def choose_labels(
     Raises:
         ConstantOddsError: there are such labels and they are not to be ignored.
     """
+    num_pivots = axis.items.shape[1] if pivots is None else len(pivots)
+    if len(axis.pairs) == 1 and num_pivots >= SCREENED:
+        pivots = screened_pivots(axis, reduction, pivots, constant_labels)
     pivot = pivot_scores(axis, reduction, pivots, constant_labels).argmin(-1)
     return with_labels(axis, reduction, pivot if pivots is None else pivots[pivot])
 
@@ -125,28 +131,34 @@ def pivot_scores(
     what its row holds besides its largest entry. Each unordered pair of labels is computed once, in tiles, so that
     structural ties are ties to the bit.
     """
+    table = _table(axis, pivots, reduction, constant_labels)
+    return table.scores(axis.items.shape[1] if pivots is None else len(pivots))
+
+
+def screened_pivots(
+    axis: Axis, reduction: Reduction, pivots: Tensor | None, constant_labels: ConstantLabels
+) -> Tensor | None:
+    """The pivots of a single pair that may have the smallest t1, by a table in float32.
+
+    The best few in float32 are scored in float64 too. Whoever is within eight times the largest difference seen there
+    of the best may be the best, and is scored in turn, until nobody is left; None, for all, where they are many.
+    """
     num_labels = axis.items.shape[1]
-    order = torch.arange(num_labels, device=axis.items.device)
-    if pivots is not None:
-        others = torch.ones_like(order, dtype=torch.bool)
-        others[pivots] = False
-        order = torch.cat([pivots, order[others]])
-    num_pivots = num_labels if pivots is None else pivots.shape[0]
-    table = _table(axis, order, reduction, constant_labels)
-    tile = TILE if num_labels > UNTILED else num_labels
-    largest, rest = axis.items.new_zeros(2, len(axis.pairs), num_labels)
-    for start in range(0, num_pivots, tile):
-        rows = slice(start, min(start + tile, num_pivots))
-        for columns in [rows, *(slice(c, min(c + tile, num_labels)) for c in range(rows.stop, num_labels, tile))]:
-            values = table.values(rows, columns)
-            _absorb(largest, rest, rows, values, reduction)
-            if columns != rows and columns.start < num_pivots:
-                _absorb(largest, rest, columns, values.mT, reduction)
-    if reduction == "mean":
-        rest /= 2 * (num_labels - 2 - table.ignored)
-    scores: Tensor = rest[:, :num_pivots]
-    scores[table.ignored[:, :num_pivots] > num_labels - 3] = torch.inf  # nothing is left to compare
-    return scores
+    everyone = torch.arange(num_labels, device=axis.items.device) if pivots is None else pivots
+    table = _table(axis, pivots, reduction, constant_labels).in_float32()
+    if table is None:
+        return pivots
+    rough = table.scores(len(everyone))[0].double()
+    candidates = rough.topk(min(SHORTLIST, len(rough)), largest=False).indices.sort().values
+    while len(candidates) < len(rough) // 8:
+        exact = pivot_scores(axis, reduction, everyone[candidates], constant_labels)[0]
+        seen = (exact - rough[candidates]).abs()
+        slack = 8 * seen[torch.isfinite(seen)].amax() if bool(torch.isfinite(seen).any()) else torch.inf
+        wider = (rough <= exact.amin() + slack).index_fill_(0, candidates, True).nonzero()[:, 0]
+        if len(wider) == len(candidates):
+            return everyone[candidates]
+        candidates = wider
+    return pivots
 
 
 def _all_but_largest(values: Tensor, reduction: Reduction) -> tuple[Tensor, Tensor]:
@@ -182,7 +194,8 @@ class _Table:
 
     Attributes:
         axis: the pairs.
-        spread: (n, C, M) coordinates whose distances are s_jk.
+        exact: (n, C, M) float64 coordinates whose distances are s_jk.
+        spread: the same in the precision of the products.
         square: (n, C) their squared norms.
         powers: of the labels, in the table's order.
         order: (C,) the label at each position.
@@ -191,6 +204,7 @@ class _Table:
     """
 
     axis: Axis
+    exact: Tensor
     spread: Tensor
     square: Tensor
     powers: Powers
@@ -199,9 +213,37 @@ class _Table:
     reduction: Reduction
     constant_labels: ConstantLabels
 
+    def in_float32(self) -> "_Table | None":
+        """The same table with products in float32, or None where the models' scales do not suit it."""
+        sizes = self.square.amax(-1)
+        if not bool((sizes.amin() > 1e-6 * sizes.amax()) & (sizes.amin() > 1e-20) & (sizes.amax() < 1e20)):
+            return None
+        spread = self.spread.float()
+        known = Powers(self.powers.first.float(), self.powers.second.float(), self.powers.gap.float())
+        ignored = torch.zeros_like(self.ignored)
+        return replace(self, spread=spread, square=square_norm(spread), powers=known, ignored=ignored)
+
+    def scores(self, num_pivots: int) -> Tensor:
+        """(m, P) as :func:`pivot_scores`, of the first P labels in the table's order."""
+        num_labels = len(self.order)
+        tile = TILE if num_labels > UNTILED else num_labels
+        largest, rest = self.square.new_zeros(2, len(self.axis.pairs), num_labels)
+        for start in range(0, num_pivots, tile):
+            rows = slice(start, min(start + tile, num_pivots))
+            for columns in [rows, *(slice(c, min(c + tile, num_labels)) for c in range(rows.stop, num_labels, tile))]:
+                values = self.values(rows, columns)
+                _absorb(largest, rest, rows, values, self.reduction)
+                if columns != rows and columns.start < num_pivots:
+                    _absorb(largest, rest, columns, values.mT, self.reduction)
+        if self.reduction == "mean":
+            rest /= 2 * (num_labels - 2 - self.ignored)
+        scores: Tensor = rest[:, :num_pivots]
+        scores[self.ignored[:, :num_pivots] > num_labels - 3] = torch.inf  # nothing is left to compare
+        return scores
+
     def values(self, rows: slice, columns: slice) -> Tensor:
         """(m, R, C): max(a², b²) or a + b for every pair of labels of a tile; 0 on the diagonal."""
-        squared = _squared_spread(self.spread, self.square, rows, columns)
+        squared = self._squared_spread(rows, columns)
         infinite: Tensor | None = None
         if not bool(squared.amin() > 0):
             constant = squared == 0
@@ -218,6 +260,24 @@ class _Table:
         values = torch.maximum(of_row, of_column) if is_max else of_row.sqrt() + of_column.sqrt()
         return values if infinite is None else values.masked_fill_(infinite, torch.inf)
 
+    def _squared_spread(self, rows: slice, columns: slice) -> Tensor:
+        """(n, R, C) squared distances; infinite on the diagonal; 0 where the log-odds do not vary."""
+        both = self.square[:, rows, None] + self.square[:, None, columns]
+        squared = torch.baddbmm(both, self.spread[:, rows], self.spread[:, columns].mT, alpha=-2.0)
+        if rows == columns:
+            squared = squared.triu(1)
+            squared = squared + squared.mT
+            squared.diagonal(dim1=-2, dim2=-1).fill_(torch.inf)
+        suspicious = SUSPICIOUS if squared.dtype == torch.float64 else SUSPICIOUS_IN_FLOAT32
+        if bool(squared.amin() < suspicious * both.amax()):
+            where = (squared < suspicious * both).nonzero()
+            for model, row, column in (part.unbind(1) for part in where.tensor_split(1 + len(where) // (1 << 14))):
+                i, j = self.exact[model, rows.start + row], self.exact[model, columns.start + column]
+                direct = square_norm(i - j)
+                zero = direct <= ZERO**2 * both[model, row, column]
+                squared[model, row, column] = direct.masked_fill_(zero, 0.0).to(squared.dtype)
+        return squared
+
     def _judge(self, constant: Tensor, other_constant: Tensor, rows: slice, columns: slice) -> Tensor:
         """Where the distance is infinite; counts what is ignored, or raises."""
         if self.constant_labels == "error":
@@ -232,27 +292,14 @@ class _Table:
         return constant ^ other_constant
 
 
-def _squared_spread(spread: Tensor, square: Tensor, rows: slice, columns: slice) -> Tensor:
-    """(n, R, C) squared distances; infinite on the diagonal; 0 where the log-odds do not vary."""
-    i, j = spread[:, rows], spread[:, columns]
-    both = square[:, rows, None] + square[:, None, columns]
-    squared = torch.baddbmm(both, i, j.mT, alpha=-2.0)
-    if rows == columns:
-        squared = squared.triu(1)
-        squared = squared + squared.mT
-        squared.diagonal(dim1=-2, dim2=-1).fill_(torch.inf)
-    if bool(squared.amin() < SUSPICIOUS * both.amax()):
-        where = (squared < SUSPICIOUS * both).nonzero()
-        for model, row, column in (part.unbind(1) for part in where.tensor_split(1 + len(where) // (1 << 14))):
-            direct = square_norm(i[model, row] - j[model, column])
-            zero = direct <= ZERO**2 * both[model, row, column]
-            squared[model, row, column] = direct.masked_fill_(zero, 0.0)
-    return squared
-
-
-def _table(axis: Axis, order: Tensor, reduction: Reduction, constant_labels: ConstantLabels) -> _Table:
+def _table(axis: Axis, pivots: Tensor | None, reduction: Reduction, constant_labels: ConstantLabels) -> _Table:
+    """The table with the pivots first, so that what they have to do with each other is computed once."""
     known, spread = powers(axis), axis.root.spread(axis.items)
-    if not torch.equal(order, torch.arange(order.shape[0], device=order.device)):
+    order = torch.arange(spread.shape[1], device=spread.device)
+    if pivots is not None:
+        others = torch.ones_like(order, dtype=torch.bool)
+        others[pivots] = False
+        order = torch.cat([pivots, order[others]])
         known, spread = known.take(order), spread[:, order]
-    ignored = torch.zeros(len(axis.pairs), order.shape[0], dtype=torch.long, device=order.device)
-    return _Table(axis, spread, square_norm(spread), known, order, ignored, reduction, constant_labels)
+    ignored = torch.zeros(len(axis.pairs), len(order), dtype=torch.long, device=order.device)
+    return _Table(axis, spread, spread, square_norm(spread), known, order, ignored, reduction, constant_labels)

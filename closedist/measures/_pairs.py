@@ -10,6 +10,7 @@ from closedist.measures._roots import Root, pair_root
 BLOCK_ELEMENTS = 1 << 20  # float64 numbers in a temporary: 8 MB
 ZERO = 64 * torch.finfo(torch.float64).eps  # a distance of two items relative to both: below, they are the same item
 SUSPICIOUS = 1e-6  # of a squared distance by products: below, rounding shows, and differences are taken directly
+SUSPICIOUS_IN_FLOAT32 = 1e-3
 
 
 @dataclass(frozen=True)
