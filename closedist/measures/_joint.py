@@ -162,7 +162,7 @@ def _label_side(
         subsets = label_subsets(count, size, settings.num_subsets, settings.seed).to(rows.device)
         occurring, positions = torch.unique(subsets, return_inverse=True)
         used = labels.used[group].nonzero()[:, 1].reshape(len(group), count)[:, occurring]
-        part = Axis(axis.root, axis.items, axis.pairs[group])
+        part = axis.some(group)
         of_subsets = dissimilarity(*unit_odds(part, pivot, used), positions[None])
         parts.append(of_subsets)
         if len(subsets) < math.comb(count, size):  # the certificate's subset is likely among the worst

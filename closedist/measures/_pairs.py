@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from closedist.measures._roots import Root, pair_root
+from closedist.measures._roots import Root, pair_roots
 
 BLOCK_ELEMENTS = 1 << 20  # float64 numbers in a temporary: 8 MB
 ZERO = 64 * torch.finfo(torch.float64).eps  # a distance of two items relative to both: below, they are the same item
@@ -21,11 +21,18 @@ class Axis:
         root: of the models.
         items: (n, L, M) the items' vectors.
         pairs: (m, 2) indices of models.
+        sides: the roots of both sides of the pairs, (m, r, M) with an r of their own.
     """
 
     root: Root
     items: Tensor
     pairs: Tensor
+    sides: tuple[Root, Root]
+
+    def some(self, which: Tensor) -> "Axis":
+        """The same axis with some of its pairs, (k,) indices."""
+        first, second = (side.select(which) for side in self.sides)
+        return Axis(self.root, self.items, self.pairs[which], (first, second))
 
     def both(self, of_models: Tensor) -> tuple[Tensor, Tensor]:
         """What belongs to n models, (n, …), as what belongs to the two sides of m pairs, (m, …) each."""
@@ -43,11 +50,14 @@ class Axis:
 
 def axis_of(root: Root, items: Tensor, pairs: Tensor) -> Axis:
     """The axis of these pairs; that of a single pair among many models is cut to what this pair needs."""
-    if len(pairs) > 1 or len(items) == 2:
-        return Axis(root, items, pairs)
-    i, j = pairs[0].tolist()
-    chosen = items[[i, j]]
-    return Axis(pair_root(root, i, j), chosen, torch.tensor([[0, 1]], device=pairs.device))
+    if len(pairs) == 1:
+        i, j = pairs[0].tolist()
+        first, second = pair_roots(root, pairs)
+        vectors, shared = torch.cat([first.vectors, second.vectors]), torch.cat([first.shared, second.shared])
+        root = Root(vectors, shared, torch.cat([first.own, second.own]))
+        items = items if len(items) == 2 else items[[i, j]]
+        return Axis(root, items, torch.tensor([[0, 1]], device=pairs.device), (first, second))
+    return Axis(root, items, pairs, pair_roots(root, pairs))
 
 
 @dataclass(frozen=True)
@@ -129,12 +139,11 @@ def written_out(axis: Axis, pivot: Tensor, items: Tensor | None = None) -> Terms
         pivot: (m,) each pair's pivot item.
         items: (m, L) the items of each pair to write out, by default all.
     """
-    root, other_root = (axis.root.select(models) for models in axis.pairs.T)
-    base, other_base = (part.single(_at(axis, side, pivot[:, None])) for side, part in enumerate((root, other_root)))
+    base, other_base = (root.single(_at(axis, side, pivot[:, None])) for side, root in enumerate(axis.sides))
     parts: list[tuple[Tensor, ...]] = []
     blocks = axis.blocks() if items is None else [slice(None)]
     for block in blocks:
-        odds, other_odds = _odds(axis, (root, other_root), pivot, block if items is None else items)
+        odds, other_odds = _odds(axis, pivot, block if items is None else items)
         spread, other_spread = odds.norm(dim=-1), other_odds.norm(dim=-1)
         s, other_s = spread.unsqueeze(-1), other_spread.unsqueeze(-1)
         rest = ((base + odds) / s).sub_((other_base + other_odds) / other_s).norm(dim=-1)
@@ -155,18 +164,18 @@ def unit_odds(axis: Axis, pivot: Tensor, items: Tensor) -> tuple[Tensor, Tensor]
     Returns:
         (m, L, r) twice.
     """
-    roots = tuple(axis.root.select(models) for models in axis.pairs.T)
-    odds, other_odds = _odds(axis, (roots[0], roots[1]), pivot, items)
+    odds, other_odds = _odds(axis, pivot, items)
     return (
         odds / odds.norm(dim=-1, keepdim=True).clamp(min=1e-300),
         other_odds / other_odds.norm(dim=-1, keepdim=True).clamp(min=1e-300),
     )
 
 
-def _odds(axis: Axis, roots: tuple[Root, Root], pivot: Tensor, items: slice | Tensor) -> tuple[Tensor, Tensor]:
+def _odds(axis: Axis, pivot: Tensor, items: slice | Tensor) -> tuple[Tensor, Tensor]:
     """(m, L, r) twice: coordinates of the items' log-odds against the pivot in both models."""
     first, second = (
-        root.difference(_at(axis, side, items) - _at(axis, side, pivot[:, None])) for side, root in enumerate(roots)
+        root.difference(_at(axis, side, items) - _at(axis, side, pivot[:, None]))
+        for side, root in enumerate(axis.sides)
     )
     return first, second
 

@@ -102,10 +102,13 @@ def cut(root: Tensor, widths: list[int]) -> Root:
     return Root(vectors, shared, triangular(vectors))
 
 
-def pair_root(root: Root, i: int, j: int) -> Root:
-    """The root of two models, with r reduced to what a pair needs: its own 2(M + 1) columns."""
-    vectors, shared = root.vectors[[i, j]], root.shared[[i, j]]
-    width = vectors.shape[-1]
-    joint = triangular(torch.cat([vectors[0], shared[0, :, None], vectors[1], shared[1, :, None]], 1))
-    vectors = torch.stack([joint[:, :width], joint[:, width + 1 : -1]])
-    return Root(vectors, torch.stack([joint[:, width], joint[:, -1]]), root.own[[i, j]])
+def pair_roots(root: Root, pairs: Tensor) -> tuple[Root, Root]:
+    """The roots of both sides of pairs of models, (m, 2) indices, with r reduced to a pair's own 2(M + 1) columns."""
+    columns = torch.cat([root.vectors, root.shared.unsqueeze(-1)], -1)
+    first, second = pairs.T
+    joint = triangular(torch.cat([columns[first], columns[second]], -1))
+    width = columns.shape[-1]
+    return (
+        Root(joint[..., : width - 1], joint[..., width - 1], root.own[first]),
+        Root(joint[..., width:-1], joint[..., -1], root.own[second]),
+    )
