@@ -106,13 +106,18 @@ def _archive_members(archive: Path) -> dict[str, str]:
         name = parts[-1]
         if not name.endswith(".json") or name.startswith("._"):  # ._ is what macOS adds to archives
             continue
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            # zipfile unpacks the other kinds without an end, whatever size they are said to have
+            raise InputError(f"{archive}: {entry.filename!r} is packed in an unusual way; pack it again with zip")
         if entry.file_size > MAX_FILE_BYTES:
             raise InputError(
-                f"{archive}: {entry.filename} says it has {entry.file_size:,} bytes; a result file may have "
+                f"{archive}: {entry.filename!r} says it has {entry.file_size:,} bytes; a result file may have "
                 f"{MAX_FILE_BYTES:,}"
             )
         if name in members:
-            raise InputError(f"{archive} has two files named {name}: {members[name]} and {entry.filename}; keep one")
+            raise InputError(
+                f"{archive} has two files named {name!r}: {members[name]!r} and {entry.filename!r}; keep one"
+            )
         members[name] = entry.filename
     return members
 

@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import pickle
 import re
 import zipfile
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from closedist.errors import InputError
-from closedist.files import parse_json, write_atomically
+from closedist.files import check_name_part, parse_json, write_atomically
 
 StateDict = dict[str, Tensor]
 STATE_RECORD = "training"  # the metadata entry that says whose state a file holds
@@ -41,6 +40,10 @@ class RunName:
     learning_rate: float
     steps: int
     suffix: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a date that would lead out of the folder."""
+        check_name_part("--date-str", self.date)
 
     def untrained(self, seed: int) -> str:
         """The name of the untrained model's file."""
@@ -118,9 +121,9 @@ def read_weights(path: Path, expected: StateDict) -> StateDict:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise InputError(f"cannot read checkpoint {path}: {error.strerror or error}") from error
-    except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-        if isinstance(error, InputError):
-            raise
+    except InputError:
+        raise
+    except Exception as error:  # a damaged file can make PyTorch's reader fail in any way
         raise InputError(f"checkpoint {path} is not a whole PyTorch state dict: delete it and train again") from error
     _check_state(path, state, expected)
     return {key: state[key] for key in expected}
@@ -135,10 +138,10 @@ def _unpacked_size(path: Path) -> int:
 
 def _check_state(path: Path, state: object, expected: StateDict) -> None:
     remedy = "pass the config it was trained with"
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+    if not isinstance(state, dict) or not all(_is_plain(value) for value in state.values()):
         raise InputError(f"checkpoint {path} holds no state dict; pass a file that train-variations wrote")
     if set(state) != set(expected):
-        odd = min(map(str, set(state) ^ set(expected)))
+        odd = min(map(str, set(state) ^ set(expected)))[:80]
         raise InputError(f"checkpoint {path} has the keys of another model ({odd!r} on one side only): {remedy}")
     rep_dim, wanted = _rep_dim(state), _rep_dim(expected)
     if rep_dim != wanted:
@@ -156,6 +159,17 @@ def _check_state(path: Path, state: object, expected: StateDict) -> None:
             raise InputError(f"checkpoint {path}: {key} is {found.dtype}, expected {value.dtype}: {remedy}")
         if found.is_floating_point() and not bool(torch.isfinite(found).all()):
             raise InputError(f"checkpoint {path}: {key} has a value that is not finite: train that model again")
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a value is a tensor of numbers in memory: neither sparse, nor quantised, nor without contents."""
+    return (
+        isinstance(value, Tensor)
+        and value.layout == torch.strided
+        and value.device.type == "cpu"
+        and not value.is_quantized
+        and not value.is_nested
+    )
 
 
 def _rep_dim(state: StateDict) -> int | None:
@@ -210,13 +224,24 @@ def _saved_state(path: Path, steps: int, digest: str) -> SavedState:
     return SavedState(path, steps, tuple(seeds))
 
 
-def read_state(saved: SavedState) -> StateDict:
+def read_state(saved: SavedState, expected: StateDict) -> StateDict:
     """Read the tensors of a training's exact state.
 
+    Args:
+        saved: the file.
+        expected: the state of the models that it is meant for, whatever its values.
+
     Raises:
-        InputError: the file is not whole.
+        InputError: the file is not whole, or a tensor is missing or has another shape or type.
     """
-    return _read_state(saved.path, with_tensors=True)[1]
+    state = _read_state(saved.path, with_tensors=True)[1]
+    for key, value in expected.items():
+        if key not in state or state[key].shape != value.shape or state[key].dtype != value.dtype:
+            raise InputError(
+                f"{saved.path} is not the state of these models ({key!r} is missing or has another shape or type): "
+                "delete it to train from the start"
+            )
+    return state
 
 
 def _read_state(path: Path, *, with_tensors: bool) -> tuple[dict[str, str], StateDict]:
@@ -224,7 +249,8 @@ def _read_state(path: Path, *, with_tensors: bool) -> tuple[dict[str, str], Stat
         with safe_open(path, framework="pt") as file:
             keys = list(file.keys()) if with_tensors else []
             return file.metadata() or {}, {key: file.get_tensor(key) for key in keys}
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
         raise InputError(
-            f"cannot read the training state {path}: {error}; delete it to train from the start"
+            f"cannot read the training state {path}: {reason}; delete it to train from the start"
         ) from error

@@ -9,17 +9,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from closedist.errors import InputError
 from closedist.files import read_json
 
-MAX_CLASSES = 100_000
+MAX_CLASSES = 10_000  # the labels' one-hot vectors are a square: 400 MB
 ModelType = Literal["SmallMLP", "SmallCIFAR10", "MedCIFAR10", "ResNetCIFAR10"]
 DatasetName = Literal["radial_classification", "cifar10"]
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
-Width = Annotated[int, Field(ge=1, le=65_536)]
+Width = Annotated[int, Field(ge=1, le=8192)]  # the largest layer then has 256 MB
 Length = Annotated[float, Field(ge=0, le=1e6)]  # 0 means free
 
 
 class _Config(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     @property
     def digest(self) -> str:
@@ -32,7 +32,7 @@ class DatasetConfig(_Config):
 
     random_seed: Seed
     dataset_name: DatasetName
-    num_points: Annotated[int, Field(ge=10, le=10**9)]
+    num_points: Annotated[int, Field(ge=10, le=10**8)]
     num_classes: Annotated[int, Field(ge=2, le=MAX_CLASSES)]
     equal_weighting_classes: bool = False
     min_length: float = 0
@@ -49,7 +49,7 @@ class ModelVariationsConfig(_Config):
     nonlinearity: Literal["relu", "leaky_relu"]
     num_classes: Annotated[int, Field(ge=2, le=MAX_CLASSES)]
     num_features: Annotated[tuple[Width, ...], Field(min_length=1, max_length=1000, strict=False)]
-    rep_dim: Annotated[int, Field(ge=1, le=65_536)]
+    rep_dim: Width
     fix_length_gs: Annotated[tuple[Length, ...], Field(min_length=1, max_length=1000, strict=False)]
     fix_length_fs: Annotated[tuple[Length, ...], Field(min_length=1, max_length=1000, strict=False)]
 
@@ -58,7 +58,7 @@ class ModelVariationsConfig(_Config):
         for name in ("random_seeds", "num_features", "fix_length_gs", "fix_length_fs"):
             values = getattr(self, name)
             if len(set(values)) < len(values):
-                raise ValueError(f"{name} names a value twice: {list(values)}")
+                raise ValueError(f"{name} names a value twice")
         return self
 
 
@@ -99,7 +99,7 @@ def _first_problem(error: ValidationError, kind: type[BaseModel]) -> str:
     problems = error.errors(include_url=False)
     # a misspelt key is both unknown and missing: name the unknown one first
     problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
-    key = ".".join(str(part) for part in problem["loc"]) or kind.__name__
+    key = ".".join(str(part) for part in problem["loc"])[:80] or kind.__name__
     if problem["type"] == "extra_forbidden":
         return f"unknown key {key!r}; the keys are {', '.join(kind.model_fields)}"
     if problem["type"] == "missing":

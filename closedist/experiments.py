@@ -1,5 +1,6 @@
 """The paper's measurements on trained families: checkpoints in, result files out."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -186,12 +187,11 @@ def collect_losses(run: TrainingRun, folders: Folders) -> Path:
     for seed in run.models.random_seeds:
         path = folders.metrics / run.name.metrics(seed)
         content = read_json(path)
-        try:
-            rows.append(LossRow(seed, float(content["train_loss"][-1]), float(content["test_loss"][-1])))
-        except (TypeError, KeyError, IndexError, ValueError) as error:
-            raise InputError(
-                f"{path} has no lists train_loss and test_loss of numbers: train that model again"
-            ) from error
+        columns = [content.get(key) if isinstance(content, dict) else None for key in ("train_loss", "test_loss")]
+        last = [column[-1] if isinstance(column, list) and column else None for column in columns]
+        if not all(type(value) in (int, float) and math.isfinite(value) for value in last):
+            raise InputError(f"{path} has no lists train_loss and test_loss of numbers: train that model again")
+        rows.append(LossRow(seed, float(last[0]), float(last[1])))
     path = loss_file(run, folders)
     write_losses(path, rows)
     return path

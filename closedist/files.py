@@ -2,14 +2,29 @@
 
 import json
 import os
+import re
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from closedist.errors import InputError
 
-MAX_JSON_BYTES = 1 << 28  # 256 MiB: far above any result file of ours, far below what exhausts a laptop
+MAX_JSON_BYTES = 1 << 24  # 16 MiB: far above any config or metrics; parsed, the worst of them takes some 400 MB
 TEMPORARY_SUFFIX = ".tmp"
+
+
+def check_name_part(option: str, text: str) -> None:
+    """See that a text given on the command line can be part of a file's name, and of nothing else.
+
+    Raises:
+        InputError: it has a path separator or another character in it that has no place in a name, or is too long.
+    """
+    if not re.fullmatch(r"[\w.+ -]{0,64}", text):
+        raise InputError(
+            f"{option}: {text[:80]!r} cannot be part of a file's name; use up to 64 letters, digits, '-', '_', '+' and "
+            "'.', and choose folders with their own options"
+        )
 
 
 def write_atomically(path: Path, write: bytes | Callable[[Path], None]) -> None:
@@ -24,7 +39,8 @@ def write_atomically(path: Path, write: bytes | Callable[[Path], None]) -> None:
     Raises:
         InputError: the folder cannot be created or written to, or the disk is full.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
+    # a random name, since two containers or two machines that share a folder can have equal process ids
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -44,6 +60,18 @@ def write_atomically(path: Path, write: bytes | Callable[[Path], None]) -> None:
         ) from error
 
 
+def remove(path: Path) -> None:
+    """Delete a file that has served its time, if it is there.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot delete {path}: {error.strerror or error}; run the same command again") from error
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as JSON, atomically. NaN and infinity are refused, since no other reader accepts them."""
     write_atomically(path, json.dumps(value, indent=1, allow_nan=False).encode())
@@ -56,12 +84,12 @@ def read_json(path: Path) -> Any:
         InputError: the file is missing, unreadable, too large, not JSON, or has a duplicate key or a NaN in it.
     """
     try:
-        size = path.stat().st_size
-        if size > MAX_JSON_BYTES:
-            raise InputError(f"{path} has {size:,} bytes; files above {MAX_JSON_BYTES:,} are refused")
-        data = path.read_bytes()
+        with open(path, "rb") as file:
+            data = file.read(MAX_JSON_BYTES + 1)  # not by its stated size: a device has none
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    if len(data) > MAX_JSON_BYTES:
+        raise InputError(f"{path} has more than {MAX_JSON_BYTES:,} bytes, far more than such a file needs")
     return parse_json(data, str(path))
 
 

@@ -4,7 +4,7 @@ import fcntl
 import logging
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from closedist.errors import InputError
@@ -31,10 +31,9 @@ def exclusive(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
     try:
         yield
     finally:
-        try:
+        with suppress(OSError):  # a disk that became read-only keeps the file, which does no harm
             path.unlink(missing_ok=True)  # while still held: nobody can hold the path's newer file yet
-        finally:
-            os.close(descriptor)
+        os.close(descriptor)
 
 
 def _acquire(path: Path, on_wait: Callable[[], None]) -> int:

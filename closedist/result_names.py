@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from closedist.archive import ResultsSource
 from closedist.errors import InputError
+from closedist.files import check_name_part
 
 SMALL_MLP = "SmallMLP"
 RESNET = "ResNetCIFAR10"
@@ -37,7 +38,12 @@ def distances_file_name(
         combine: "max" or "sum", the commands' sum-or-max; "sum" leaves no trace in the name.
         weight: λ, written as Python prints the float.
         fix_length_g: the length the unembeddings were fixed to, 0 where free; ``fix_length_f`` the embeddings'.
+
+    Raises:
+        InputError: the date or the suffix cannot be part of a name.
     """
+    check_name_part("--date-str", date)
+    check_name_part("--extra-suff", extra_suffix)
     method = f"{_split(split)}_{reduction}{'' if combine == 'sum' else combine}_w{_number(float(weight))}"
     lengths = "".join(f"_{name}_{_number(f'{r:g}')}" for name, r in (("g", fix_length_g), ("f", fix_length_f)) if r > 0)
     tail = _configuration_tail(model_type, width, num_classes, rep_dim, train_steps)
@@ -62,7 +68,12 @@ def accuracies_file_name(
     Args:
         split: "train" or "test".
         fix_length_g: accepted for symmetry with :func:`distances_file_name`; not part of the name, nor is the other.
+
+    Raises:
+        InputError: the date or the suffix cannot be part of a name.
     """
+    check_name_part("--date-str", date)
+    check_name_part("--extra-suff", extra_suffix)
     tail = _configuration_tail(model_type, width, num_classes, rep_dim, train_steps)
     return f"{date}{ACCURACIES_PART}{_split(split)}_{model_type}_{tail}{extra_suffix}.json"
 

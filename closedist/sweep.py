@@ -13,7 +13,7 @@ from closedist.config import DatasetConfig
 from closedist.data.splits import load_split
 from closedist.errors import InputError
 from closedist.evaluation import represent
-from closedist.files import read_json, write_json
+from closedist.files import read_json, remove, write_json
 from closedist.folders import Folders
 from closedist.locks import exclusive
 from closedist.models.arithmetic import Precision
@@ -176,8 +176,8 @@ def _train_group(
     )
     start = Losses.none(len(seeds), continue_from)
     if saved:
-        state = read_state(saved)
-        start = Losses.from_tensors(state)
+        state = read_state(saved, learners.training_state())
+        start = Losses.from_tensors(state, len(seeds), saved.steps)
         learners.load_training_state({key: value for key, value in state.items() if not Losses.owns(key)})
         log.info("going on from step %d (%s)", start.steps, saved.path.name)
     advance(start.steps * len(seeds))
@@ -202,7 +202,7 @@ def _train_group(
     if not place.keep_state:
         for state_file in saved_states(place.folders.checkpoints, run.name, run.digest):
             if state_file.seeds == seeds:
-                state_file.path.unlink(missing_ok=True)
+                remove(state_file.path)
 
 
 def _state_to_continue(
@@ -221,7 +221,7 @@ def _remove_superseded(run: TrainingRun, seeds: tuple[int, ...], steps: int, pla
     for saved in saved_states(place.folders.checkpoints, run.name, run.digest):
         between = saved.steps % place.checkpoint_every != 0
         if saved.seeds == seeds and saved.steps < steps and (finished or between):
-            saved.path.unlink(missing_ok=True)
+            remove(saved.path)
 
 
 def _write_models(

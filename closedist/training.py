@@ -86,9 +86,20 @@ class Losses:
         }
 
     @classmethod
-    def from_tensors(cls, state: StateDict) -> "Losses":
-        """From a state file."""
-        return cls(int(state["losses.steps"]), state["losses.train"], state["losses.test"], state["losses.recent"])
+    def from_tensors(cls, state: StateDict, stack: int, steps: int) -> "Losses":
+        """From the state file of ``stack`` models after ``steps`` steps.
+
+        Raises:
+            InputError: what is there are not the losses of so many models and steps.
+        """
+        columns = [state.get(f"losses.{name}", torch.empty(0)) for name in ("train", "test", "recent")]
+        if not all(column.dtype == torch.float64 and column.shape[:-1] == (stack,) for column in columns):
+            raise InputError("the saved training state has no losses of its models: delete it to train from the start")
+        train, test, recent = columns
+        told = state.get("losses.steps", torch.empty(0))
+        if told.numel() != 1 or told.item() != steps or recent.shape[1] > TRAIN_EVERY:
+            raise InputError("the saved training state is of another step than its name: delete it to train anew")
+        return cls(steps, train, test, recent)
 
 
 class Interrupted(KeyboardInterrupt):

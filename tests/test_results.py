@@ -294,7 +294,7 @@ def test_names_that_point_out_of_the_archive_are_refused(tmp_path: Path, name: s
 
 def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
     archive = zipped(tmp_path / "r.zip", {"a/d.json": b"{}", "b/d.json": b"{}"})
-    with pytest.raises(InputError, match=r"two files named d\.json"):
+    with pytest.raises(InputError, match=r"two files named 'd\.json'"):
         open_results(archive)
 
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from closedist.runs import TrainingRun
 
 FOLDERS = "Folders and log"
-LARGEST = 100_000  # of any width, label count or fixed length
+LARGEST = 8192  # width, label count or fixed length: what the configs take
+MOST = 1000  # values of a list
 Number = TypeVar("Number", int, float)
 
 
@@ -129,9 +130,11 @@ def numbers(
         values = tuple(kind(part) for part in text.split(","))
     except ValueError:
         example = "16,32" if kind is int else "0,20"
-        raise InputError(f"{option}: {text!r} is not a list of numbers; write it as {option}={example}") from None
+        raise InputError(f"{option}: {text[:80]!r} is not a list of numbers; write it as {option}={example}") from None
+    if len(values) > MOST:
+        raise InputError(f"{option}: {len(values):,} values; give at most {MOST:,}")
     if not all(smallest <= value <= largest for value in values):
-        raise InputError(f"{option}: {text!r} has a number below {smallest} or far too large; correct it")
+        raise InputError(f"{option}: {text[:80]!r} has a number below {smallest} or above {largest}; correct it")
     if len(set(values)) < len(values):
         raise InputError(f"{option}: {text!r} names a value twice; leave one out")
     return values

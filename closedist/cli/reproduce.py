@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from closedist.cli.cluster import NO_CLUSTER, Cluster
-from closedist.cli.options import DEFAULTS, Common, Cuda, device, numbers, today
+from closedist.cli.options import DEFAULTS, MOST, Common, Cuda, device, numbers, today
 from closedist.errors import InputError
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ def reproduce(
     label_counts = numbers("--labels", labels, int, smallest=3)
     if seeds < 2:
         raise InputError(f"--seeds: {seeds} gives no pair to compare; give 2 or more")
+    if seeds > MOST:
+        raise InputError(f"--seeds: {seeds} is too many; give at most {MOST}")
     folders, on = common.folders, device(cuda)
     queue = cluster.queue(common, folders.checkpoints) if cluster.slurm else None
     date = date_of_folder(folders.checkpoints, today())
