@@ -11,9 +11,14 @@ from closedist.errors import InputError
 
 
 def as_dict(comparison: Comparison) -> dict[str, Any]:
-    """Every field and derived fact of a comparison as what JSON can hold: numbers, strings, lists, None."""
+    """Every field and derived fact of a comparison as what JSON can hold: numbers, strings, lists, None.
+
+    What is infinite, since some log-odds vary in one model only, is None, and ``infinite`` is true.
+    """
     fields = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(comparison).items()}
-    return fields | {
+    finite = {name: None if isinstance(value, float) and isinf(value) else value for name, value in fields.items()}
+    return finite | {
+        "infinite": isinf(comparison.llv),
         "bound_informative": comparison.bound_informative,
         "subsets_sampled": comparison.subsets_sampled,
     }
@@ -27,7 +32,7 @@ def pair_table(comparison: Comparison, names: Sequence[str] = ("p", "q")) -> str
         names: what to call them.
     """
     c = comparison
-    pivot, left_out = (str(c.pivot_label), str(c.left_out_label)) if c.label_names is None else c.label_names
+    pivot, left_out = map(repr, c.label_names or (c.pivot_label, c.left_out_label))  # a token may be a space
     lines = [
         f"{names[0]} and {names[1]}: {c.num_inputs:,} inputs, {c.num_labels:,} labels, K = {c.subset_size}",
         "",

@@ -61,13 +61,17 @@ def test_names_of_labels_are_shown(three: list[Representations]) -> None:
     p, q = (Representations(m.embeddings, m.unembeddings, m.bias, label_names=names) for m in three[:2])
     c = compare(p, q)
     assert c.label_names == (names[c.pivot_label], names[c.left_out_label])
-    assert f"pivot label {c.label_names[0]}, left-out label {c.label_names[1]}" in str(c)
+    assert f"pivot label {c.label_names[0]!r}, left-out label {c.label_names[1]!r}" in str(c)
 
 
 def test_json_holds_everything(three: list[Representations]) -> None:
     c = compare(*three[:2])
     read = json.loads(json.dumps(as_dict(c)))
-    assert set(read) == {field.name for field in dataclasses.fields(c)} | {"bound_informative", "subsets_sampled"}
+    assert set(read) == {field.name for field in dataclasses.fields(c)} | {
+        "bound_informative",
+        "subsets_sampled",
+        "infinite",
+    }
     assert read["llv"] == c.llv
     assert tuple(read["m_svd_embeddings"]) == c.m_svd_embeddings
 

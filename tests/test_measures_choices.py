@@ -16,6 +16,7 @@ from closedist.measures._inputs import draw_input_sets
 from closedist.measures._labels import pivot_scores, screened_pivots
 from closedist.measures._moments import moments
 from closedist.measures._pairs import axis_of
+from closedist.tables import as_dict
 from tests.random_models import models, noisy, random_model, represent
 from tests.slow_reference import Model, choose, label_tables, log_likelihoods, search, t1_of
 
@@ -176,6 +177,8 @@ def test_labels_that_share_a_row_in_one_model_only_make_the_distance_infinite() 
         assert not c.bound_informative
         assert 0 <= c.dissimilarity <= c.certificate < math.inf
         assert "vary in one model only" in str(c)
+        as_json = as_dict(c)
+        assert (as_json["infinite"], as_json["llv"], as_json["bound_informative"]) == (True, None, False)
     # one such label is left out, where that is allowed to help
     alone = compare(represent(with_unused_labels(p, [1, 2])), represent(q), constant_labels="ignore", pivots=[1])
     assert (alone.left_out_label, math.isfinite(alone.llv)) == (2, True)

@@ -20,6 +20,8 @@ from closedist.measures.llv import Settings, distances
 from closedist.measures.svd import dissimilarity, label_subsets
 from closedist.representations import Representations
 
+JOINT_COLUMNS = 4096  # of a root factor: above, models are taken pair by pair
+JOINT_ELEMENTS = 1 << 27  # unembeddings of all models in float64, 1 GB: above, likewise
 _BATCH_ELEMENTS = 1 << 21  # coordinates of all labels of a batch of pairs: 16 MB
 
 
@@ -39,6 +41,23 @@ def measure_pairs(models: Sequence[Representations], settings: Settings) -> list
     sizes = [size_for[dimension] for dimension in larger]
     for size in set(sizes):  # refuse too many subsets before anything is computed
         label_subsets(models[0].num_labels - 2, size, settings.num_subsets, settings.seed)
+    together = sum(dimensions) + len(models) <= JOINT_COLUMNS
+    if together and len(models) * models[0].num_labels * max(dimensions) <= JOINT_ELEMENTS:
+        return _jointly(models, names, pairs, sizes, settings)
+    return [
+        _jointly([models[i], models[j]], [names[i], names[j]], [(0, 1)], [size], settings)[0]
+        for (i, j), size in zip(pairs, sizes, strict=True)
+    ]
+
+
+def _jointly(
+    models: Sequence[Representations],
+    names: Sequence[str],
+    pairs: Sequence[tuple[int, int]],
+    sizes: Sequence[int],
+    settings: Settings,
+) -> list[dict[str, Any]]:
+    """The same for models that fit into memory together, with K of every pair."""
     members = family(models)
     measured = moments(members)
     check_varied(members, measured.over_inputs, measured.over_labels, names)
