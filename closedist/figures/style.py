@@ -108,6 +108,7 @@ def save(figure: Figure, folder: Path, name: str, formats: Sequence[str] = ("png
         def write(temporary: Path, format_: str = format_, metadata: dict[str, Any] = metadata) -> None:
             with closedist_style():
                 figure.savefig(os.fspath(temporary), format=format_, metadata=metadata)
+                figure.set_layout_engine("none")  # keeps the layout: found once, it is the same in every format
 
         write_atomically(path, write)
         paths.append(path)
