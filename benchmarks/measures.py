@@ -15,7 +15,6 @@ finds a GPU, the first three have a row for it.
 
 import argparse
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -109,8 +108,12 @@ def cca() -> None:
 
 
 def peak() -> float:
-    """MB of memory at most so far, files mapped into memory included."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """MB of memory at most so far, files mapped into memory included; of this process alone.
+
+    (getrusage would give the parent's, which started this process by a fork, where that was larger.)
+    """
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def labels() -> None:
