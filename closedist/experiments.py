@@ -1,6 +1,6 @@
 """The paper's measurements on trained families: checkpoints in, result files out."""
 
-import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -187,14 +187,22 @@ def collect_losses(run: TrainingRun, folders: Folders) -> Path:
     for seed in run.models.random_seeds:
         path = folders.metrics / run.name.metrics(seed)
         content = read_json(path)
-        columns = [content.get(key) if isinstance(content, dict) else None for key in ("train_loss", "test_loss")]
-        last = [column[-1] if isinstance(column, list) and column else None for column in columns]
-        if not all(type(value) in (int, float) and math.isfinite(value) for value in last):
+        train_loss, test_loss = _last_number(content, "train_loss"), _last_number(content, "test_loss")
+        if train_loss is None or test_loss is None:
             raise InputError(f"{path} has no lists train_loss and test_loss of numbers: train that model again")
-        rows.append(LossRow(seed, float(last[0]), float(last[1])))
+        rows.append(LossRow(seed, train_loss, test_loss))
     path = loss_file(run, folders)
     write_losses(path, rows)
     return path
+
+
+def _last_number(content: object, key: str) -> float | None:
+    """The last entry of a list in a table, if it is a finite number."""
+    column = content.get(key) if isinstance(content, dict) else None
+    last = column[-1] if isinstance(column, list) and column else None
+    if not isinstance(last, int | float) or isinstance(last, bool) or not abs(last) <= sys.float_info.max:
+        return None
+    return float(last)
 
 
 def loss_file(run: TrainingRun, folders: Folders) -> Path:

@@ -376,7 +376,7 @@ def test_labels_without_number_are_refused_in_a_result_file(tmp_path):
     "metrics",
     ['{"train_loss": ["a"], "test_loss": [1]}', '{"train_loss": [], "test_loss": [1]}', "[]", "3", '{"train_loss": {}}',
      '{"train_loss": [1e999], "test_loss": [1]}', '{"train_loss": ["1.5"], "test_loss": [1]}',
-     '{"train_loss": [true], "test_loss": [1]}'],
+     '{"train_loss": [true], "test_loss": [1]}', '{"train_loss": [1], "test_loss": [1%s]}' % ("0" * 400)],
 )  # fmt: skip
 def test_metrics_that_are_no_losses_are_refused(tmp_path, metrics):
     one, place = small_run(small_family((0,))), workplace(tmp_path)
