@@ -49,8 +49,7 @@ class Slurm:
         _submitit()
         if not shutil.which("sbatch") or not shutil.which("srun"):
             raise InputError(
-                "--slurm: there is no sbatch on this machine; submit from another, or leave --slurm out "
-                "to compute here"
+                "--slurm: there is no sbatch on this machine; submit from another, or leave --slurm out to compute here"
             )
 
     def submit(self, tasks: Sequence[Task], folder: Path, name: str, after: Sequence[str] = ()) -> list[str]:
