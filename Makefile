@@ -9,10 +9,10 @@ quickstart: $(VENV)/installed  ## train a small sweep, measure it, draw it
 	$(BIN)/closedist quickstart
 
 test: $(VENV)/installed-dev  ## the test suite
-	$(BIN)/python -m pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n 2
 
 slow: $(VENV)/installed-dev  ## the tests that take long: kills, fuzzing, large inputs
-	$(BIN)/python -m pytest -m slow
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n 2
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
