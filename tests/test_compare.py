@@ -80,6 +80,8 @@ def test_a_matrix_shows_every_pair_once_above_and_once_below_the_diagonal(three:
     comparisons = compare_all(three)
     text = matrix_table(comparisons, ["first", "second", "third"])
     assert "0  first" in text
+    averaged = matrix_table(compare_all(three, reduction="mean"), ["first", "second", "third"])
+    assert ("2·max" in text, "2·max" in averaged) == (True, False)
     rows = text.split("KL divergence in nats, row to column\n")[1].split("\n\n")[0].splitlines()
     assert rows[0].split() == ["0", "1", "2"]
     assert float(rows[1].split()[3]) == pytest.approx(comparisons[1].kl, rel=1e-3)

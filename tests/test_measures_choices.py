@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from closedist import Comparison, InputError, Representations, compare, llv_distance
-from closedist.measures import _labels, _pairs
+from closedist.measures import _labels, _pairs, svd
 from closedist.measures._family import family
 from closedist.measures._inputs import draw_input_sets
 from closedist.measures._labels import pivot_scores, screened_pivots
@@ -106,6 +106,14 @@ def test_a_screening_in_single_precision_chooses_as_double_does(
     assert screened.llv == pytest.approx(expected.llv, rel=1e-12)
     assert len(taken) == 1
     assert taken[0] < 25 or (noise is not None and noise <= 1e-5)  # few are left, unless models are close
+
+
+def test_models_of_very_different_scale_are_not_screened(monkeypatch: pytest.MonkeyPatch) -> None:
+    p, q = random_model(1, 100, 60, 3), random_model(2, 100, 60, 3)
+    q = Model(q.f, 1e-6 * q.g, q.b)
+    expected = compare(represent(p), represent(q), num_subsets=3)
+    monkeypatch.setattr(_labels, "SCREENED", 1)
+    assert compare(represent(p), represent(q), num_subsets=3) == expected
 
 
 def test_a_screening_tells_near_labels_from_equal_ones(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,6 +227,18 @@ def test_label_subsets_come_in_lexicographic_order(size: int) -> None:
     p, q = random_model(1, 60, 7, 2), random_model(2, 60, 7, 2)
     c = compare(represent(p), represent(q), subset_size=size)
     assert c.m_svd_embeddings == pytest.approx(subset_values(c, p, q), abs=1e-10)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_subsets_of_many_labels_need_no_table_of_all_correlations(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    p, q = random_model(1, 60, 7, 2), random_model(2, 60, 7, 2)
+    for other in (q, noisy(p, 1e-4, 3)):
+        tabled = compare(represent(p), represent(other), subset_size=size)
+        with monkeypatch.context() as patch:
+            patch.setattr(svd, "TABLED", 1)
+            direct = compare(represent(p), represent(other), subset_size=size)
+        assert direct.m_svd_embeddings == pytest.approx(tabled.m_svd_embeddings, rel=1e-12)
+        assert direct.dissimilarity == pytest.approx(tabled.dissimilarity, rel=1e-9)
 
 
 @pytest.mark.parametrize("noise", [1e-2, 1e-3, 1e-5])

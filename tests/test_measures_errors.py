@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -52,6 +53,11 @@ def test_numbers_that_are_not_finite(bad: float, argument: str) -> None:
 def test_arrays_that_make_no_model(arguments: tuple[object, ...], words: list[str]) -> None:
     text = message(Representations, *arguments)
     assert all(word in text for word in words), text
+
+
+def test_arrays_that_are_no_logits() -> None:
+    assert "logits: shape (3,)" in message(Representations.from_logits, [0.0, 1.0, 2.0])
+    assert "complex" in message(Representations, torch.ones(3, 2, dtype=torch.complex64), G)
 
 
 def test_logits_of_minus_infinity_and_of_too_many_labels() -> None:
@@ -157,6 +163,12 @@ def test_labels_fixed_by_half_or_twice() -> None:
     assert "give both" in message(llv_distance, P, P, pivot_label=1)
     assert "same index twice" in message(llv_distance, P, P, pivot_label=1, left_out_label=1)
     assert "indices of the 5 labels" in message(llv_distance, P, P, pivot_label=1, left_out_label=5)
+
+
+def test_identical_label_rows_in_d_llv_alone() -> None:
+    twin = G.copy()
+    twin[4] = twin[1]
+    assert message(llv_distance, Representations(F, twin), P).startswith("unembeddings: labels 1 and 4 of model p")
 
 
 def test_one_model_or_something_else() -> None:

@@ -18,7 +18,7 @@ from closedist import (
     mean_svd,
 )
 from closedist.measures._inputs import draw_input_sets
-from tests.random_models import models, random_model, represent
+from tests.random_models import linear_map, models, random_model, represent
 from tests.slow_reference import Model, log_likelihoods, mean_cca_iterated
 from tests.slow_reference import compare as slow_compare
 from tests.slow_reference import linear_cka as slow_cka
@@ -113,6 +113,19 @@ def test_all_pairs_of_views_at_once_equal_each_pair_alone() -> None:
         mean_cca_matrix([views[0], views[1][1:]])
     with pytest.raises(InputError, match="at least one"):
         mean_cca_matrix([])
+
+
+@pytest.mark.parametrize("condition", [1, 1e3, 1e9])
+def test_tall_views_correlate_as_well_when_badly_conditioned(condition: float) -> None:
+    generator = np.random.default_rng(3)
+    views = [generator.normal(size=(400, 5)) for _ in range(3)]
+    views[1] += views[0] @ generator.normal(size=(5, 5))
+    bad = [view @ linear_map(index, 5, condition) for index, view in enumerate(views)]
+    matrix = mean_cca_matrix(bad)
+    for i, z in enumerate(views):
+        for j, w in enumerate(views):
+            assert float(matrix[i, j]) == pytest.approx(slow_cca(z, w), rel=1e-10 + 1e-15 * condition)
+            assert mean_cca(bad[i], bad[j]) == pytest.approx(float(matrix[i, j]), rel=1e-10 + 1e-15 * condition)
 
 
 def test_cka_of_more_columns_than_rows_is_the_same_formula() -> None:

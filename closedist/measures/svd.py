@@ -16,6 +16,7 @@ from closedist.measures._arrays import two_views
 from closedist.measures._pairs import BLOCK_ELEMENTS, square_norm
 
 MAX_ENUMERATED = 10_000  # label subsets that are gone through without asking
+TABLED = 1024  # columns, up to which a table of all correlations serves every subset
 _SMALL = 1e-4  # below, 1 − m_SVD has lost digits and the Procrustes form is used
 
 
@@ -71,7 +72,7 @@ def dissimilarity(units: Tensor, other_units: Tensor, subsets: Tensor) -> Tensor
     """
     pairs, count = units.shape[:2]
     size = subsets.shape[-1]
-    cross = (units @ other_units.mT).flatten(1) if count <= 1024 and subsets.shape[0] == 1 else None
+    cross = (units @ other_units.mT).flatten(1) if count <= TABLED and subsets.shape[0] == 1 else None
     per_subset = size * size if cross is not None else size * (size + 2 * units.shape[-1])
     step = max(1, BLOCK_ELEMENTS // (pairs * per_subset))
     row = torch.arange(pairs, device=units.device)[:, None, None]
