@@ -64,8 +64,8 @@ class Common:
             data=self.data_folder,
         )
 
-    def set_up(self) -> None:
-        """Apply the number of threads and the log level."""
+    def set_up(self, default_threads: int | None = None) -> None:
+        """Apply the log level and the number of threads; where neither option nor default says one, PyTorch's."""
         import torch
 
         logging.basicConfig(level=self.log.upper(), format="%(message)s", stream=sys.stderr)
@@ -73,10 +73,11 @@ class Common:
             logging.getLogger(noisy).setLevel(logging.WARNING)
         if self.seed < 0:
             raise InputError(f"--seed: {self.seed} is negative; give a number from 0 on")
-        if self.threads is not None:
-            if self.threads < 1:
-                raise InputError(f"--threads: {self.threads} is not a number of threads; give 1 or more")
-            torch.set_num_threads(self.threads)
+        if self.threads is not None and self.threads < 1:
+            raise InputError(f"--threads: {self.threads} is not a number of threads; give 1 or more")
+        threads = self.threads or default_threads
+        if threads is not None:
+            torch.set_num_threads(threads)
 
 
 @Parameter(name="*")

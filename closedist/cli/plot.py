@@ -53,7 +53,7 @@ def make_plot(
         plot_type: which figure.
         format: of figures png, pdf and svg (default png,pdf); of the table latex (default), markdown and csv.
     """
-    common.set_up()
+    common.set_up(default_threads=1)  # matrices here are small: more threads would wait for each other
     if plot_type == "KL_table":
         _table(common, _formats(format, TABLE_FORMATS, ("latex",)))
         return
