@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from closedist.measures._joint import measure_pairs
-from closedist.measures._labels import ConstantLabels, Reduction
+from closedist.measures._label_table import ConstantLabels, Reduction
 from closedist.measures.llv import Combine, Settings
 from closedist.representations import Representations
 

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from closedist import Comparison, InputError, Representations, compare, llv_distance
-from closedist.measures import _labels, _pairs, svd
+from closedist.measures import _label_table, _labels, _pairs, svd
 from closedist.measures._family import family
 from closedist.measures._inputs import draw_input_sets
-from closedist.measures._labels import pivot_scores, screened_pivots
+from closedist.measures._label_table import LabelTable, label_table
+from closedist.measures._labels import screened_pivots
 from closedist.measures._moments import moments
 from closedist.measures._pairs import axis_of
 from closedist.tables import as_dict
@@ -24,7 +25,7 @@ from tests.slow_reference import Model, choose, label_tables, log_likelihoods, s
 def scores(p: Representations, q: Representations, reduction: str, pivots: list[int] | None = None) -> list[float]:
     members = family([p, q])
     axis = axis_of(moments(members).over_inputs, members.labels, torch.tensor([[0, 1]]))
-    found = pivot_scores(axis, reduction, None if pivots is None else torch.tensor(pivots), "ignore")[0]
+    found = label_table(axis, reduction, "ignore").scores(torch.tensor(pivots or range(p.num_labels)))[0]
     return (found.sqrt() if reduction == "max" else found).tolist()
 
 
@@ -54,8 +55,8 @@ def test_tiles_of_any_size_make_the_same_table(reduction: str, tile: int, monkey
     p, q = (represent(random_model(seed, 60, 20, 3)) for seed in (1, 2))
     whole = compare(p, q, reduction=reduction, num_subsets=5)
     expected = scores(p, q, reduction)
-    monkeypatch.setattr(_labels, "TILE", tile)
-    monkeypatch.setattr(_labels, "UNTILED", 1)
+    monkeypatch.setattr(_label_table, "TILE", tile)
+    monkeypatch.setattr(_label_table, "UNTILED", 1)
     monkeypatch.setattr(_pairs, "BLOCK_ELEMENTS", 20)
     assert scores(p, q, reduction) == pytest.approx(expected, rel=1e-12)
     tiled = compare(p, q, reduction=reduction, num_subsets=5)
@@ -67,8 +68,8 @@ def test_tiles_of_any_size_make_the_same_table(reduction: str, tile: int, monkey
 @pytest.mark.parametrize("reduction", ["max", "mean"])
 @pytest.mark.parametrize("tile", [2, 100])
 def test_chosen_pivots_are_scored_as_among_all(reduction: str, tile: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_labels, "TILE", tile)
-    monkeypatch.setattr(_labels, "UNTILED", 1)
+    monkeypatch.setattr(_label_table, "TILE", tile)
+    monkeypatch.setattr(_label_table, "UNTILED", 1)
     p, q = (represent(random_model(seed, 60, 15, 3)) for seed in (1, 2))
     everything = scores(p, q, reduction)
     pivots = [1, 4, 5, 6, 14]
@@ -91,16 +92,16 @@ def test_a_screening_in_single_precision_chooses_as_double_does(
     expected = compare(represent(p), represent(q), **options)
     taken: list[int] = []
 
-    def spy(*arguments: object) -> torch.Tensor | None:
-        found = screened_pivots(*arguments)  # type: ignore[arg-type]
-        taken.append(200 if found is None else len(found))
+    def spy(table: LabelTable, pivots: torch.Tensor) -> torch.Tensor:
+        found = screened_pivots(table, pivots)
+        taken.append(len(found))
         return found
 
     monkeypatch.setattr(_labels, "screened_pivots", spy)
     monkeypatch.setattr(_labels, "SCREENED", 1)
     monkeypatch.setattr(_labels, "SHORTLIST", 10)
-    monkeypatch.setattr(_labels, "UNTILED", 1)
-    monkeypatch.setattr(_labels, "TILE", tile)
+    monkeypatch.setattr(_label_table, "UNTILED", 1)
+    monkeypatch.setattr(_label_table, "TILE", tile)
     screened = compare(represent(p), represent(q), **options)
     assert (screened.pivot_label, screened.left_out_label) == (expected.pivot_label, expected.left_out_label)
     assert screened.llv == pytest.approx(expected.llv, rel=1e-12)
@@ -141,8 +142,8 @@ def with_unused_labels(model: Model, unused: list[int]) -> Model:
 def test_labels_that_share_a_row_in_both_models_are_ignored_on_request(
     tile: int, reduction: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_labels, "TILE", tile)
-    monkeypatch.setattr(_labels, "UNTILED", 1)
+    monkeypatch.setattr(_label_table, "TILE", tile)
+    monkeypatch.setattr(_label_table, "UNTILED", 1)
     unused = [2, 5, 9]
     p, q = (with_unused_labels(random_model(seed, 60, 10, 2), unused) for seed in (1, 2))
     with pytest.raises(InputError, match=r"labels 2 and 5 of model p.*ignore"):

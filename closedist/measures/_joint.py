@@ -10,7 +10,8 @@ from torch import Tensor
 
 from closedist.errors import InputError
 from closedist.measures._family import Family, family
-from closedist.measures._labels import ConstantOddsError, LabelChoice
+from closedist.measures._label_table import ConstantOddsError
+from closedist.measures._labels import LabelChoice
 from closedist.measures._moments import Moments, moments
 from closedist.measures._pairs import Axis, unit_odds
 from closedist.measures.bounds import certificate, linear_bound, quadratic_bound

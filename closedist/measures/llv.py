@@ -15,14 +15,8 @@ from torch import Tensor
 from closedist.errors import InputError
 from closedist.measures._family import Family, family
 from closedist.measures._inputs import draw_input_sets, search_input_sets
-from closedist.measures._labels import (
-    ConstantLabels,
-    ConstantOddsError,
-    LabelChoice,
-    Reduction,
-    choose_labels,
-    with_labels,
-)
+from closedist.measures._label_table import ConstantLabels, ConstantOddsError, Reduction
+from closedist.measures._labels import LabelChoice, choose_labels, with_labels
 from closedist.measures._moments import Moments, moments
 from closedist.measures._pairs import Axis, Terms, axis_of, written_out
 from closedist.measures.comparable import check_comparable, check_varied, model_names
