@@ -156,7 +156,9 @@ def _seconds_per_model_step(run: TrainingRun, models: int, device: torch.device)
     times: list[float] = []
     begin = time.perf_counter()
     with limited_threads(learners):
-        while len(times) < MIN_TIMED_STEPS or (time.perf_counter() - begin < TIMED_SECONDS and len(times) < MAX_TIMED_STEPS):
+        while len(times) < MAX_TIMED_STEPS:
+            if len(times) >= MIN_TIMED_STEPS and time.perf_counter() - begin > TIMED_SECONDS:
+                break
             start = time.perf_counter()
             learners.step(inputs, labels).cpu()  # waits for a GPU
             times.append(time.perf_counter() - start)

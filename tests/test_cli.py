@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DISTANCES = ("--dist-type=max", "--weight=0.00001", "--sum-or-max=max", "--num-samples=20")
 
 
-@pytest.fixture()
+@pytest.fixture
 def project(tmp_path, monkeypatch):
     """A working directory with the three configs of a small family, trained."""
     monkeypatch.chdir(tmp_path)
@@ -178,7 +178,9 @@ def test_broken_and_foreign_checkpoints_are_named_with_a_remedy(project, capsys)
     whole = path.read_bytes()
     measure = (*MEASURE, "--layer-size=8")
     path.write_bytes(whole[: len(whole) // 2])
-    assert str(path) in (error := fails(capsys, *measure)) and "train again" in error
+    error = fails(capsys, *measure)
+    assert str(path) in error
+    assert "train again" in error
     path.write_bytes(b"")
     assert str(path) in fails(capsys, *measure)
     other = small_family((0,)).model_copy(update={"rep_dim": 3})
@@ -187,7 +189,9 @@ def test_broken_and_foreign_checkpoints_are_named_with_a_remedy(project, capsys)
     write_weights(path, small_run(small_family((0,), (16,))).untrained(0).state_dict())
     assert "shape" in fails(capsys, *measure)
     path.unlink()
-    assert "missing" in (error := fails(capsys, *measure)) and path.name in error
+    error = fails(capsys, *measure)
+    assert "missing" in error
+    assert path.name in error
     assert not list(Path().glob("results/*"))
 
 
