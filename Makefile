@@ -24,7 +24,7 @@ types: $(VENV)/installed-dev
 layers: $(VENV)/installed-dev
 	$(BIN)/lint-imports
 
-check: lint types layers test slow  ## exactly what CI runs
+check: lint types layers test  ## exactly what CI runs
 
 bench: $(VENV)/installed-dev  ## speed, beside straightforward implementations; leave the machine alone meanwhile
 	$(BIN)/python benchmarks/train.py
