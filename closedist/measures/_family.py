@@ -21,13 +21,18 @@ class Family:
         members: the models.
         labels: (n, C, M) float64 unembeddings, zero-padded to the largest M.
         bias: (n, C) float64, zero where a model has none.
-        device: where the arithmetic happens.
+        scales: (n, 1, 1) the powers of two, so that the largest embedding of each is between 1/2 and 1.
     """
 
     members: tuple[Representations, ...]
     labels: Tensor
     bias: Tensor
-    device: torch.device
+    scales: Tensor
+
+    @property
+    def device(self) -> torch.device:
+        """Where the arithmetic happens."""
+        return self.labels.device
 
     @property
     def num_inputs(self) -> int:
@@ -39,19 +44,14 @@ class Family:
         """C."""
         return self.members[0].num_labels
 
-    @property
-    def dimensions(self) -> list[int]:
-        """M of every model."""
-        return [member.dimension for member in self.members]
-
     def inputs(self, rows: slice | Tensor) -> Tensor:
         """(n, B, M) float64 embeddings of these inputs."""
         count = len(range(self.num_inputs)[rows]) if isinstance(rows, slice) else rows.shape[0]
-        result = torch.zeros(len(self.members), count, self.labels.shape[-1], dtype=torch.float64, device=self.device)
+        result = self.labels.new_zeros(len(self.members), count, self.labels.shape[-1])
         for index, member in enumerate(self.members):
             block = member.embeddings[rows if isinstance(rows, slice) else rows.to(member.embeddings.device)]
-            result[index, :, : member.dimension] = block.to(self.device, torch.float64) * 2.0 ** -_exponent(member)
-        return result
+            result[index, :, : member.dimension] = block
+        return result.mul_(1.0 / self.scales)
 
     def logits(self, inputs: Tensor) -> Tensor:
         """(n, B, C) log-likelihoods up to a constant of each input, with mean zero over the labels."""
@@ -63,11 +63,6 @@ class Family:
             yield self.inputs(slice(start, start + rows))
 
 
-def _exponent(member: Representations) -> int:
-    """The power of two that brings the largest embedding to between 1/2 and 1."""
-    return min(max(math.frexp(member.largest_embedding)[1], -1000), 1000)
-
-
 def family(members: Sequence[Representations]) -> Family:
     """Bring models to one device and scale."""
     device = members[0].embeddings.device
@@ -77,11 +72,12 @@ def family(members: Sequence[Representations]) -> Family:
     labels = torch.zeros(len(members), num_labels, width, dtype=torch.float64, device=device)
     bias = torch.zeros(len(members), num_labels, dtype=torch.float64, device=device)
     for index, member in enumerate(members):
-        own = labels[index, :, : member.dimension]
-        own.copy_(member.unembeddings)
-        own.mul_(2.0 ** _exponent(member))
-        own.sub_(own.mean(0))
+        labels[index, :, : member.dimension] = member.unembeddings
         if member.bias is not None:
-            bias[index] = member.bias.to(device, torch.float64)
-            bias[index] -= bias[index].mean()
-    return Family(tuple(members), labels, bias, device)
+            bias[index] = member.bias
+    exponents = [min(max(math.frexp(member.largest_embedding)[1], -1000), 1000) for member in members]
+    scales = torch.tensor([2.0**exponent for exponent in exponents], dtype=torch.float64, device=device)[:, None, None]
+    labels *= scales
+    labels -= labels.mean(1, keepdim=True)
+    bias -= bias.mean(1, keepdim=True)
+    return Family(tuple(members), labels, bias, scales)

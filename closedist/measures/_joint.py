@@ -42,7 +42,7 @@ def measure_pairs(models: Sequence[Representations], settings: Settings) -> list
     sizes = [size_for[dimension] for dimension in larger]
     for size in set(sizes):  # refuse too many subsets before anything is computed
         label_subsets(models[0].num_labels - 2, size, settings.num_subsets, settings.seed)
-    together = sum(dimensions) + len(models) <= JOINT_COLUMNS
+    together = len(models) * (max(dimensions) + 1) <= JOINT_COLUMNS
     if together and len(models) * models[0].num_labels * max(dimensions) <= JOINT_ELEMENTS:
         return _jointly(models, names, pairs, sizes, settings)
     return [

@@ -31,7 +31,7 @@ class Moments:
 def moments(models: Family) -> Moments:
     """Stream over the inputs, then over the labels."""
     num_models = models.labels.shape[0]
-    columns = sum(models.dimensions) + num_models
+    columns = num_models * (models.labels.shape[-1] + 1)
     step = block_inputs(num_models, models.num_labels)
     rows = -(-max(4 * columns, FEATURE_BYTES // (8 * columns)) // step) * step
     sums = DivergenceSums(num_models, models.device)
@@ -41,22 +41,19 @@ def moments(models: Family) -> Moments:
         for part, block in log_likelihoods(models, inputs):
             sums.add(block)
             shared[:, part] = -block.normaliser
-        root.add(_side_by_side(inputs, shared, models.dimensions))
-    over_inputs = cut(root.root(), models.dimensions)
+        root.add(_side_by_side(inputs, shared))
+    over_inputs = cut(root.root(), num_models)
 
     root = CentredRoot()
     rows = max(4 * columns, FEATURE_BYTES // (8 * columns))
     for start in range(0, models.num_labels, rows):
         part = slice(start, start + rows)
-        root.add(_side_by_side(models.labels[:, part], models.bias[:, part], models.dimensions))
-    over_labels = cut(root.root(), models.dimensions)
+        root.add(_side_by_side(models.labels[:, part], models.bias[:, part]))
+    over_labels = cut(root.root(), num_models)
     check_finite(over_inputs.vectors, over_inputs.shared, over_labels.vectors, over_labels.shared, sums.sums)
     return Moments(over_inputs, over_labels, sums.sums / models.num_inputs)
 
 
-def _side_by_side(vectors: Tensor, shared: Tensor, dimensions: list[int]) -> Tensor:
-    """(n, B, M) and (n, B) to (B, Σ(M_i + 1)), each model's vector columns and then its shared one, without padding."""
-    pieces: list[Tensor] = []
-    for index, dimension in enumerate(dimensions):
-        pieces += [vectors[index, :, :dimension], shared[index].unsqueeze(-1)]
-    return torch.cat(pieces, -1)
+def _side_by_side(vectors: Tensor, shared: Tensor) -> Tensor:
+    """(n, B, M) and (n, B) to (B, n(M + 1)), each model's vector columns and then its shared one."""
+    return torch.cat([vectors, shared.unsqueeze(-1)], -1).movedim(0, 1).flatten(1)

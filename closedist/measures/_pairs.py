@@ -91,7 +91,8 @@ def _gaps(single: Tensor, pairs: Tensor, both: Tensor) -> Tensor:
     """(m, L) squared distances of (n, L, r) coordinates, by products, or directly where that loses digits."""
     first, second = pairs[:, 0], pairs[:, 1]
     by_item = single.movedim(1, 0).contiguous()
-    gap = both - 2 * (by_item @ by_item.mT)[:, first, second].T
+    products = (by_item @ by_item.mT).flatten(1).T.contiguous()
+    gap = torch.sub(both, products[first * len(single) + second], alpha=2)
     pair, item = (gap < SUSPICIOUS * both).nonzero(as_tuple=True)
     if len(pair):
         gap[pair, item] = square_norm(single[first[pair], item] - single[second[pair], item])

@@ -89,17 +89,11 @@ class Root:
         return items @ self.own.mT
 
 
-def cut(root: Tensor, widths: list[int]) -> Root:
+def cut(root: Tensor, num_models: int) -> Root:
     """Cut a joint root factor into models; each model's columns are its vectors and then the shared column."""
-    largest = max(widths)
-    vectors = root.new_zeros(len(widths), root.shape[0], largest)
-    shared = root.new_zeros(len(widths), root.shape[0])
-    start = 0
-    for index, width in enumerate(widths):
-        vectors[index, :, :width] = root[:, start : start + width]
-        shared[index] = root[:, start + width]
-        start += width + 1
-    return Root(vectors, shared, triangular(vectors))
+    columns = root.reshape(len(root), num_models, -1).movedim(1, 0)
+    vectors = columns[..., :-1].contiguous()
+    return Root(vectors, columns[..., -1].contiguous(), triangular(vectors))
 
 
 def pair_roots(root: Root, pairs: Tensor) -> tuple[Root, Root]:

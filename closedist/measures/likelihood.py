@@ -13,7 +13,7 @@ from closedist.representations import Representations
 _NEGLIGIBLE = -700.0  # exp(−700) is 1e-304: below it exp gives denormals, which are slow and add nothing
 SMALLEST_BLOCK = 256  # inputs, below which a matrix product is slow
 LARGEST_ELEMENTS = 1 << 26  # logits held at once, 512 MB of them
-CACHED_ELEMENTS = 1 << 18  # logits that go through all steps together, 2 MB of them
+CACHED_ELEMENTS = 1 << 17  # logits that go through all steps together, 1 MB of them
 _CLOSE = 1e-5  # nats: below, products of large numbers have too few digits and differences are summed instead
 
 
@@ -64,7 +64,7 @@ def normalise(logits: Tensor) -> LogLikelihoods:
     small = largest.squeeze(-1) <= 0.5
     tiny = logits[small] if bool(small.any()) else None
     relative = logits.sub_(largest)
-    likelihoods = relative.clamp(min=_NEGLIGIBLE).exp_()
+    likelihoods = relative.exp() if bool(relative.amin() > _NEGLIGIBLE) else relative.clamp(min=_NEGLIGIBLE).exp_()
     total = likelihoods.sum(-1, keepdim=True)
     rest = (total / logits.shape[-1]).log_()
     normaliser = (largest + rest).squeeze(-1)
