@@ -22,12 +22,14 @@ class Family:
         labels: (n, C, M) float64 unembeddings, zero-padded to the largest M.
         bias: (n, C) float64, zero where a model has none.
         scales: (n, 1, 1) the powers of two, so that the largest embedding of each is between 1/2 and 1.
+        biased: whether any model has a bias.
     """
 
     members: tuple[Representations, ...]
     labels: Tensor
     bias: Tensor
     scales: Tensor
+    biased: bool
 
     @property
     def device(self) -> torch.device:
@@ -53,9 +55,10 @@ class Family:
             result[index, :, : member.dimension] = block
         return result.mul_(1.0 / self.scales)
 
-    def logits(self, inputs: Tensor) -> Tensor:
+    def logits(self, inputs: Tensor, out: Tensor) -> Tensor:
         """(n, B, C) log-likelihoods up to a constant of each input, with mean zero over the labels."""
-        return torch.baddbmm(self.bias.unsqueeze(1), inputs, self.labels.mT)
+        torch.bmm(inputs, self.labels.mT, out=out)
+        return out.add_(self.bias.unsqueeze(1)) if self.biased else out
 
     def blocks(self, rows: int) -> Iterator[Tensor]:
         """(n, ≤ rows, M) embeddings, block by block."""
@@ -80,4 +83,5 @@ def family(members: Sequence[Representations]) -> Family:
     labels *= scales
     labels -= labels.mean(1, keepdim=True)
     bias -= bias.mean(1, keepdim=True)
-    return Family(tuple(members), labels, bias, scales)
+    biased = any(member.bias is not None for member in members)
+    return Family(tuple(members), labels, bias, scales, biased)

@@ -8,7 +8,7 @@ from torch import Tensor
 from closedist.measures._family import Family
 from closedist.measures._roots import CentredRoot, Root, cut
 from closedist.measures.comparable import check_finite
-from closedist.measures.likelihood import DivergenceSums, block_inputs, log_likelihoods
+from closedist.measures.likelihood import DivergenceSums, Workspace, log_likelihoods
 
 FEATURE_BYTES = 1 << 23  # of float64 features at once: what a root factor takes in with one QR
 
@@ -32,13 +32,13 @@ def moments(models: Family) -> Moments:
     """Stream over the inputs, then over the labels."""
     num_models = models.labels.shape[0]
     columns = num_models * (models.labels.shape[-1] + 1)
-    step = block_inputs(num_models, models.num_labels)
-    rows = -(-max(4 * columns, FEATURE_BYTES // (8 * columns)) // step) * step
+    workspace = Workspace.of(models)
+    rows = -(-max(4 * columns, FEATURE_BYTES // (8 * columns)) // workspace.num_inputs) * workspace.num_inputs
     sums = DivergenceSums(num_models, models.device)
     root = CentredRoot()
     for inputs in models.blocks(rows):
         shared = inputs.new_empty(inputs.shape[:2])
-        for part, block in log_likelihoods(models, inputs):
+        for part, block in log_likelihoods(models, inputs, workspace):
             sums.add(block)
             shared[:, part] = -block.normaliser
         root.add(_side_by_side(inputs, shared))

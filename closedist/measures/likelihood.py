@@ -29,8 +29,9 @@ def kl_divergence(p: Representations, q: Representations) -> float:
     check_comparable([p, q], model_names(2))
     models = family([p, q])
     sums = DivergenceSums(2, models.device)
-    for inputs in models.blocks(block_inputs(2, models.num_labels)):
-        for _, block in log_likelihoods(models, inputs):
+    workspace = Workspace.of(models)
+    for inputs in models.blocks(workspace.num_inputs):
+        for _, block in log_likelihoods(models, inputs, workspace):
             sums.add(block)
     check_finite(sums.sums)
     return float(sums.sums[0, 1]) / models.num_inputs
@@ -51,20 +52,21 @@ class LogLikelihoods:
     normaliser: Tensor
 
 
-def normalise(logits: Tensor) -> LogLikelihoods:
-    """Log-likelihoods from logits, which are overwritten.
+def normalise(logits: Tensor, likelihoods: Tensor) -> LogLikelihoods:
+    """Log-likelihoods from logits, in the memory of both arguments.
 
     Logits that are small are summed as expm1, so that a model with tiny log-odds keeps its digits, and large ones are
     taken off before anything is added to them, so that likelihoods sum to one at any size.
 
     Args:
         logits: (n, B, C) float64, with mean zero over the labels.
+        likelihoods: (n, B, C) float64 to be written to.
     """
     largest = logits.amax(-1, keepdim=True)
     small = largest.squeeze(-1) <= 0.5
     tiny = logits[small] if bool(small.any()) else None
     relative = logits.sub_(largest)
-    likelihoods = relative.exp() if bool(relative.amin() > _NEGLIGIBLE) else relative.clamp(min=_NEGLIGIBLE).exp_()
+    torch.clamp(relative, min=_NEGLIGIBLE, out=likelihoods).exp_()
     total = likelihoods.sum(-1, keepdim=True)
     rest = (total / logits.shape[-1]).log_()
     normaliser = (largest + rest).squeeze(-1)
@@ -106,18 +108,41 @@ def _divergence(difference: Tensor, p: Tensor, q: Tensor) -> Tensor:
     return torch.where(size < 1.0, moderate, q - p + p * difference).sum()
 
 
-def block_inputs(num_models: int, num_labels: int) -> int:
-    """How many inputs' logits are held at once."""
-    logits = num_models * num_labels
-    return max(1, CACHED_ELEMENTS // logits, min(SMALLEST_BLOCK, LARGEST_ELEMENTS // logits))
+@dataclass(frozen=True)
+class Workspace:
+    """Memory for log-likelihoods, used again and again: to take it anew for each block costs as much as to fill it.
+
+    Attributes:
+        num_inputs: of how many inputs logits are held at once.
+        logits, likelihoods: flat float64 arrays.
+    """
+
+    num_inputs: int
+    logits: Tensor
+    likelihoods: Tensor
+
+    @classmethod
+    def of(cls, models: Family) -> "Workspace":
+        """As much as these models need."""
+        an_input = len(models.members) * models.num_labels
+        few = max(1, CACHED_ELEMENTS // an_input)
+        num_inputs = max(few, min(SMALLEST_BLOCK, LARGEST_ELEMENTS // an_input))
+        empty = models.labels.new_empty
+        return cls(num_inputs, empty(num_inputs * an_input), empty(few * an_input))
 
 
-def log_likelihoods(models: Family, inputs: Tensor) -> Iterator[tuple[slice, LogLikelihoods]]:
-    """The log-likelihoods of a block of inputs, (n, B, M), a few rows at a time: which rows, and what they are."""
-    step = block_inputs(len(models.members), models.num_labels)
-    few = max(1, CACHED_ELEMENTS // (len(models.members) * models.num_labels))
-    for start in range(0, inputs.shape[1], step):
-        logits = models.logits(inputs[:, start : start + step])
-        for row in range(0, logits.shape[1], few):
-            part = logits[:, row : row + few]
-            yield slice(start + row, start + row + part.shape[1]), normalise(part)
+def log_likelihoods(models: Family, inputs: Tensor, workspace: Workspace) -> Iterator[tuple[slice, LogLikelihoods]]:
+    """The log-likelihoods of a block of inputs, (n, B, M), a few rows at a time: which rows, and what they are.
+
+    What is yielded lies in the workspace and is good until the next one is asked for.
+    """
+    an_input = len(models.members) * models.num_labels
+    for start in range(0, inputs.shape[1], workspace.num_inputs):
+        part = inputs[:, start : start + workspace.num_inputs]
+        shape = (len(models.members), part.shape[1], models.num_labels)
+        logits = models.logits(part, out=workspace.logits[: part.shape[1] * an_input].view(shape))
+        few = len(workspace.likelihoods) // an_input
+        for row in range(0, part.shape[1], few):
+            rows = logits[:, row : row + few]
+            likelihoods = workspace.likelihoods[: rows.numel()].view(rows.shape)
+            yield slice(start + row, start + row + rows.shape[1]), normalise(rows, likelihoods)
