@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_linnerud
@@ -140,6 +141,18 @@ def test_canonical_correlations_count_the_rank_in_the_precision_of_the_data() ->
     repeated = np.concatenate([z, z @ generator.normal(size=(3, 2))], 1)
     assert mean_cca(repeated, w) == pytest.approx(slow_cca(z, w), rel=1e-9)
     assert mean_cca(repeated.astype(np.float32), w.astype(np.float32)) == pytest.approx(slow_cca(z, w), rel=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+@pytest.mark.parametrize("rows", [150, 2000])
+def test_every_direction_of_half_precision_data_counts(dtype: torch.dtype, rows: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    z = torch.randn(rows, 100, generator=generator)
+    w = z + torch.randn(rows, 100, generator=generator)
+    rounded = [view.to(dtype) for view in (z, w)]
+    expected = slow_cca(*(view.double().numpy() for view in rounded))
+    assert mean_cca(*rounded) == pytest.approx(expected, rel=1e-9)
+    assert float(mean_cca_matrix(rounded)[0, 1]) == pytest.approx(mean_cca(*rounded), rel=1e-9)
 
 
 def test_single_measures_are_those_of_the_comparison() -> None:

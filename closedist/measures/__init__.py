@@ -1,0 +1,1 @@
+"""The mathematics: representations in, numbers out."""

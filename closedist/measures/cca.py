@@ -149,7 +149,8 @@ def _basis_products(views: Tensor, precision: Tensor) -> tuple[Tensor, Tensor]:
         gram = views.mT @ views
         factor, failed = torch.linalg.cholesky_ex(gram)
         sizes = torch.linalg.svdvals(factor / factor.norm(dim=-1, keepdim=True).clamp(min=1e-300))
-        if not bool(failed.any()) and bool((sizes[:, -1] > _WELL_CONDITIONED * sizes[:, 0]).all()):
+        least = torch.maximum(_WELL_CONDITIONED * sizes[:, 0], _rounding(precision, width))
+        if not bool(failed.any()) and bool((sizes[:, -1] > least).all()):
             identity = torch.eye(width, dtype=views.dtype, device=views.device).expand(count, -1, -1)
             inverse = torch.linalg.solve_triangular(factor, identity, upper=False)
             products = _products(_multiplied(views, inverse.mT))
@@ -197,12 +198,20 @@ def orthonormal_basis(columns: Tensor, precision: Tensor) -> tuple[Tensor, Tenso
     norms = columns.norm(dim=-2, keepdim=True)
     q, r = torch.linalg.qr(columns / norms.clamp(min=1e-300))
     left, sizes, _ = torch.linalg.svd(r, full_matrices=False)
-    tolerance = 10 * math.sqrt(columns.shape[-1]) * precision.unsqueeze(-1)
-    counts = sizes > tolerance * sizes[..., :1]
+    counts = sizes > _rounding(precision, columns.shape[-1]).unsqueeze(-1)
     basis = q if bool(counts.all()) else q @ (left * counts.unsqueeze(-2))
     if basis.shape[-1] < columns.shape[-1]:
         basis = torch.nn.functional.pad(basis, (0, columns.shape[-1] - basis.shape[-1]))
     return basis, counts.sum(-1)
+
+
+def _rounding(precision: Tensor, width: int) -> Tensor:
+    """What rounding may leave of a direction that is not there, columns at unit length.
+
+    Four spacings of the numbers that the data came in, and what a product of ``width`` terms in float32 or better, as
+    behind half precision too, accumulates.
+    """
+    return 4 * precision + 10 * math.sqrt(width) * precision.clamp(max=torch.finfo(torch.float32).eps)
 
 
 def precisions(views: Sequence[Tensor], device: torch.device) -> Tensor:
