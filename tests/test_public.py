@@ -20,7 +20,7 @@ def test_a_public_name_says_its_shapes_and_is_documented(name):
     docstring = inspect.getdoc(getattr(closedist, name)) or ""
     assert len(docstring.splitlines()) > 2
     if name != "Comparison":  # whose fields are numbers
-        assert re.search(r"\([NnBC], ?\w+'?\)|\(N,\)|Representations", docstring), f"{name} states no shape"
+        assert re.search(r"\([NnBC], ?\w+'?\)|\(N,\)|N inputs|Representations", docstring), f"{name} states no shape"
     assert name in DOCUMENTATION
 
 

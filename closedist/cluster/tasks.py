@@ -48,7 +48,7 @@ def group(works: Sequence[Work], *, least_seconds: float, most_tasks: int) -> li
     if not works:
         return []
     total = sum(work.seconds for work in works)
-    worthwhile = int(total // least_seconds) if least_seconds > 0 else len(works)
+    worthwhile = int(min(total / least_seconds, len(works))) if least_seconds > 0 else len(works)
     count = max(1, min(len(works), most_tasks, worthwhile))
     tasks: list[tuple[float, int, list[int]]] = [(0.0, number, []) for number in range(count)]
     for index in sorted(range(len(works)), key=lambda index: -works[index].seconds):

@@ -1,0 +1,1 @@
+"""The figures: tables and arrays in, matplotlib figures out."""

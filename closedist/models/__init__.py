@@ -1,0 +1,1 @@
+"""The networks, and models that train together."""
