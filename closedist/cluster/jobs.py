@@ -173,13 +173,15 @@ class Queue:
     def _group(self, families: Sequence[Sequence[Work]]) -> list[tuple[Work, ...]]:
         if len(families) > self.most_tasks:
             families = [[work for family in families for work in family]]
-        total = sum(work.seconds for family in families for work in family)
-        groups = []
-        for family in families:
-            share = sum(work.seconds for work in family) / total if total > 0 else 1 / len(families)
-            most = max(1, int(share * (self.most_tasks - len(families) + 1)))
-            groups += group(family, least_seconds=self.least_seconds, most_tasks=most)
-        return groups
+        seconds = [sum(work.seconds for work in family) for family in families]
+        groups: dict[int, list[tuple[Work, ...]]] = {}
+        for number in sorted(range(len(families)), key=lambda number: -seconds[number]):  # the longest chooses first
+            later = [seconds[other] for other in range(len(families)) if other != number and other not in groups]
+            places = self.most_tasks - sum(map(len, groups.values()))
+            share = seconds[number] / (seconds[number] + sum(later)) if seconds[number] > 0 else 0
+            most = min(max(1, int(share * places)), places - len(later))
+            groups[number] = group(families[number], least_seconds=self.least_seconds, most_tasks=most)
+        return [task for _, tasks in sorted(groups.items()) for task in tasks]
 
     def _submit(self, tasks: Sequence[Task], record: Record, after: Sequence[str] = ()) -> list[str]:
         name = f"closedist-{secrets.token_hex(4)}"
