@@ -200,6 +200,10 @@ def fake_commands(folder, **scripts):
             r"takes no more jobs of yours now \(Job violates.*--max-jobs.*when jobs have ended",
         ),
         (
+            "sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)",
+            r"SLURM does not answer \(Unable.*later",
+        ),
+        (
             "sbatch: error: CPU count per node can not be satisfied\nsbatch: error: Batch job submission failed: "
             "Requested node configuration is not available",
             r"refused the jobs \(Requested node configuration is not available\): change .*--cpus-per-task",

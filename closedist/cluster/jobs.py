@@ -88,7 +88,7 @@ class Queue:
             write_record(self.folder, record)
             found = sum(task.job in live for task in kept)
             if found:
-                log.info("found %d tasks of an earlier command in the queue", found)
+                log.info("found %s of an earlier command in the queue", _tasks(found))
             return len(groups)
 
     def follow_up(self, do: Callable[[], object]) -> str:
@@ -250,4 +250,8 @@ def _array(job: str) -> str:
 
 
 def _counted(jobs: Sequence[str]) -> str:
-    return f"job {_array(jobs[0])} ({len(jobs)} task{'s' * (len(jobs) > 1)})"
+    return f"job {_array(jobs[0])} ({_tasks(len(jobs))})"
+
+
+def _tasks(count: int) -> str:
+    return "1 task" if count == 1 else f"{count} tasks"

@@ -133,6 +133,8 @@ def _refusal(said: str, resources: Resources) -> str:
         return f"--partition: SLURM has no partition {resources.partition!r} for you; it has {known}"
     *_, reason = (line.strip() for line in said.splitlines() if line.strip())
     reason = re.sub(r"^sbatch: (error: )?(Batch job submission failed: )?", "", reason)
+    if "unable to contact" in said.lower():
+        return f"SLURM does not answer ({reason}): run the same command again later"
     if any(word.lower() in said.lower() for word in FULL):
         return (
             f"SLURM takes no more jobs of yours now ({reason}): give a smaller --max-jobs, or run the same command "
