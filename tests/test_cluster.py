@@ -65,7 +65,7 @@ def test_tasks_leave_the_files_of_a_training_without_them_and_a_second_command_f
 
 
 def test_out_of_time_a_task_goes_on_in_another_turn_and_cancelled_in_another_job(tmp_path, undisturbed):
-    runs = family_runs(9000, widths=(8,))
+    runs = family_runs(4000, widths=(8,))
     place = workplace(tmp_path / "cluster")
     scheduler = LocalProcesses()
     queue = queue_of(place, scheduler)
