@@ -146,6 +146,7 @@ def compare(
 def compare_all(
     models: Sequence[Representations],
     *,
+    pairs: Sequence[tuple[int, int]] | None = None,
     weight: float = 1e-5,
     reduction: Reduction = "max",
     combine: Combine = "max",
@@ -157,18 +158,20 @@ def compare_all(
     pivots: Sequence[int] | None = None,
     constant_labels: ConstantLabels = "error",
 ) -> list[Comparison]:
-    """Compare every pair of models jointly, in the order of ``itertools.combinations``: one pass over inputs for all.
+    """Compare pairs of models jointly: one pass over the inputs for all.
 
     The arguments are those of :func:`compare`, and so is every result, to about ten digits.
 
     Args:
         models: n ≥ 2 representations of the same N inputs and C labels.
+        pairs: which (i, j), i < j, to compare; for one model against all others ``[(0, j) for j in range(1, n)]``. By
+            default all n(n − 1)/2, in the order of ``itertools.combinations``.
 
     Returns:
-        n(n − 1)/2 comparisons.
+        A comparison for every pair.
 
     Raises:
-        InputError: as :func:`compare`.
+        InputError: as :func:`compare`, or a pair is none of the models.
     """
     settings = Settings(
         weight=weight,
@@ -182,4 +185,4 @@ def compare_all(
         pivots=None if pivots is None else tuple(sorted(set(pivots))),
         constant_labels=constant_labels,
     )
-    return [Comparison(**fields) for fields in measure_pairs(models, settings)]
+    return [Comparison(**fields) for fields in measure_pairs(models, pairs, settings)]

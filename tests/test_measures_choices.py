@@ -23,8 +23,8 @@ from tests.slow_reference import Model, choose, label_tables, log_likelihoods, s
 
 
 def scores(p: Representations, q: Representations, reduction: str, pivots: list[int] | None = None) -> list[float]:
-    members = family([p, q])
-    axis = axis_of(moments(members).over_inputs, members.labels, torch.tensor([[0, 1]]))
+    members, pair = family([p, q]), torch.tensor([[0, 1]])
+    axis = axis_of(moments(members, pair).over_inputs, members.labels, pair)
     found = label_table(axis, reduction, "ignore").scores(torch.tensor(pivots or range(p.num_labels)))[0]
     return (found.sqrt() if reduction == "max" else found).tolist()
 

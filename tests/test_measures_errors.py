@@ -173,6 +173,8 @@ def test_identical_label_rows_in_d_llv_alone() -> None:
 
 def test_one_model_or_something_else() -> None:
     assert message(compare_all, [P]).startswith("models: 1 of them")
+    assert message(compare_all, [P, P], pairs=[(1, 0)]) == "pairs: (1, 0) is no pair of 2 models; give 0 ≤ i < j < 2"
+    assert message(compare_all, [P, P], pairs=[(0, 2)]).startswith("pairs: (0, 2) is no pair of 2 models")
     assert message(compare, P, F).startswith("model q: ndarray")
 
 

@@ -184,6 +184,15 @@ def test_all_pairs_together_equal_each_pair_alone(limit: str | None, monkeypatch
                 assert value == alone[name], (name, i, j)
 
 
+def test_one_model_against_all_others_gives_what_all_pairs_give() -> None:
+    first = represent(random_model(0, 100, 7, 2))
+    models = [first] + [represent(noisy(random_model(0, 100, 7, 2), 10.0**-i, i)) for i in range(1, 7)]
+    star = compare_all(models, pairs=[(0, i) for i in range(1, 7)])
+    for some, whole in zip(star, compare_all(models)[:6], strict=True):
+        assert_same(some, whole, rel=1e-9)
+    assert compare_all(models, pairs=[]) == []
+
+
 def test_two_runs_give_the_same_bits() -> None:
     three = [represent(random_model(seed, 200, 9, 3)) for seed in range(3)]
     assert compare_all(three) == compare_all(three)

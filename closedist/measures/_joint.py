@@ -26,16 +26,20 @@ JOINT_ELEMENTS = 1 << 27  # unembeddings of all models in float64, 1 GB: above, 
 _BATCH_ELEMENTS = 1 << 21  # coordinates of all labels of a batch of pairs: 16 MB
 
 
-def measure_pairs(models: Sequence[Representations], settings: Settings) -> list[dict[str, Any]]:
-    """The fields of a comparison for every pair, in ``itertools.combinations`` order.
+def measure_pairs(
+    models: Sequence[Representations], pairs: Sequence[tuple[int, int]] | None, settings: Settings
+) -> list[dict[str, Any]]:
+    """The fields of a comparison for every pair (i, j), without pairs for all in ``itertools.combinations`` order.
 
     Raises:
-        InputError: the models cannot be compared, or a setting is out of its range.
+        InputError: the models cannot be compared, a pair is none of them, or a setting is out of its range.
     """
     names = model_names(len(models))
     check_comparable(models, names)
     settings.check_ranges(models[0].num_inputs, models[0].num_labels)
-    pairs = list(combinations(range(len(models)), 2))
+    if pairs is None:
+        pairs = list(combinations(range(len(models)), 2))
+    _check_pairs(pairs, len(models))
     dimensions = [model.dimension for model in models]
     larger = [max(dimensions[i], dimensions[j]) for i, j in pairs]
     size_for = {dimension: settings.size(dimension, models[0].num_labels) for dimension in set(larger)}
@@ -51,6 +55,12 @@ def measure_pairs(models: Sequence[Representations], settings: Settings) -> list
     ]
 
 
+def _check_pairs(pairs: Sequence[tuple[int, int]], num_models: int) -> None:
+    for i, j in pairs:
+        if not 0 <= i < j < num_models:
+            raise InputError(f"pairs: ({i}, {j}) is no pair of {num_models} models; give 0 ≤ i < j < {num_models}")
+
+
 def _jointly(
     models: Sequence[Representations],
     names: Sequence[str],
@@ -60,9 +70,10 @@ def _jointly(
 ) -> list[dict[str, Any]]:
     """The same for models that fit into memory together, with K of every pair."""
     members = family(models)
-    measured = moments(members)
+    indices = torch.tensor(pairs, dtype=torch.int64, device=members.device).reshape(-1, 2)
+    measured = moments(members, indices)
     check_varied(members, measured.over_inputs, measured.over_labels, names)
-    columns = _AllPairs(members, measured, torch.tensor(pairs, device=members.device))
+    columns = _AllPairs(members, measured, indices)
     results: dict[int, dict[str, Any]] = {}
     for size in sorted(set(sizes)):
         chosen = torch.tensor([index for index, its_size in enumerate(sizes) if its_size == size])

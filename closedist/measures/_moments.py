@@ -20,7 +20,7 @@ class Moments:
     Attributes:
         over_inputs: root of (f, −log Z) over the inputs, for standard deviations over x.
         over_labels: root of (g, b) over the labels, for standard deviations over y.
-        divergences: (n, n) mean over inputs of KL(p_i‖p_j), in nats.
+        divergences: (n, n) mean over inputs of KL(p_i‖p_j), in nats, of the pairs asked for.
     """
 
     over_inputs: Root
@@ -28,13 +28,18 @@ class Moments:
     divergences: Tensor
 
 
-def moments(models: Family) -> Moments:
-    """Stream over the inputs, then over the labels."""
+def moments(models: Family, pairs: Tensor) -> Moments:
+    """Stream over the inputs, then over the labels.
+
+    Args:
+        models: n models.
+        pairs: (m, 2) indices of those whose divergences are wanted.
+    """
     num_models = models.labels.shape[0]
     columns = num_models * (models.labels.shape[-1] + 1)
     workspace = Workspace.of(models)
     rows = -(-max(4 * columns, FEATURE_BYTES // (8 * columns)) // workspace.num_inputs) * workspace.num_inputs
-    sums = DivergenceSums(num_models, models.device)
+    sums = DivergenceSums(num_models, pairs, models.device)
     root = CentredRoot()
     for inputs in models.blocks(rows):
         shared = inputs.new_empty(inputs.shape[:2])

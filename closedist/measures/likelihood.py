@@ -28,7 +28,7 @@ def kl_divergence(p: Representations, q: Representations) -> float:
     """
     check_comparable([p, q], model_names(2))
     models = family([p, q])
-    sums = DivergenceSums(2, models.device)
+    sums = DivergenceSums(2, torch.tensor([[0, 1]], device=models.device), models.device)
     workspace = Workspace.of(models)
     for inputs in models.blocks(workspace.num_inputs):
         for _, block in log_likelihoods(models, inputs, workspace):
@@ -78,10 +78,19 @@ def normalise(logits: Tensor, likelihoods: Tensor) -> LogLikelihoods:
 
 
 class DivergenceSums:
-    """Sums over inputs of Σ_y p_i(y|x)·(log p_i(y|x) − log p_j(y|x)) for all pairs (i, j) of n models."""
+    """Sums over inputs of Σ_y p_i(y|x)·(log p_i(y|x) − log p_j(y|x)) for pairs (i, j) and (j, i) of n models.
 
-    def __init__(self, num_models: int, device: torch.device) -> None:
+    Args:
+        num_models: n.
+        pairs: (m, 2) indices; ``sums`` holds few digits of other pairs that are close.
+        device: of the sums.
+    """
+
+    def __init__(self, num_models: int, pairs: Tensor, device: torch.device) -> None:
         self.sums = torch.zeros(num_models, num_models, dtype=torch.float64, device=device)
+        wanted = torch.zeros(num_models, num_models, dtype=torch.bool, device=device)
+        wanted[pairs[:, 0], pairs[:, 1]] = True
+        self.wanted = (wanted | wanted.T).triu(1)
 
     def add(self, block: LogLikelihoods) -> None:
         """Take in a block of inputs."""
@@ -89,15 +98,17 @@ class DivergenceSums:
         cross = likelihoods.flatten(1) @ relative.flatten(1).T  # one product for all pairs
         divergence = cross.diagonal()[:, None] - cross
         close = torch.minimum(divergence, divergence.T) < _CLOSE * num_inputs
-        for i, j in close.triu(1).nonzero().tolist():
-            difference = relative[i] - relative[j]
-            divergence[i, j] = _divergence(difference, likelihoods[i], likelihoods[j])
-            divergence[j, i] = _divergence(difference.neg_(), likelihoods[j], likelihoods[i])
+        refined = (close & self.wanted).nonzero()
+        for start in range(0, len(refined), len(relative)):  # few enough at a time for the cache
+            i, j = refined[start : start + len(relative)].T
+            p, q, difference = likelihoods[i], likelihoods[j], relative[i] - relative[j]
+            divergence[i, j] = _divergence(difference, p, q)
+            divergence[j, i] = _divergence(difference.neg_(), q, p)
         self.sums += divergence
 
 
 def _divergence(difference: Tensor, p: Tensor, q: Tensor) -> Tensor:
-    """Σ p·(expm1(−d) + d), d = log p − log q: every term is positive, and Σ p·expm1(−d) = Σ(q − p) = 0.
+    """(m,) Σ p·(expm1(−d) + d), d = log p − log q: every term is positive, and Σ p·expm1(−d) = Σ(q − p) = 0.
 
     Below 1e-3 by its series, since expm1(−d) + d cancels to d²/2; above 1 as q − p + p·d, since expm1(−d) may overflow.
     """
@@ -105,7 +116,7 @@ def _divergence(difference: Tensor, p: Tensor, q: Tensor) -> Tensor:
     d = difference.clamp(-1.0, 1.0)
     series = d.square() * (0.5 - d * (1 / 6 - d * (1 / 24 - d / 120)))
     moderate = p * torch.where(size < 1e-3, series, torch.expm1(-d) + d)
-    return torch.where(size < 1.0, moderate, q - p + p * difference).sum()
+    return torch.where(size < 1.0, moderate, q - p + p * difference).sum((-1, -2))
 
 
 @dataclass(frozen=True)

@@ -203,13 +203,14 @@ def llv_distance(
     check_comparable([p, q], names)
     settings.check_ranges(p.num_inputs, p.num_labels)
     models = family([p, q])
-    measured = moments(models)
+    pair = torch.tensor([[0, 1]], device=models.device)
+    measured = moments(models, pair)
     check_varied(models, measured.over_inputs, measured.over_labels, names)
     try:
         found = distances(
             models,
             measured,
-            torch.tensor([[0, 1]], device=models.device),
+            pair,
             settings.size(max(p.dimension, q.dimension), p.num_labels),
             settings,
         )
