@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from closedist.errors import InputError
+from closedist.errors import InputError, brief
 from closedist.representations import Representations
 
 _SHOWN = 3  # differing labels that an error shows
@@ -51,7 +51,7 @@ def extraction_record(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     except SafetensorError as error:
-        raise InputError(f"{path} is not a whole safetensors file: {error}; write it again") from error
+        raise InputError(f"{path} is not a whole safetensors file: {brief(error)}; write it again") from error
     except (ValueError, RecursionError):
         return {}  # a note that is not ours
     return record if isinstance(record, dict) else {}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from closedist.errors import InputError
+from closedist.errors import InputError, brief
 from closedist.files import parse_json
 
 MAX_FILE_BYTES = 1 << 26  # 190 pairs with 10,000 label subsets each have 48 MB; parsed, this takes some 600 MB
@@ -98,7 +98,7 @@ def _archive_members(archive: Path) -> dict[str, str]:
         with zipfile.ZipFile(archive) as file:
             entries = file.infolist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise InputError(f"{archive} is not a readable zip archive: {error}") from error
+        raise InputError(f"{archive} is not a readable zip archive: {brief(error)}") from error
     for entry in entries:
         parts = entry.filename.split("/")
         if entry.filename.startswith("/") or ".." in parts or set(entry.filename) & set("\\:\0"):
@@ -152,4 +152,4 @@ def _read_member(archive: Path, member: str, title: str) -> bytes:
     except InputError:
         raise
     except Exception as error:  # zlib, lzma, struct, encryption: whatever a damaged member makes zipfile raise
-        raise InputError(f"{title} cannot be read from the archive: {error}") from error
+        raise InputError(f"{title} cannot be read from the archive: {brief(error)}") from error

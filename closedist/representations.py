@@ -12,7 +12,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from closedist.errors import InputError
+from closedist.errors import InputError, brief
 from closedist.files import write_atomically
 
 MAX_BLACK_BOX_LABELS = 10_000  # its unembeddings are a C×C identity: 400 MB in float32
@@ -293,7 +293,7 @@ def _read_names(stored: Tensor | None, name: str, path: str | Path) -> NDArray[A
             raise TypeError(f"its type is {stored.dtype}")
         return _as_array(json.loads(stored.numpy().tobytes().decode()))
     except (ValueError, TypeError, RecursionError) as error:
-        raise InputError(f'{path}: the tensor "{name}" is neither int64 nor a JSON list of strings: {error}') from error
+        raise InputError(f'{path}: the tensor "{name}" is neither int64 nor a JSON list of strings: {brief(error)}') from error
 
 
 def _as_array(names: Any) -> NDArray[Any]:

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from closedist.errors import InputError
+from closedist.errors import InputError, brief
 
 ARRAY_TYPE = "ndarray"  # what numpy.ndarray is answered with: a word, which can neither be called nor changed
 
@@ -112,4 +112,4 @@ def read_inert_pickle(data: bytes, name: str) -> Any:
     try:
         return _InertUnpickler(io.BytesIO(data), encoding="bytes").load()
     except FAILURES as error:
-        raise InputError(f"{name} is refused: {error}. Nothing in it was run; fetch the file again") from error
+        raise InputError(f"{name} is refused: {brief(error)}. Nothing in it was run; fetch the file again") from error
