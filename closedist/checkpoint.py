@@ -1,4 +1,4 @@
-"""Checkpoint files: their names, a model's weights, and the exact state of a training (DESIGN 4 to 6)."""
+"""Checkpoint files: their names, a model's weights, and the exact state of a training (docs/files.md)."""
 
 import hashlib
 import io

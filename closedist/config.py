@@ -1,4 +1,4 @@
-"""The three configurations of an experiment: the data, the family of models and how they are trained (DESIGN 9)."""
+"""The three configurations of an experiment: data, family of models and how they are trained (docs/files.md)."""
 
 import hashlib
 from pathlib import Path

@@ -293,7 +293,8 @@ def _read_names(stored: Tensor | None, name: str, path: str | Path) -> NDArray[A
             raise TypeError(f"its type is {stored.dtype}")
         return _as_array(json.loads(stored.numpy().tobytes().decode()))
     except (ValueError, TypeError, RecursionError) as error:
-        raise InputError(f'{path}: the tensor "{name}" is neither int64 nor a JSON list of strings: {brief(error)}') from error
+        message = f'{path}: the tensor "{name}" is neither int64 nor a JSON list of strings: {brief(error)}'
+        raise InputError(message) from error
 
 
 def _as_array(names: Any) -> NDArray[Any]:

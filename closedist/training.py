@@ -140,8 +140,8 @@ def train(
     """Train from ``start.steps`` to the configuration's number of steps.
 
     The training loss is recorded every 500 steps (the mean since the last record; the first step's alone), the test
-    loss every 2000, as in DESIGN 5. Models whose loss is no longer finite are left to themselves, since they cannot
-    touch the others; training ends early only when none is left.
+    loss every 2000, as the paper's code does. Models whose loss is no longer finite are left to themselves, since they
+    cannot touch the others; training ends early only when none is left.
 
     Args:
         learners: the models, in the state of ``start``.

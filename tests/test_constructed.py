@@ -18,7 +18,7 @@ from closedist.errors import InputError
 from closedist.figures.kl_table import UNEMBEDDING_LENGTHS, KLTableRow, kl_table
 from closedist.results import Distances
 
-# DESIGN's table, and half a unit of its last printed digit
+# the published table, and half a unit of its last printed digit
 PUBLISHED_KL = {
     1: (0.788, 5e-4),
     2: (1.057, 5e-4),

@@ -109,7 +109,7 @@ def test_our_weights_load_strictly_into_plain_pytorch_and_give_the_same_distribu
 
 
 def resnet_shapes(rep_dim: int) -> dict[str, tuple[int, ...]]:
-    """DESIGN 4's ResNet, written out from its description."""
+    """The paper's ResNet, written out from its description."""
 
     def norm(name, channels):
         for part in ("weight", "bias", "running_mean", "running_var"):

@@ -181,7 +181,7 @@ def test_the_golden_numbers_of_the_papers_code_read_as_a_result_file(shared: Pat
         "input_idxs": [pair["input_set"] for pair in pairs],
     }
     read = read_distances(tmp_path, write(tmp_path, "d.json", table))
-    assert read.llv.mean() == pytest.approx(0.252, abs=5e-4)  # the mean that DESIGN reports for width 64
+    assert read.llv.mean() == pytest.approx(0.252, abs=5e-4)  # the published mean for width 64
     assert read.dissimilarity.mean() == pytest.approx(0.031, abs=5e-4)
     assert (read.dissimilarity <= 2 * np.maximum(read.label_term, read.input_term) ** 2).all()
 

@@ -160,7 +160,7 @@ def today() -> str:
 
 
 def radial_configs(num_classes: int, extra_suff: str) -> tuple[str, str, str]:
-    """The names of the configs that get-distances and get-accuracies take where none are given (DESIGN 9)."""
+    """The names of the configs that get-distances and get-accuracies take where none are given (docs/files.md)."""
     return (
         f"radial_classification_20000_0_cls{num_classes}.json",
         f"model_variations_config_{num_classes}_classes{extra_suff}.json",

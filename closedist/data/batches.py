@@ -1,4 +1,4 @@
-"""The order in which training sees the data: a function of the seed and the step alone (DESIGN 5)."""
+"""The order in which training sees the data: a function of the seed and the step alone."""
 
 from collections.abc import Iterator
 

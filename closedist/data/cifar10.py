@@ -74,7 +74,7 @@ def images_available(folder: Path) -> bool:
 
 
 def normalise(images: Tensor) -> Tensor:
-    """Pixels as the networks take them: uint8 of any shape from 0 … 255 to float32 from −1 to 1 (DESIGN 3)."""
+    """Pixels as the networks take them: uint8 of any shape from 0 … 255 to float32 from −1 to 1."""
     return images.float().div_(255).sub_(0.5).div_(0.5)
 
 

@@ -1,4 +1,4 @@
-"""The paper's synthetic data: points in the plane, labelled by the angle of the line through them (DESIGN 3)."""
+"""The paper's synthetic data: points in the plane, labelled by the angle of the line through them."""
 
 import math
 

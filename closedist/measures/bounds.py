@@ -1,4 +1,4 @@
-"""Upper bounds on d_{f,g}, the largest d_SVD, from the distributions alone (DESIGN 2.2; proofs in docs/measures.md)."""
+"""Upper bounds on d_{f,g}, the largest d_SVD, from the distributions alone (proofs in docs/measures.md)."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""d_LLV, the log-likelihood variance distance (Nielsen et al., 2025; DESIGN 2.1).
+"""d_LLV, the log-likelihood variance distance (Nielsen et al., 2025; docs/measures.md).
 
 The label side compares standard deviations over inputs, with labels as items; the input side is the same formula over
 labels, with inputs as items.

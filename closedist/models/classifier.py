@@ -1,4 +1,4 @@
-"""A model (f, g): embeddings of inputs, unembeddings of labels, and the distribution that they define (DESIGN 1)."""
+"""A model (f, g): embeddings of inputs, unembeddings of labels, and the distribution that they define."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from closedist.models.networks import at_least_float32, build_f, build_g, scale_
 class Classifier(nn.Module):
     """p(y|x) = exp(f(x)·g(y)) / Σ_y' exp(f(x)·g(y')).
 
-    Its state dict has the keys ``f_net.*`` and ``g_net.*`` of DESIGN 4 and no others.
+    Its state dict has the keys ``f_net.*`` and ``g_net.*`` of the paper's checkpoints and no others.
 
     Args:
         f_net: from inputs to (B, M).
@@ -33,7 +33,7 @@ class Classifier(nn.Module):
         self.num_classes = num_classes
         self.fix_length_f = fix_length_f
         self.fix_length_g = fix_length_g
-        # a label is its one-hot vector without the last entry, so the last label is all zeros (DESIGN 3)
+        # a label is its one-hot vector without the last entry, so the last label is all zeros
         self.register_buffer("label_vectors", torch.eye(num_classes, num_classes - 1), persistent=False)
 
     def embed(self, inputs: Tensor) -> Tensor:
@@ -69,7 +69,7 @@ def build_classifier(
     Bit-equal to the published untrained checkpoints. PyTorch's global random state is left as it was.
 
     Args:
-        model_type: one of the four of DESIGN 4.
+        model_type: one of the paper's four.
         num_classes: C, at least 2.
         num_features: the width w.
         rep_dim: the representation dimension M.

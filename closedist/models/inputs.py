@@ -5,7 +5,7 @@ from torch import Tensor
 
 
 def as_network_input(inputs: Tensor) -> Tensor:
-    """Float32 inputs as they are; uint8 images scaled to [0, 1] and then by (x − 0.5)/0.5 (DESIGN 3)."""
+    """Float32 inputs as they are; uint8 images scaled to [0, 1] and then by (x − 0.5)/0.5."""
     if inputs.dtype == torch.uint8:
         from closedist.data.cifar10 import normalise
 

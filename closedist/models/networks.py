@@ -1,4 +1,4 @@
-"""The networks f and g of DESIGN 4: a four-layer MLP, two LeNet-like CNNs and the ResNet-18 for 32×32 images.
+"""The paper's networks f and g: a four-layer MLP, two LeNet-like CNNs and the ResNet-18 for 32×32 images.
 
 Plain ``torch.nn`` modules. Layers are made in forward order, so that PyTorch's default initialisation draws their
 weights in that order, and attribute names are the keys of published checkpoints: neither may change.

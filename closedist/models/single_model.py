@@ -73,7 +73,7 @@ class SingleModel:
         return torch.stack(losses).sum(0, keepdim=True) / len(labels)
 
     def state_dicts(self) -> list[StateDict]:
-        """The model's weights and statistics, on the CPU, under the key names of DESIGN 4."""
+        """The model's weights and statistics, on the CPU, under the paper's key names."""
         state = {key: value.to("cpu", copy=True).contiguous() for key, value in self._model.state_dict().items()}
         return [state]
 

@@ -187,7 +187,7 @@ class StackedCNNs:
         return torch.cat(self._of_each(lambda stack: stack.evaluate(inputs, labels)))
 
     def state_dicts(self) -> list[StateDict]:
-        """Each model's own weights, on the CPU, under the key names of DESIGN 4."""
+        """Each model's own weights, on the CPU, under the paper's key names."""
         found = []
         for stack in self._stacks:
             stacked = stack.parameters(stack.weights.detach().to("cpu", copy=True))

@@ -19,7 +19,7 @@ from closedist.models.optimizer import FlatOptimizer
 LAYERS = ("l1", "l2", "l3", "l4")
 # measured on two cores: up to so many activations in a layer, a second thread costs as much as it saves
 ELEMENTS_PER_THREAD = 30_000
-SMALLEST_NORM = 1e-8  # DESIGN 4: what is scaled to a fixed length has at least this norm
+SMALLEST_NORM = 1e-8  # what is scaled to a fixed length has at least this norm
 
 StateDict = dict[str, Tensor]
 
@@ -204,7 +204,7 @@ class StackedMLPs:
         return log_likelihood.gather(1, labels.expand(self.stack, 1, -1)).mean((1, 2)).neg_()
 
     def state_dicts(self) -> list[StateDict]:
-        """Each model's own weights, on the CPU, under the key names of DESIGN 4."""
+        """Each model's own weights, on the CPU, under the paper's key names."""
         stacked = {key: value.to("cpu", copy=True) for key, value in self._parameters.items()}
         return [{key: value[index].clone() for key, value in stacked.items()} for index in range(self.stack)]
 
