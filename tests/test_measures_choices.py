@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from closedist import Comparison, InputError, Representations, compare, llv_distance
-from closedist.measures import _label_table, _labels, _pairs, svd
+from closedist import Comparison, InputError, Representations, compare, compare_all, llv_distance
+from closedist.measures import _inputs, _label_table, _labels, _pairs, svd
 from closedist.measures._family import family
 from closedist.measures._inputs import draw_input_sets
 from closedist.measures._label_table import LabelTable, label_table
@@ -274,6 +274,30 @@ def test_the_search_takes_the_smallest_t2_or_the_first_set_where_none_is_below_o
     c = compare(represent(p), represent(far), num_samples=20)
     assert c.input_term >= 1
     assert list(c.input_set) == sets[0]
+
+
+@pytest.mark.parametrize("block", [1, 50, 200])
+@pytest.mark.parametrize("num_inputs", [30, 200])  # the sets share inputs, or do not
+def test_sets_and_subsets_are_gone_through_in_blocks_of_any_size(
+    block: int, num_inputs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = [represent(random_model(seed, num_inputs, 7, 2)) for seed in range(3)]
+    models.append(represent(noisy(random_model(0, num_inputs, 7, 2), 1e-3, 5)))
+    whole = compare_all(models, num_samples=40)
+    assert len({c.input_set for c in whole}) > 2
+    monkeypatch.setattr(_inputs, "BLOCK_ELEMENTS", block)
+    monkeypatch.setattr(_pairs, "BLOCK_ELEMENTS", block)
+    monkeypatch.setattr(svd, "BLOCK_ELEMENTS", block)
+    for c, expected in zip(compare_all(models, num_samples=40), whole, strict=True):
+        assert c.input_set == expected.input_set
+        assert c.input_term == pytest.approx(expected.input_term, rel=1e-12)
+        assert c.m_svd_embeddings == pytest.approx(expected.m_svd_embeddings, rel=1e-12)
+        assert c.dissimilarity_embeddings == pytest.approx(expected.dissimilarity_embeddings, rel=1e-9)
+
+
+def test_an_input_set_may_hold_all_inputs() -> None:
+    p, q = (represent(random_model(seed, 3, 6, 2)) for seed in (1, 2))
+    assert sorted(compare(p, q).input_set) == [0, 1, 2]
 
 
 def test_a_set_with_equal_inputs_is_passed_over() -> None:

@@ -195,6 +195,20 @@ def test_single_measures_of_what_is_no_pair_of_views(measure: object) -> None:
     assert message(measure, np.ones((30, 2)), F).startswith("z: ")
 
 
+@pytest.mark.parametrize("measure", [mean_svd, mean_cca, linear_cka])
+def test_an_error_names_the_view_that_is_at_fault(measure: object) -> None:
+    one_missing = F.copy()
+    one_missing[3, 1] = math.nan
+    for wrong, words in (
+        (F[:, 0], "shape (30,)"),
+        (one_missing, "NaN or infinity"),
+        (F * 1j, "entries of type complex128"),
+        (np.ones((30, 2)), ""),
+    ):
+        assert message(measure, wrong, F).startswith(f"z: {words}")
+        assert message(measure, F, wrong).startswith(f"w: {words}")
+
+
 @given(
     st.lists(st.sampled_from([0.0, 1.0, -1.0, 1e-300, 1e300, 0.1]), min_size=18, max_size=18),
     st.lists(st.sampled_from([0.0, 1.0, 2.0, 1e-160, 1e160]), min_size=8, max_size=8),

@@ -1,5 +1,7 @@
 """Every field against the independent slow implementation, scikit-learn, statsmodels, and published known answers."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -153,6 +155,20 @@ def test_every_direction_of_half_precision_data_counts(dtype: torch.dtype, rows:
     expected = slow_cca(*(view.double().numpy() for view in rounded))
     assert mean_cca(*rounded) == pytest.approx(expected, rel=1e-9)
     assert float(mean_cca_matrix(rounded)[0, 1]) == pytest.approx(mean_cca(*rounded), rel=1e-9)
+
+
+@pytest.mark.parametrize("measure", [mean_svd, mean_cca, linear_cka])
+@pytest.mark.parametrize("exponent", [-250, -160, 160, 250, 307])
+def test_the_size_of_a_view_changes_no_single_measure(measure: Callable[..., float], exponent: int) -> None:
+    z, w = (np.random.default_rng(seed).uniform(-1, 1, size=(30, 3)) for seed in (1, 2))
+    expected = measure(z, w)
+    assert measure(z * 10.0**exponent, w) == pytest.approx(expected, rel=1e-12)
+    assert measure(w, z * 10.0**exponent) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("measure", [mean_svd, mean_cca, linear_cka])
+def test_two_inputs_are_enough_for_a_single_measure(measure: Callable[..., float]) -> None:
+    assert measure([[0.0], [1.0]], [[3.0], [-2.0]]) == pytest.approx(1)
 
 
 def test_single_measures_are_those_of_the_comparison() -> None:
