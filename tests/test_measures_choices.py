@@ -18,8 +18,8 @@ from closedist.measures._labels import screened_pivots
 from closedist.measures._moments import moments
 from closedist.measures._pairs import axis_of
 from closedist.tables import as_dict
-from tests.random_models import models, noisy, random_model, represent
-from tests.slow_reference import Model, choose, label_tables, log_likelihoods, search, t1_of
+from tests.random_models import linear_map, mapped, models, noisy, random_model, represent
+from tests.slow_reference import Model, choose, input_terms, label_tables, log_likelihoods, search, t1_of, t2_of
 
 
 def scores(p: Representations, q: Representations, reduction: str, pivots: list[int] | None = None) -> list[float]:
@@ -188,9 +188,36 @@ def test_labels_that_share_a_row_in_one_model_only_make_the_distance_infinite() 
         assert "vary in one model only" in str(c)
         as_json = as_dict(c)
         assert (as_json["infinite"], as_json["llv"], as_json["bound_informative"]) == (True, None, False)
+        table = label_tables(log_likelihoods(p), log_likelihoods(q))  # only its other labels are used
+        decorrelations = [1.0 if j in (1, 2, 3) else table[j, c.pivot_label][3] for j in range(6)]
+        used = [d for j, d in enumerate(decorrelations) if j not in (c.pivot_label, c.left_out_label)]
+        of_labels = sum(sorted(used)[-2:]) / 2
+        of_inputs = sum(term[3] for term in input_terms(*map(log_likelihoods, (first, second)), list(c.input_set))) / 2
+        assert c.certificate == pytest.approx(max(of_labels, of_inputs), rel=1e-9)
     # one such label is left out, where that is allowed to help
     alone = compare(represent(with_unused_labels(p, [1, 2])), represent(q), constant_labels="ignore", pivots=[1])
     assert (alone.left_out_label, math.isfinite(alone.llv)) == (2, True)
+
+
+@pytest.mark.parametrize("pivot", [0, 2])
+def test_where_the_largest_term_occurs_twice_the_smallest_label_is_left_out(pivot: int) -> None:
+    p, q = random_model(8, 60, 7, 2), random_model(58, 60, 7, 2)
+    for model in (p, q):
+        model.g[5:], model.b[5:] = model.g[4], model.b[4]
+    q.g[4:] *= -3
+    options = {"pivots": [pivot], "constant_labels": "ignore"}
+    largest = compare(represent(p), represent(q), **options)
+    assert largest.left_out_label == (1 if pivot == 0 else 0)
+    averaged = compare(represent(p), represent(q), reduction="mean", **options)
+    assert averaged.left_out_label == 4
+
+
+def test_models_with_many_labels_choose_pair_by_pair(monkeypatch: pytest.MonkeyPatch) -> None:
+    models = [represent(random_model(seed, 60, 30, 2)) for seed in range(4)]
+    expected = compare_all(models, num_subsets=3)
+    assert len({c.pivot_label for c in expected}) > 1
+    monkeypatch.setattr(_labels, "SCREENED", 1)
+    assert compare_all(models, num_subsets=3) == expected
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -274,6 +301,20 @@ def test_the_search_takes_the_smallest_t2_or_the_first_set_where_none_is_below_o
     c = compare(represent(p), represent(far), num_samples=20)
     assert c.input_term >= 1
     assert list(c.input_set) == sets[0]
+    p, q = random_model(10, 80, 8, 4), random_model(110, 80, 8, 4)
+    sets = draw_input_sets(80, 5, 6, seed=0).tolist()
+    values = [t2_of(log_likelihoods(p), log_likelihoods(q), one) for one in sets]
+    assert 1 < min(values) < min(values[0], 2**0.5)  # near one, but above
+    assert list(compare(represent(p), represent(q), num_samples=6).input_set) == sets[0]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_largest_term_of_a_set_decides(seed: int) -> None:
+    p = random_model(seed, 200, 8, 4)
+    sets = draw_input_sets(200, 5, 40, seed=0).tolist()
+    for q in (random_model(seed + 100, 200, 8, 4), noisy(p, 0.5, seed)):
+        c = compare(represent(p), represent(q), num_samples=40)
+        assert list(c.input_set) == search(log_likelihoods(p), log_likelihoods(q), sets)
 
 
 @pytest.mark.parametrize("block", [1, 50, 200])
@@ -312,6 +353,24 @@ def test_a_set_with_equal_inputs_is_passed_over() -> None:
     far = Model(p.f, -p.g, p.b)
     p.f[sets[0][1]] = p.f[sets[0][0]]
     assert list(compare(represent(p), represent(far), num_samples=20).input_set) == sets[1]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_inputs_that_differ_only_where_no_unembedding_looks_are_equal_and_near_ones_are_not(seed: int) -> None:
+    p, q = random_model(seed, 60, 6, 2), random_model(seed + 5, 60, 6, 3)
+    q.g[:, 2] = 0.0
+    sets = draw_input_sets(60, 4, 15, seed=0).tolist()
+    for one in sets[:7] + sets[8:]:
+        q.f[one[2], :2] = q.f[one[0], :2]
+    # in other coordinates, rounding shows
+    hidden = represent(mapped(q, linear_map(seed, 3, 2.0), np.zeros(3)))
+    assert list(compare(represent(p), hidden, num_samples=15, subset_size=3).input_set) == sets[7]
+    with pytest.raises(InputError, match="input_set: in every set"):
+        compare(represent(p), hidden, input_set=sets[0])
+    with pytest.raises(InputError, match="input_set: in every set"):
+        compare_all([represent(p), represent(noisy(p, 0.1, 1)), hidden], input_set=sets[0], subset_size=3)
+    q.f[sets[0][2], 0] += 1e-9
+    assert math.isfinite(compare(represent(p), represent(q), input_set=sets[0]).input_term)
 
 
 def test_a_fixed_choice_is_measured_as_it_is() -> None:

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 from mpmath import workdps
 
 from closedist import InputError, Representations, compare, kl_divergence
+from closedist.measures._roots import CentredRoot
 from tests.exact_reference import measures
 from tests.random_models import noisy, random_model, represent
 from tests.slow_reference import Model
@@ -67,6 +69,18 @@ def test_as_few_inputs_and_labels_as_there_may_be(dimension: int) -> None:
     assert_digits(p, q, 1e-9)
 
 
+def test_two_inputs_and_three_labels_are_the_least() -> None:
+    p, q = (random_model(seed, 2, 3, 2) for seed in (1, 2))
+    c = compare(represent(p), represent(q))
+    exact = measures(p, q, c.pivot_label, c.left_out_label, c.input_set)
+    for name in FIELDS:
+        assert getattr(c, name) == pytest.approx(float(exact[name]), rel=1e-9), name
+    with pytest.raises(InputError, match="at least two rows; there are 1"):
+        root = CentredRoot()
+        root.add(torch.zeros(1, 3, dtype=torch.float64))
+        root.root()
+
+
 def test_columns_of_different_scale_are_not_taken_for_constants() -> None:
     p = random_model(3, 30, 5, 2)
     scales = np.array([1e100, 1e-100])
@@ -76,6 +90,11 @@ def test_columns_of_different_scale_are_not_taken_for_constants() -> None:
 def test_a_large_common_part_of_the_embeddings_costs_only_its_own_digits() -> None:
     p, q = random_model(5, 30, 5, 2), random_model(6, 30, 5, 2)
     assert_digits(Model(p.f + 1e6, p.g, p.b), q, 1e-8)
+
+
+def test_a_large_constant_common_to_all_biases_costs_no_digits() -> None:
+    p, q = random_model(5, 30, 5, 2), random_model(6, 30, 5, 2)
+    assert_digits(Model(p.f, p.g, p.b + 1e9), q, 1e-9)
 
 
 @pytest.mark.parametrize("size", [1e-1, 1e-4, 1e-7])

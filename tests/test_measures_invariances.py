@@ -157,6 +157,13 @@ def test_a_vector_common_to_all_unembeddings_or_a_constant_of_all_biases_changes
     assert_same(compare(*map(represent, pair), num_samples=10), compare(*moved, num_samples=10), rel=1e-8)
 
 
+def test_a_missing_bias_is_a_bias_of_zeros() -> None:
+    p, q = random_model(1, 60, 6, 2), random_model(2, 60, 6, 2, bias=False)
+    without = Representations(q.f, q.g)
+    assert_same(compare(represent(p), without), compare(represent(p), represent(q)), rel=1e-12)
+    assert_same(compare(without, represent(p)), compare(represent(q), represent(p)), rel=1e-12)
+
+
 @pytest.mark.parametrize("block", [1, 7, 64, 1000])
 def test_streamed_in_any_block_size_equals_unstreamed(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     pair = [represent(random_model(seed, 301, 5, 3)) for seed in (1, 2)]

@@ -34,14 +34,14 @@ class LabelChoice:
 
 
 def choose_labels(
-    axis: Axis, reduction: Reduction, pivots: Tensor | None = None, constant_labels: ConstantLabels = "error"
+    axis: Axis, reduction: Reduction, pivots: Tensor | None, constant_labels: ConstantLabels
 ) -> LabelChoice:
     """The pivot and left-out label with the smallest t1; ties go to the smallest pivot, then the smallest left-out.
 
     Args:
         axis: pairs over inputs, items are the labels.
         reduction: how the terms of J become t1 and t3.
-        pivots: (P,) the pivots to choose from in ascending order, by default all labels.
+        pivots: (P,) the pivots to choose from in ascending order, None for all labels.
         constant_labels: what to do with labels whose log-odds against the pivot do not vary in either model.
 
     Raises:
