@@ -107,7 +107,7 @@ class Runner:
                 )  # fmt: skip
         paths = [str(path.resolve()) for path in self.arguments.modules]
         reached, seconds = in_fork(lambda: self.baseline(session.items, set(paths)), 600)
-        order = sorted((s, i) for i, s in enumerate(seconds))
+        order = sorted((s, i) for i, s in enumerate(seconds) if reached[i])
         print(f"{len(seconds)} tests, {sum(seconds):.0f} s")
         output = self.arguments.output
         rows = [json.loads(text) for text in output.read_text().splitlines()] if output.exists() else []

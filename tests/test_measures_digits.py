@@ -75,9 +75,9 @@ def test_two_inputs_and_three_labels_are_the_least() -> None:
     exact = measures(p, q, c.pivot_label, c.left_out_label, c.input_set)
     for name in FIELDS:
         assert getattr(c, name) == pytest.approx(float(exact[name]), rel=1e-9), name
+    root = CentredRoot()
+    root.add(torch.zeros(1, 3, dtype=torch.float64))
     with pytest.raises(InputError, match="at least two rows; there are 1"):
-        root = CentredRoot()
-        root.add(torch.zeros(1, 3, dtype=torch.float64))
         root.root()
 
 
