@@ -165,6 +165,28 @@ def test_labels_that_share_a_row_in_both_models_are_ignored_on_request(
     assert c.dissimilarity <= c.certificate
 
 
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("pivots", [[5], None])
+def test_labels_that_differ_only_where_no_embedding_looks_are_equal_and_near_ones_are_not(
+    seed: int, pivots: list[int] | None
+) -> None:
+    p, q = random_model(seed, 60, 10, 2), random_model(seed + 5, 60, 10, 3)
+    q.f[:, 2] = 1.0
+    p.g[5], q.g[5, :2] = p.g[2], q.g[2, :2]
+    q = mapped(q, linear_map(seed, 3, 2.0), np.ones(3))  # in other coordinates, rounding shows
+    options = {"pivots": pivots, "num_samples": 5, "subset_size": 2}
+    with pytest.raises(InputError, match="labels 2 and 5 of model p"):
+        compare(represent(p), represent(q), **options)
+    with pytest.raises(InputError, match="labels 2 and 5 of model p"):
+        compare(represent(q), represent(p), **options)
+    c = compare(represent(p), represent(q), constant_labels="ignore", **options)
+    assert c.ignored_labels == (1 if c.pivot_label in (2, 5) else 0)
+    assert c.llv < math.inf
+    for model in (p, q):
+        model.g[5, 0] += 1e-8
+    assert compare(represent(p), represent(q), **options).llv < math.inf
+
+
 def test_an_unused_pivot_leaves_out_its_likes_and_says_so() -> None:
     unused = [2, 5, 9]
     p, q = (represent(with_unused_labels(random_model(seed, 60, 10, 2), unused)) for seed in (1, 2))
@@ -197,6 +219,18 @@ def test_labels_that_share_a_row_in_one_model_only_make_the_distance_infinite() 
     # one such label is left out, where that is allowed to help
     alone = compare(represent(with_unused_labels(p, [1, 2])), represent(q), constant_labels="ignore", pivots=[1])
     assert (alone.left_out_label, math.isfinite(alone.llv)) == (2, True)
+
+
+@pytest.mark.parametrize("reduction", ["max", "mean"])
+@pytest.mark.parametrize("seed", range(4))
+def test_log_likelihoods_that_are_equal_in_both_models_do_not_disturb_the_choice(seed: int, reduction: str) -> None:
+    p = random_model(seed, 60, 7, 2)
+    q = Model(p.f, p.g[[0, 1, 2, 3, 5, 6, 4]], p.b[[0, 1, 2, 3, 5, 6, 4]])  # three labels moved, four as they were
+    q = mapped(q, linear_map(seed, 2, 3.0), np.ones(2))
+    c = compare(represent(p), represent(q), reduction=reduction)
+    table = label_tables(log_likelihoods(p), log_likelihoods(q))
+    smallest = min(t1_of(table, list(range(7)), k, j, reduction) for k in range(7) for j in range(7) if j != k)
+    assert c.label_term == pytest.approx(smallest, rel=1e-9)
 
 
 @pytest.mark.parametrize("pivot", [0, 2])

@@ -1,14 +1,19 @@
 """What must not change a measure, what must hold between them, and how far rounding may go."""
 
 from dataclasses import asdict
+from itertools import combinations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from closedist import Comparison, Representations, compare, compare_all, llv_distance
 from closedist.measures import _joint, likelihood
+from closedist.measures._family import family
+from closedist.measures._moments import moments
+from closedist.measures._pairs import axis_of, written_out
 from tests.random_models import linear_map, mapped, models, noisy, random_model, represent, seeds
 from tests.slow_reference import Model
 
@@ -198,6 +203,36 @@ def test_one_model_against_all_others_gives_what_all_pairs_give() -> None:
     for some, whole in zip(star, compare_all(models)[:6], strict=True):
         assert_same(some, whole, rel=1e-9)
     assert compare_all(models, pairs=[]) == []
+
+
+@pytest.mark.parametrize("reduction", ["max", "mean"])
+@pytest.mark.parametrize("seed", range(3))
+def test_near_models_choose_together_as_they_choose_alone(seed: int, reduction: str) -> None:
+    first = random_model(seed, 300, 12, 3)
+    models = [represent(first)] + [represent(noisy(first, 10.0**-i, i)) for i in (2, 5, 7, 8)]
+    options = {"reduction": reduction, "num_samples": 70}
+    for c, (i, j) in zip(compare_all(models, **options), combinations(range(5), 2), strict=True):
+        bounds = ("bound", "quadratic_bound") if reduction == "mean" else ()
+        assert_same(c, compare(models[i], models[j], **options), except_for=bounds, rel=1e-6)
+
+
+@pytest.mark.parametrize("pair", [(0, 1), (1, 2), (1, 3)])
+def test_a_single_pair_among_many_models_is_that_pair_alone(pair: tuple[int, int]) -> None:
+    models = [represent(random_model(seed, 60, 7, dimension)) for seed, dimension in enumerate((3, 2, 3, 2))]
+    (c,) = compare_all(models, pairs=[pair])
+    assert_same(c, compare(models[pair[0]], models[pair[1]]), rel=1e-9)
+
+
+def test_some_pairs_of_an_axis_are_written_out_as_among_all() -> None:
+    members = family([represent(random_model(seed, 60, 7, 2)) for seed in range(4)])
+    pairs = torch.combinations(torch.arange(4))
+    axis = axis_of(moments(members, pairs).over_inputs, members.labels, pairs)
+    pivot = torch.arange(6)
+    whole = written_out(axis, pivot)
+    for which in (torch.tensor([4]), torch.tensor([3, 1])):
+        some = written_out(axis.some(which), pivot[which])
+        for name, values in vars(some).items():
+            torch.testing.assert_close(values, getattr(whole, name)[which], rtol=1e-12, atol=0, equal_nan=True)
 
 
 def test_two_runs_give_the_same_bits() -> None:
