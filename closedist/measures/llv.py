@@ -29,17 +29,17 @@ Combine = Literal["max", "sum"]
 class Settings:
     """How d_LLV is put together and how its labels and inputs are found, checked as far as that goes without models."""
 
-    weight: float = 1e-5
-    reduction: Reduction = "max"
-    combine: Combine = "max"
-    input_set: tuple[int, ...] | None = None
-    num_samples: int = 200
-    seed: int = 0
-    subset_size: int | None = None
+    weight: float
+    reduction: Reduction
+    combine: Combine
+    input_set: tuple[int, ...] | None
+    num_samples: int
+    seed: int
+    subset_size: int | None
     num_subsets: int | None = None
-    pivots: tuple[int, ...] | None = None
+    pivots: tuple[int, ...] | None
     labels: tuple[int, int] | None = None
-    constant_labels: ConstantLabels = "error"
+    constant_labels: ConstantLabels
 
     def __post_init__(self) -> None:
         """Refuse what no model could make right."""
