@@ -156,12 +156,15 @@ def test_other_inputs_or_labels_say_where_they_first_differ(attribute: str, coun
 )
 def test_options_out_of_range(options: dict[str, object], words: list[str]) -> None:
     text = message(compare, P, P, **options)
+    assert text.startswith(f"{words[0]}: ")
     assert all(word in text for word in words), text
 
 
 def test_labels_fixed_by_half_or_twice() -> None:
     assert "give both" in message(llv_distance, P, P, pivot_label=1)
-    assert "same index twice" in message(llv_distance, P, P, pivot_label=1, left_out_label=1)
+    assert "give both" in message(llv_distance, P, P, left_out_label=1)
+    text = message(llv_distance, P, P, pivot_label=1, left_out_label=1)
+    assert text.startswith("pivot_label and left_out_label: [1, 1] has the same index twice")
     assert "indices of the 5 labels" in message(llv_distance, P, P, pivot_label=1, left_out_label=5)
 
 
