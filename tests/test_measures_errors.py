@@ -9,7 +9,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from closedist import InputError, Representations, compare, compare_all, linear_cka, llv_distance, mean_cca, mean_svd
+from closedist import (
+    InputError,
+    Representations,
+    compare,
+    compare_all,
+    kl_divergence,
+    linear_cka,
+    llv_distance,
+    mean_cca,
+    mean_svd,
+)
 from tests.random_models import random_model, represent
 
 F = np.random.default_rng(0).normal(size=(30, 2))
@@ -174,6 +184,27 @@ def test_identical_label_rows_in_d_llv_alone() -> None:
     assert message(llv_distance, Representations(F, twin), P).startswith("unembeddings: labels 1 and 4 of model p")
 
 
+@pytest.mark.parametrize("measure", [compare, llv_distance, kl_divergence])
+def test_models_that_cannot_be_compared_by_any_measure(measure: object) -> None:
+    assert message(measure, P, Representations(F[:-1], G)).startswith(
+        "embeddings: model q has 29 inputs, model p has 30"
+    )
+    assert message(measure, P, Representations(F, G[:-1])).startswith(
+        "unembeddings: model q has 4 labels, model p has 5"
+    )
+    assert message(measure, P, F).startswith("model q: ndarray")
+    assert "too large for float64" in message(measure, P, Representations(1e300 * F, 1e300 * G))
+
+
+@pytest.mark.parametrize("measure", [compare, llv_distance])
+def test_models_of_which_nothing_varies(measure: object) -> None:
+    constant = Representations(np.ones((30, 2)), G)
+    assert message(measure, P, constant).startswith("embeddings: model q gives all inputs the same")
+    assert message(measure, constant, P).startswith("embeddings: model p gives all inputs the same")
+    assert message(measure, P, Representations(F, np.ones((5, 2)))).startswith("unembeddings: model q has the same row")
+    assert "log-odds of model q are of size" in message(measure, P, Representations(1e-160 * F, G))
+
+
 def test_one_model_or_something_else() -> None:
     assert message(compare_all, [P]).startswith("models: 1 of them")
     assert message(compare_all, [P, P], pairs=[(1, 0)]) == "pairs: (1, 0) is no pair of 2 models; give 0 ≤ i < j < 2"
@@ -196,6 +227,13 @@ def test_single_measures_of_what_is_no_pair_of_views(measure: object) -> None:
     assert "NaN" in message(measure, F * math.nan, F)
     assert "rows" in message(measure, F[:1], F[:1])
     assert message(measure, np.ones((30, 2)), F).startswith("z: ")
+
+
+def test_a_constant_column_has_no_correlation() -> None:
+    one_constant = F.copy()
+    one_constant[:, 1] = 1 / 3
+    assert message(mean_svd, one_constant, F).startswith("z: column 1 is constant")
+    assert message(mean_svd, F, one_constant * 1e6).startswith("w: column 1 is constant")
 
 
 @pytest.mark.parametrize("measure", [mean_svd, mean_cca, linear_cka])

@@ -1,6 +1,8 @@
 """Every field against the independent slow implementation, scikit-learn, statsmodels, and published known answers."""
 
+import inspect
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from closedist import (
     InputError,
     Representations,
     compare,
+    compare_all,
     kl_divergence,
     linear_cka,
     llv_distance,
@@ -158,12 +161,21 @@ def test_every_direction_of_half_precision_data_counts(dtype: torch.dtype, rows:
 
 
 @pytest.mark.parametrize("measure", [mean_svd, mean_cca, linear_cka])
-@pytest.mark.parametrize("exponent", [-250, -160, 160, 250, 307])
+@pytest.mark.parametrize("exponent", [-250, -160, -50, 50, 160, 250, 307])
 def test_the_size_of_a_view_changes_no_single_measure(measure: Callable[..., float], exponent: int) -> None:
     z, w = (np.random.default_rng(seed).uniform(-1, 1, size=(30, 3)) for seed in (1, 2))
     expected = measure(z, w)
     assert measure(z * 10.0**exponent, w) == pytest.approx(expected, rel=1e-12)
     assert measure(w, z * 10.0**exponent) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("measure", [mean_svd, mean_cca])
+def test_the_sizes_and_offsets_of_columns_change_neither_m_svd_nor_m_cca(measure: Callable[..., float]) -> None:
+    z, w = (np.random.default_rng(seed).normal(size=(30, 3)) for seed in (1, 2))
+    expected = measure(z, w)
+    scales, offsets = np.array([1e-9, 1.0, 1e9]), np.array([1.0, -1e3, 1e5])
+    assert measure((z + offsets) * scales, w) == pytest.approx(expected, rel=1e-9)
+    assert measure(w, (z + offsets) * scales) == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("measure", [mean_svd, mean_cca, linear_cka])
@@ -181,3 +193,34 @@ def test_single_measures_are_those_of_the_comparison() -> None:
     assert fixed == pytest.approx(c.llv, rel=1e-12)
     assert mean_cca(p.embeddings, q.embeddings) == pytest.approx(c.mean_cca_embeddings, rel=1e-12)
     assert linear_cka(p.embeddings, q.embeddings) == pytest.approx(c.cka_embeddings, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"weight": 10.0},
+        {"reduction": "mean"},
+        {"combine": "sum", "weight": 1.0},
+        {"num_samples": 3},
+        {"seed": 7},
+        {"subset_size": 1},
+        {"pivots": [4, 2, 4]},
+        {"input_set": [5, 3, 1, 8]},
+    ],
+)
+def test_d_llv_alone_has_the_options_of_the_comparison(options: dict[str, Any]) -> None:
+    first, second = random_model(1, 40, 6, 2), random_model(2, 40, 6, 3)
+    near = Model(second.f, np.vstack([second.g[:5], second.g[5:] + 1]), second.b)
+    for p, q in ((first, second), (second, first), (second, near)):
+        c = compare(represent(p), represent(q), **options)
+        assert llv_distance(represent(p), represent(q), **options) == pytest.approx(c.llv, rel=1e-12)
+
+
+def test_d_llv_alone_has_the_defaults_of_the_comparison() -> None:
+    of_comparison = inspect.signature(compare).parameters
+    for name, parameter in inspect.signature(llv_distance).parameters.items():
+        if name not in ("pivot_label", "left_out_label"):
+            assert parameter == of_comparison[name]
+    together = inspect.signature(compare_all).parameters
+    assert all(parameter == together[name] for name, parameter in of_comparison.items() if name not in "pq")
