@@ -50,6 +50,10 @@ class Mutant:
     lines: range
 
 
+def is_none(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
+
+
 def changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
     """What a node may become: pairs of a description and another node."""
 
@@ -82,7 +86,7 @@ def changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
             yield from ((f"without {end}", variant(**{end: None})) for end in ("lower", "upper") if getattr(node, end))
         case ast.Return(value=ast.expr()):
             yield "return None", variant(value=None)
-        case ast.Assign(targets=[ast.Name()]) | ast.AnnAssign(value=ast.expr()):
+        case ast.Assign(targets=[ast.Name()], value=value) | ast.AnnAssign(value=value) if value and not is_none(value):
             yield "= None", variant(value=ast.Constant(None))
         case ast.Continue() | ast.Break():
             yield "continue/break", ast.Break() if isinstance(node, ast.Continue) else ast.Continue()

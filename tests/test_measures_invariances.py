@@ -216,11 +216,11 @@ def test_near_models_choose_together_as_they_choose_alone(seed: int, reduction: 
         assert_same(c, compare(models[i], models[j], **options), except_for=bounds, rel=1e-6)
 
 
-@pytest.mark.parametrize("pair", [(0, 1), (1, 2), (1, 3)])
-def test_a_single_pair_among_many_models_is_that_pair_alone(pair: tuple[int, int]) -> None:
+@pytest.mark.parametrize("pairs", [[(0, 1)], [(1, 3)], [(0, 2), (1, 3)], [(2, 3), (0, 1), (0, 3)]])
+def test_some_pairs_of_many_models_are_measured_as_each_alone(pairs: list[tuple[int, int]]) -> None:
     models = [represent(random_model(seed, 60, 7, dimension)) for seed, dimension in enumerate((3, 2, 3, 2))]
-    (c,) = compare_all(models, pairs=[pair])
-    assert_same(c, compare(models[pair[0]], models[pair[1]]), rel=1e-9)
+    for (i, j), c in zip(pairs, compare_all(models, pairs=pairs), strict=True):
+        assert_same(c, compare(models[i], models[j]), rel=1e-9)
 
 
 def test_some_pairs_of_an_axis_are_written_out_as_among_all() -> None:
