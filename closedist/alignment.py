@@ -31,8 +31,8 @@ def load_aligned(paths: Sequence[str | Path]) -> tuple[list[Representations], st
     for path, digest in known[1:]:
         if digest != known[0][1]:
             raise InputError(
-                f"{path} was extracted from other inputs than {known[0][0]}; extract both from the same texts with the "
-                "same tokenizer, context and max-tokens"
+                f"{path} was extracted from other inputs than {known[0][0]}; extract both from the same inputs in the "
+                "same order (texts: with the same tokenizer, context and max-tokens)"
             )
     return over_same_labels([Representations.load(path) for path in paths], [Path(path).stem for path in paths])
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from closedist.measures._joint import measure_pairs
 from closedist.measures._label_table import ConstantLabels, Reduction
-from closedist.measures.llv import Combine, Settings
+from closedist.measures._settings import Combine, Settings, indices, sorted_indices
 from closedist.representations import Representations
 
 
@@ -147,6 +147,7 @@ def compare_all(
     models: Sequence[Representations],
     *,
     pairs: Sequence[tuple[int, int]] | None = None,
+    names: Sequence[str] | None = None,
     weight: float = 1e-5,
     reduction: Reduction = "max",
     combine: Combine = "max",
@@ -166,6 +167,7 @@ def compare_all(
         models: n ≥ 2 representations of the same N inputs and C labels.
         pairs: which (i, j), i < j, to compare; for one model against all others ``[(0, j) for j in range(1, n)]``. By
             default all n(n − 1)/2, in the order of ``itertools.combinations``.
+        names: what errors call the models; by default p and q, or their numbers.
 
     Returns:
         A comparison for every pair.
@@ -177,12 +179,12 @@ def compare_all(
         weight=weight,
         reduction=reduction,
         combine=combine,
-        input_set=None if input_set is None else tuple(input_set),
+        input_set=indices("input_set", input_set),
         num_samples=num_samples,
         seed=seed,
         subset_size=subset_size,
         num_subsets=num_subsets,
-        pivots=None if pivots is None else tuple(sorted(set(pivots))),
+        pivots=sorted_indices("pivots", pivots),
         constant_labels=constant_labels,
     )
-    return [Comparison(**fields) for fields in measure_pairs(models, pairs, settings)]
+    return [Comparison(**fields) for fields in measure_pairs(models, pairs, settings, names)]

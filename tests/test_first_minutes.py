@@ -77,3 +77,14 @@ def test_compare_takes_the_options_of_the_function(files, capsys):
 def test_compare_of_one_file_says_what_is_missing(files, capsys):
     assert closedist("compare", files[0]) == 2
     assert "two files or more" in capsys.readouterr().err
+
+
+def test_compare_opens_files_of_any_name_and_names_them_in_errors(files, capsys):
+    named = Path("[1] é.safetensors")
+    Path(files[0]).rename(named)
+    assert closedist("compare", str(named), files[1]) == 0
+    Representations([[1.0, 2.0]] * 60, [[label, label**2] for label in range(6)]).save(named)
+        named
+    )
+    assert closedist("compare", files[1], str(named)) == 2
+    assert f"model {named} gives all inputs the same embedding" in capsys.readouterr().err

@@ -25,6 +25,7 @@ from tests.random_models import random_model, represent
 F = np.random.default_rng(0).normal(size=(30, 2))
 G = np.random.default_rng(1).normal(size=(5, 2))
 P = Representations(F, G)
+Q = Representations(F + 0.1 * F[::-1], G)
 
 
 def message(call: object, *arguments: object, **options: object) -> str:
@@ -181,7 +182,49 @@ def test_labels_fixed_by_half_or_twice() -> None:
 def test_identical_label_rows_in_d_llv_alone() -> None:
     twin = G.copy()
     twin[4] = twin[1]
-    assert message(llv_distance, Representations(F, twin), P).startswith("unembeddings: labels 1 and 4 of model p")
+    p, q = Representations(F, twin), Representations(F + 0.1 * F[::-1], twin)
+    assert message(llv_distance, p, P).startswith("unembeddings: labels 1 and 4 of model p")
+    fixed = {"pivot_label": 4, "left_out_label": 0}
+    assert message(llv_distance, p, P, **fixed).startswith("unembeddings: labels 1 and 4 of model p")
+    assert message(llv_distance, P, p, **fixed).startswith("unembeddings: labels 1 and 4 of model q")
+    assert math.isinf(llv_distance(p, P, **fixed, constant_labels="ignore"))
+    assert 0 < llv_distance(p, q, **fixed, constant_labels="ignore") < math.inf
+    assert llv_distance(p, P, pivot_label=0, left_out_label=2) > 0  # against label 0 all of them vary
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("num_samples", 2.5),
+        ("num_samples", "3"),
+        ("seed", 1.5),
+        ("subset_size", 2.0),
+        ("subset_size", True),
+        ("weight", None),
+        ("weight", "a"),
+        ("pivots", 3),
+        ("input_set", [0.5, 1, 2]),
+    ],
+)
+def test_settings_of_another_type(name: str, value: object) -> None:
+    for measure in (compare, llv_distance):
+        text = message(measure, P, P, **{name: value})
+        assert text.startswith(f"{name}: {value!r}; a")
+        assert text.endswith("needed")
+
+
+def test_more_input_sets_than_can_be_drawn() -> None:
+    assert message(compare, P, P, num_samples=10**7).startswith("num_samples: 10,000,000; at most")
+
+
+def test_settings_may_be_tensors() -> None:
+    given = compare(P, Q, pivots=torch.tensor([1, 1, 3]), input_set=np.arange(3), seed=np.int64(2))
+    assert given == compare(P, Q, pivots=[1, 3], input_set=[0, 1, 2], seed=2)
+
+
+def test_errors_call_models_by_their_names() -> None:
+    constant = Representations(np.ones((30, 2)), G)
+    assert "model there gives all" in message(compare_all, [P, constant], names=["here", "there"])
 
 
 @pytest.mark.parametrize("measure", [compare, llv_distance, kl_divergence])
@@ -209,6 +252,9 @@ def test_one_model_or_something_else() -> None:
     assert message(compare_all, [P]).startswith("models: 1 of them")
     assert message(compare_all, [P, P], pairs=[(1, 0)]) == "pairs: (1, 0) is no pair of 2 models; give 0 ≤ i < j < 2"
     assert message(compare_all, [P, P], pairs=[(0, 2)]).startswith("pairs: (0, 2) is no pair of 2 models")
+    for pairs in ([0, 1], [(0,)], [(0, 1, 2)], [(0.0, 1.0)], 5):
+        assert message(compare_all, [P, P], pairs=pairs).startswith("pairs: ")
+    assert compare_all([P, Q], pairs=((0, j) for j in [1])) == [compare(P, Q)]
     assert message(compare, P, F).startswith("model q: ndarray")
 
 

@@ -11,7 +11,7 @@ from closedist.errors import InputError
 
 
 def compare(
-    files: Annotated[tuple[Path, ...], Parameter(help="Two or more files of representations.")],
+    files: Annotated[tuple[Path, ...], Parameter(help="Two or more files of representations.", json_list=False)],
     /,
     *,
     weight: float = 1e-5,
@@ -52,6 +52,7 @@ def compare(
     models, note = load_aligned(files)
     comparisons = compare_all(
         models,
+        names=[str(path) for path in files],
         weight=weight,
         reduction=reduction,
         combine=combine,

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from closedist.cli.options import DEFAULTS, Common
 
-Texts = Annotated[tuple[Path, ...], Parameter(help="UTF-8 text files.")]
+Texts = Annotated[tuple[Path, ...], Parameter(help="UTF-8 text files.", json_list=False)]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 
 

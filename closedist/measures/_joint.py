@@ -1,6 +1,7 @@
 """Every measure of all pairs of models, jointly."""
 
 import math
+import operator
 from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
@@ -14,10 +15,11 @@ from closedist.measures._label_table import ConstantOddsError
 from closedist.measures._labels import LabelChoice
 from closedist.measures._moments import Moments, moments
 from closedist.measures._pairs import Axis, unit_odds
+from closedist.measures._settings import Settings
 from closedist.measures.bounds import certificate, linear_bound, quadratic_bound
 from closedist.measures.cca import cka_of_all, mean_cca_of_all, precisions
 from closedist.measures.comparable import check_comparable, check_varied, model_names
-from closedist.measures.llv import Settings, distances
+from closedist.measures.llv import distances
 from closedist.measures.svd import dissimilarity, label_subsets
 from closedist.representations import Representations
 
@@ -27,19 +29,25 @@ _BATCH_ELEMENTS = 1 << 21  # coordinates of all labels of a batch of pairs: 16 M
 
 
 def measure_pairs(
-    models: Sequence[Representations], pairs: Sequence[tuple[int, int]] | None, settings: Settings
+    models: Sequence[Representations],
+    pairs: Sequence[tuple[int, int]] | None,
+    settings: Settings,
+    names: Sequence[str] | None = None,
 ) -> list[dict[str, Any]]:
     """The fields of a comparison for every pair (i, j), without pairs for all in ``itertools.combinations`` order.
+
+    Args:
+        models, pairs: what is compared.
+        settings: how.
+        names: what errors call the models.
 
     Raises:
         InputError: the models cannot be compared, a pair is none of them, or a setting is out of its range.
     """
-    names = model_names(len(models))
+    names = names or model_names(len(models))
     check_comparable(models, names)
     settings.check_ranges(models[0].num_inputs, models[0].num_labels)
-    if pairs is None:
-        pairs = list(combinations(range(len(models)), 2))
-    _check_pairs(pairs, len(models))
+    pairs = list(combinations(range(len(models)), 2)) if pairs is None else _checked(pairs, len(models))
     dimensions = [model.dimension for model in models]
     larger = [max(dimensions[i], dimensions[j]) for i, j in pairs]
     size_for = {dimension: settings.size(dimension, models[0].num_labels) for dimension in set(larger)}
@@ -55,10 +63,15 @@ def measure_pairs(
     ]
 
 
-def _check_pairs(pairs: Sequence[tuple[int, int]], num_models: int) -> None:
-    for i, j in pairs:
+def _checked(pairs: Sequence[tuple[int, int]], num_models: int) -> list[tuple[int, int]]:
+    try:
+        checked = [(operator.index(i), operator.index(j)) for i, j in pairs]
+    except (TypeError, ValueError) as error:
+        raise InputError(f"pairs: {pairs!r}; pairs of whole numbers are needed, such as [(0, 1), (0, 2)]") from error
+    for i, j in checked:
         if not 0 <= i < j < num_models:
             raise InputError(f"pairs: ({i}, {j}) is no pair of {num_models} models; give 0 ≤ i < j < {num_models}")
+    return checked
 
 
 def _jointly(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from closedist.measures._label_table import ConstantLabels, LabelTable, Reduction, label_table
+from closedist.measures._label_table import ConstantLabels, ConstantOddsError, LabelTable, Reduction, label_table
 from closedist.measures._pairs import ZERO, Axis, Terms, written_out
 
 SCREENED = 4096  # pivots, from which on a table in float32 says first which ones are worth one in float64
@@ -53,6 +53,24 @@ def choose_labels(
     if len(axis.pairs) == 1 and len(pivots) >= SCREENED:
         pivots = screened_pivots(table, pivots)
     return with_labels(axis, reduction, pivots[table.scores(pivots).argmin(-1)])
+
+
+def fixed_labels(
+    axis: Axis, reduction: Reduction, pivot: Tensor, left_out: Tensor, constant_labels: ConstantLabels
+) -> LabelChoice:
+    """What follows from given labels, (m,) each.
+
+    Raises:
+        ConstantOddsError: labels do not vary against the pivot, in either model, and they are not to be ignored.
+    """
+    labels = with_labels(axis, reduction, pivot, left_out)
+    if constant_labels == "error":
+        for model, spread in enumerate((labels.terms.spread, labels.terms.other_spread)):
+            same = _same_as_pivot(spread, pivot).scatter_(1, pivot[:, None], False)
+            if bool(same.any()):
+                pair, label = same.nonzero()[0].tolist()
+                raise ConstantOddsError(pair, model, (label, int(pivot[pair])))
+    return labels
 
 
 def with_labels(axis: Axis, reduction: Reduction, pivot: Tensor, left_out: Tensor | None = None) -> LabelChoice:

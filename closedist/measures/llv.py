@@ -4,10 +4,8 @@ The label side compares standard deviations over inputs, with labels as items; t
 labels, with inputs as items.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -16,78 +14,12 @@ from closedist.errors import InputError
 from closedist.measures._family import Family, family
 from closedist.measures._inputs import draw_input_sets, search_input_sets
 from closedist.measures._label_table import ConstantLabels, ConstantOddsError, Reduction
-from closedist.measures._labels import LabelChoice, choose_labels, with_labels
+from closedist.measures._labels import LabelChoice, choose_labels, fixed_labels
 from closedist.measures._moments import Moments, moments
 from closedist.measures._pairs import Axis, Terms, axis_of, written_out
+from closedist.measures._settings import Combine, Settings, indices, sorted_indices
 from closedist.measures.comparable import check_comparable, check_varied, model_names
 from closedist.representations import Representations
-
-Combine = Literal["max", "sum"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """How d_LLV is put together and how its labels and inputs are found, checked as far as that goes without models."""
-
-    weight: float
-    reduction: Reduction
-    combine: Combine
-    input_set: tuple[int, ...] | None
-    num_samples: int
-    seed: int
-    subset_size: int | None
-    num_subsets: int | None = None
-    pivots: tuple[int, ...] | None
-    labels: tuple[int, int] | None = None
-    constant_labels: ConstantLabels
-
-    def __post_init__(self) -> None:
-        """Refuse what no model could make right."""
-        if not (math.isfinite(self.weight) and self.weight >= 0):
-            raise InputError(f"weight: {self.weight}; a finite number ≥ 0 is needed")
-        for name, allowed in (
-            ("reduction", ("max", "mean")),
-            ("combine", ("max", "sum")),
-            ("constant_labels", ("error", "ignore")),
-        ):
-            if getattr(self, name) not in allowed:
-                raise InputError(f"{name}: {getattr(self, name)!r}; it is one of {', '.join(map(repr, allowed))}")
-        for name in ("num_samples", "subset_size", "num_subsets"):
-            count = getattr(self, name)
-            if count is not None and count < 1:
-                raise InputError(f"{name}: {count}; at least 1 is needed")
-        if self.seed < 0:
-            raise InputError(f"seed: {self.seed}; an integer ≥ 0 is needed")
-
-    def check_ranges(self, num_inputs: int, num_labels: int) -> None:
-        """Input set and labels against N and C."""
-        for name, what, chosen, count in (
-            ("input_set", "inputs", self.input_set, num_inputs),
-            ("pivots", "labels", self.pivots, num_labels),
-            ("pivot_label and left_out_label", "labels", self.labels, num_labels),
-        ):
-            if chosen is None:
-                continue
-            outside = [index for index in chosen if not 0 <= index < count]
-            if outside or not chosen:
-                raise InputError(f"{name}: {list(chosen)}; indices of the {count} {what}, 0 … {count - 1}, are needed")
-            if len(set(chosen)) < len(chosen):
-                raise InputError(f"{name}: {list(chosen)} has the same index twice; all must differ")
-
-    def size(self, dimension: int, num_labels: int) -> int:
-        """K for a pair of models, of which ``dimension`` is the larger M."""
-        size = self.subset_size or min(dimension, num_labels - 2)
-        if size > num_labels - 2:
-            raise InputError(
-                f"subset_size: {size} with {num_labels} labels; besides the pivot and the left-out label there are "
-                f"{num_labels - 2}, so pass at most that"
-            )
-        if self.input_set is not None and len(self.input_set) != size + 1:
-            raise InputError(
-                f"input_set: {len(self.input_set)} inputs; {size + 1} are needed, the pivot input and K = {size} more "
-                f"(or pass subset_size={len(self.input_set) - 1})"
-            )
-        return size
 
 
 @dataclass(frozen=True)
@@ -126,7 +58,7 @@ def distances(models: Family, measured: Moments, pairs: Tensor, size: int, setti
     by_label = axis_of(measured.over_inputs, models.labels, pairs)
     if settings.labels is not None:
         pivot, left_out = (torch.full((len(pairs),), label, device=pairs.device) for label in settings.labels)
-        labels = with_labels(by_label, settings.reduction, pivot, left_out)
+        labels = fixed_labels(by_label, settings.reduction, pivot, left_out, settings.constant_labels)
     else:
         pivots = None if settings.pivots is None else torch.tensor(settings.pivots, device=pairs.device)
         labels = choose_labels(by_label, settings.reduction, pivots, settings.constant_labels)
@@ -187,16 +119,17 @@ def llv_distance(
     """
     if (pivot_label is None) != (left_out_label is None):
         raise InputError("pivot_label and left_out_label: one of them is given; give both, or none for the best choice")
+    fixed = None if pivot_label is None or left_out_label is None else (pivot_label, left_out_label)
     settings = Settings(
         weight=weight,
         reduction=reduction,
         combine=combine,
-        input_set=None if input_set is None else tuple(input_set),
+        input_set=indices("input_set", input_set),
         num_samples=num_samples,
         seed=seed,
         subset_size=subset_size,
-        pivots=None if pivots is None else tuple(sorted(set(pivots))),
-        labels=None if pivot_label is None or left_out_label is None else (pivot_label, left_out_label),
+        pivots=sorted_indices("pivots", pivots),
+        labels=indices("pivot_label and left_out_label", fixed),
         constant_labels=constant_labels,
     )
     names = model_names(2)
