@@ -84,7 +84,5 @@ def test_compare_opens_files_of_any_name_and_names_them_in_errors(files, capsys)
     Path(files[0]).rename(named)
     assert closedist("compare", str(named), files[1]) == 0
     Representations([[1.0, 2.0]] * 60, [[label, label**2] for label in range(6)]).save(named)
-        named
-    )
     assert closedist("compare", files[1], str(named)) == 2
     assert f"model {named} gives all inputs the same embedding" in capsys.readouterr().err
