@@ -3,9 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+from torch import nn
 
 from closedist.errors import InputError
+
+_SHOWN_WEIGHTS = 4
 
 
 def transformers_library() -> Any:
@@ -35,6 +39,29 @@ def read_with(read: Any, name: str, what: str, **options: Any) -> Any:
             f"cannot read the {what} of {name}: {first_line(error)}; give a folder that save_pretrained wrote, or the "
             "name of a causal language model"
         ) from error
+
+
+def read_causal_model(name: str, dtype: str) -> nn.Module:
+    """A causal language model, all of whose weights are in the checkpoint.
+
+    Raises:
+        InputError: it cannot be read, or ``transformers`` had to make up weights that the checkpoint lacks.
+    """
+    read = transformers_library().AutoModelForCausalLM.from_pretrained
+    model, info = read_with(read, name, "weights", dtype=dtype, output_loading_info=True)
+    tensors = {**dict(model.named_parameters(remove_duplicate=False)), **dict(model.named_buffers())}
+    absent = set(info["missing_keys"])
+    # a tied weight is there under another name
+    present = {id(tensor) for key, tensor in tensors.items() if key not in absent}
+    absent = {key for key in absent if key not in tensors or id(tensors[key]) not in present}
+    if absent:
+        shown = ", ".join(sorted(absent)[:_SHOWN_WEIGHTS]) + (", …" if len(absent) > _SHOWN_WEIGHTS else "")
+        raise InputError(
+            f"{name}: the checkpoint lacks weights of a {type(model).__name__}, which would be random: {shown}. Save the "
+            "model together with its head, as AutoModelForCausalLM, or give one that was trained as a causal language "
+            "model"
+        )
+    return cast(nn.Module, model)
 
 
 def first_line(error: BaseException) -> str:

@@ -19,7 +19,7 @@ from closedist.errors import InputError
 from closedist.extraction import extract
 from closedist.extraction.batches import inputs_digest, model_digest, read_batches
 from closedist.extraction.positions import Positions
-from closedist.hugging_face import read_with, transformers_library
+from closedist.hugging_face import read_causal_model
 from closedist.representations import Representations
 from closedist.tokens import Text, Vocabulary, read_vocabulary, token_windows
 
@@ -162,10 +162,7 @@ def _load(name: str, dtype: str, device: str) -> nn.Module:
         torch.empty(0, device=place)
     except (RuntimeError, AssertionError) as error:
         raise InputError(f"device: {device!r} is none that PyTorch can use here; cpu always is") from error
-    model: nn.Module = read_with(
-        transformers_library().AutoModelForCausalLM.from_pretrained, name, "weights", dtype=dtype
-    )
-    return model.to(place)
+    return read_causal_model(name, dtype).to(place)
 
 
 def _check_vocabularies(vocabularies: tuple[Vocabulary, Vocabulary], names: tuple[str, str]) -> None:
