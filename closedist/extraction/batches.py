@@ -10,6 +10,9 @@ from torch import Tensor, nn
 
 from closedist.errors import InputError
 
+_DECODED = ("decoder_input_ids", "decoder_inputs_embeds", "decoder_attention_mask")
+_NO_LABEL = -100
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -35,8 +38,12 @@ class Batch:
         return Batch(_moved(self.args, device), _moved(self.kwargs, device), _moved(self.mask, device))
 
 
-def read_batches(batches: Iterable[Any]) -> Iterator[Batch]:
+def read_batches(batches: Iterable[Any], model: nn.Module | None = None) -> Iterator[Batch]:
     """Every batch as the arguments of a call.
+
+    Args:
+        batches: what the user gave.
+        model: whose config may say that it encodes one sequence and decodes another, which the head sees.
 
     Raises:
         InputError: what is iterated over is one batch, or an entry is none of the three kinds.
@@ -45,11 +52,12 @@ def read_batches(batches: Iterable[Any]) -> Iterator[Batch]:
         raise InputError(
             f"batches: a {type(batches).__name__}; an iterable of batches is needed: a DataLoader, or [batch] for one"
         )
+    decodes = bool(getattr(getattr(model, "config", None), "is_encoder_decoder", False))
     for number, batch in enumerate(batches):
-        yield _read(batch, number)
+        yield _read(batch, number, decodes)
 
 
-def _read(batch: Any, number: int) -> Batch:
+def _read(batch: Any, number: int, decodes: bool) -> Batch:
     inputs = batch
     if isinstance(batch, (tuple, list)) and len(batch) in (1, 2):
         inputs = batch[0]  # the second is the labels, which no representation depends on
@@ -57,14 +65,23 @@ def _read(batch: Any, number: int) -> Batch:
         return Batch((inputs,), {}, None)
     if isinstance(inputs, Mapping):
         kwargs = dict(inputs)
-        is_decoder_of_two = any(name in kwargs for name in ("decoder_input_ids", "decoder_attention_mask"))
-        mask = kwargs.get("decoder_attention_mask" if is_decoder_of_two else "attention_mask")
+        mask = _mask(kwargs, decodes)
         return Batch((), kwargs, mask if isinstance(mask, Tensor) and mask.ndim == 2 else None)
     what = f"{type(batch).__name__} of {len(batch)}" if isinstance(batch, (tuple, list)) else type(batch).__name__
     raise InputError(
         f"batches: number {number} is a {what}; a tensor, a pair (inputs, labels) or a dictionary of keyword arguments "
         "is needed"
     )
+
+
+def _mask(kwargs: dict[str, Any], decodes: bool) -> Any:
+    """The mask of the sequence that the head sees, which in an encoder-decoder model is not the encoder's."""
+    if any(kwargs.get(name) is not None for name in _DECODED):
+        return kwargs.get("decoder_attention_mask")
+    labels = kwargs.get("labels")
+    if decodes and isinstance(labels, Tensor):  # the model decodes them, moved by one; −100 is its padding
+        return labels != _NO_LABEL
+    return kwargs.get("attention_mask")
 
 
 def inputs_digest(batches: Iterable[Batch]) -> str:

@@ -46,7 +46,9 @@ def extract(
     scaled up until logits reach ±200, so that what bends only large logits shows too. The model runs in evaluation mode
     without gradients; its modes and hooks are afterwards what they were.
 
-    Where sequences enter the head, (B, T, M), every position is an input; those with attention_mask 0 are not.
+    Where sequences enter the head, (B, T, M), every position is an input; those with attention_mask 0 are not. In an
+    encoder-decoder model these are positions of the decoder: those with decoder_attention_mask 0, or of a call with
+    labels and nothing else for the decoder those with label −100, are not.
 
     Args:
         model: any module. Batches are moved to where its first parameter lies.
@@ -75,7 +77,7 @@ def extract(
     model = unwrapped(model)
     device = device_of(model)
     with evaluating(model):
-        stream = read_batches(batches)
+        stream = read_batches(batches, model)
         first = _first(stream)
         on_device = first.moved_to(device)
         found = find_head(model, head, on_device)
@@ -129,7 +131,7 @@ def extract_logits(model: nn.Module, batches: Iterable[Any], *, positions: Posit
     device = device_of(model)
     blocks = MemoryBlocks()
     with evaluating(model):
-        stream = read_batches(batches)
+        stream = read_batches(batches, model)
         total = len(batches) if isinstance(batches, Sized) else 0
         with progress("extracting", total) as advance:
             for batch in chain([_first(stream)], stream):
