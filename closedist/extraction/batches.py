@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from closedist.errors import InputError
+from closedist.extraction.loaders import check_order
 
 _DECODED = ("decoder_input_ids", "decoder_inputs_embeds", "decoder_attention_mask")
 _NO_LABEL = -100
@@ -46,12 +47,14 @@ def read_batches(batches: Iterable[Any], model: nn.Module | None = None) -> Iter
         model: whose config may say that it encodes one sequence and decodes another, which the head sees.
 
     Raises:
-        InputError: what is iterated over is one batch, or an entry is none of the three kinds.
+        InputError: what is iterated over is one batch, a loader draws a new order in every pass, or an entry is none of
+            the three kinds.
     """
     if isinstance(batches, (Tensor, Mapping, str)) or not isinstance(batches, Iterable):
         raise InputError(
             f"batches: a {type(batches).__name__}; an iterable of batches is needed: a DataLoader, or [batch] for one"
         )
+    check_order(batches)
     decodes = bool(getattr(getattr(model, "config", None), "is_encoder_decoder", False))
     for number, batch in enumerate(batches):
         yield _read(batch, number, decodes)

@@ -1,7 +1,7 @@
 """Extraction: every batch through the model, what enters its head kept."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -18,6 +18,7 @@ from closedist.extraction.blocks import FileBlocks, MemoryBlocks, Rest, file_blo
 from closedist.extraction.diagnosis import own_scores
 from closedist.extraction.forward import call, evaluating, head_input, head_input_and_output, output_tensors, unwrapped
 from closedist.extraction.head import Head, find_head, read_rows
+from closedist.extraction.loaders import number_of_batches
 from closedist.extraction.positions import Positions, check_positions, chosen
 from closedist.extraction.selfcheck import Evidence, check_member, saturating_factor
 from closedist.progress import progress
@@ -53,7 +54,8 @@ def extract(
     Args:
         model: any module. Batches are moved to where its first parameter lies.
         batches: an iterable of tensors, of pairs (inputs, labels) of which the labels are not used, or of dictionaries
-            of keyword arguments; a DataLoader too. Inputs must come in the same order for all models to be compared.
+            of keyword arguments; a DataLoader too. Inputs must come in the same order for all models to be compared; a
+            loader that shuffles is refused.
         head: the last layer or its dotted name. By default what the model's ``get_output_embeddings()`` or
             ``get_classifier()`` say, else the one Linear layer that produces the model's output.
         file: write the embeddings to this safetensors file as they come, and return them mapped from there. A run that
@@ -97,8 +99,7 @@ def extract(
             "dimension": entering.shape[-1],
         }
         with _blocks(model, file, key, kept, entering.shape[-1]) as blocks:
-            total = len(batches) if isinstance(batches, Sized) else 0
-            with progress("extracting", total) as advance:
+            with progress("extracting", number_of_batches(batches)) as advance:
                 for batch in chain([first], stream):
                     digest = batch.digest() if file is not None else ""
                     if not blocks.holds(digest):
@@ -132,8 +133,7 @@ def extract_logits(model: nn.Module, batches: Iterable[Any], *, positions: Posit
     blocks = MemoryBlocks()
     with evaluating(model):
         stream = read_batches(batches, model)
-        total = len(batches) if isinstance(batches, Sized) else 0
-        with progress("extracting", total) as advance:
+        with progress("extracting", number_of_batches(batches)) as advance:
             for batch in chain([_first(stream)], stream):
                 moved = batch.moved_to(device)
                 output = next((one for one in output_tensors(call(model, moved)) if one.ndim >= 2), None)
