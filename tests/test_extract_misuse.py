@@ -74,3 +74,40 @@ class TestLoaders:
         assert torch.equal(first.embeddings, second.embeddings)
         with pytest.raises(InputError, match="a new order in every pass"):
             extraction(mlp(), once)  # its generator has moved on
+
+
+class Constant(nn.Module):
+    """Puts out what it is given."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x
+
+
+class TestOutputs:
+    """What extract_logits makes of an output."""
+
+    def test_whether_outputs_are_probabilities_does_not_depend_on_the_batches(self) -> None:
+        logits = torch.tensor([[0.4, 0.6, 0.0], [2.0, 1.0, 5.0], [0.2, 0.2, 0.6]])  # two look like probabilities
+        whole = closedist.extract_logits(Constant(), [logits])
+        for size in (1, 2):
+            assert torch.equal(closedist.extract_logits(Constant(), logits.split(size)).embeddings, whole.embeddings)
+        torch.testing.assert_close(whole.embeddings, logits - logits.mean(1, keepdim=True))
+
+    @pytest.mark.parametrize("size", [1, 4])
+    def test_probabilities_are_probabilities_in_any_batches(self, size: int) -> None:
+        own = points().softmax(-1)
+        member = closedist.extract_logits(Constant(), own.split(size))
+        torch.testing.assert_close(member.embeddings.softmax(-1), own)
+
+    def test_the_width_of_an_image_is_not_taken_for_labels(self) -> None:
+        convolution = nn.Conv2d(1, LABELS, 1)
+        images = torch.randn(2, 1, 3, 5)
+        with pytest.raises(InputError, match=r"shape \(2, 4, 3, 5\).*movedim\(1, -1\)\.flatten\(1, 2\)"):
+            closedist.extract_logits(convolution, [images])
+
+        class LabelsLast(nn.Module):
+            def forward(self, x: Tensor) -> Tensor:
+                return convolution(x).movedim(1, -1).flatten(1, 2)
+
+        member = closedist.extract_logits(LabelsLast(), [images])
+        assert (member.num_inputs, member.num_labels) == (2 * 3 * 5, LABELS)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from closedist.errors import InputError
 from closedist.extraction.batches import Batch, device_of, model_digest, read_batches
 from closedist.extraction.blocks import FileBlocks, MemoryBlocks, Rest, file_blocks
-from closedist.extraction.diagnosis import own_scores
+from closedist.extraction.diagnosis import are_probabilities
 from closedist.extraction.forward import call, evaluating, head_input, head_input_and_output, output_tensors, unwrapped
 from closedist.extraction.head import Head, find_head, read_rows
 from closedist.extraction.loaders import number_of_batches
@@ -116,9 +116,14 @@ def extract(
 def extract_logits(model: nn.Module, batches: Iterable[Any], *, positions: Positions = "all") -> Representations:
     """The black-box member of any model whose output is logits, log-probabilities or probabilities of C labels.
 
+    Non-negative outputs that sum to 1 for every input of all batches, within 1e-2, are read as probabilities, all
+    others as logits or log-probabilities, which give one distribution. So how inputs are cut into batches changes
+    nothing; a single input with logits of that kind would be misread. Probabilities of each label by itself (sigmoid) are no
+    distribution over labels, and nothing in them shows that: leave the sigmoid out.
+
     Args:
         model, batches, positions: as in :func:`extract`. Of several outputs the one called ``logits`` is taken, or the
-            first.
+            first. Labels lie along its last axis: (B, C), or (B, T, C) for sequences.
 
     Returns:
         What :meth:`Representations.from_logits` makes of the (N, C) output.
@@ -139,16 +144,24 @@ def extract_logits(model: nn.Module, batches: Iterable[Any], *, positions: Posit
                 output = next((one for one in output_tensors(call(model, moved)) if one.ndim >= 2), None)
                 if output is None:
                     raise InputError("model: its output has no tensor with one row an input and one column a label")
+                if output.ndim > 3:
+                    raise InputError(
+                        f"model: its output has shape {tuple(output.shape)}; (inputs, labels) or (sequences, "
+                        "positions, labels) is needed. Of (B, C, H, W) wrap the model to return "
+                        "output.movedim(1, -1).flatten(1, 2): labels last, pixels as positions"
+                    )
                 if output.shape[-1] > MAX_BLACK_BOX_LABELS:
                     raise InputError(
                         f"model: {output.shape[-1]:,} labels; a black box can have {MAX_BLACK_BOX_LABELS:,}. "
                         "Use closedist.extract"
                     )
                 rows, lengths = _rows(output, moved, positions)
-                precision = torch.promote_types(rows.dtype, torch.float32)
-                blocks.append("", own_scores(rows).to(precision), lengths)
+                # a copy: rows may be a view of something larger
+                own = rows.to(device="cpu", dtype=torch.promote_types(rows.dtype, torch.float32), copy=True)
+                blocks.append("", own, lengths)
                 advance(1)
-    logits, ids = blocks.gathered(positions)
+    outputs, ids = blocks.gathered(positions)
+    logits = outputs.log_() if are_probabilities(outputs) else outputs
     return Representations.from_logits(logits, ids)
 
 

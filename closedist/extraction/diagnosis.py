@@ -13,9 +13,14 @@ _CAPS = 60
 def own_scores(output: Tensor) -> Tensor:
     """A model's output as float64 scores whose softmax is its distribution: logits, or the log of probabilities."""
     values = output.detach().cpu().double()
-    sums = values.sum(-1)
-    are_probabilities = values.numel() > 0 and bool((values >= 0).all()) and bool(((sums - 1).abs() < 1e-2).all())
-    return values.log() if are_probabilities else values
+    return values.log() if are_probabilities(values) else values
+
+
+def are_probabilities(values: Tensor) -> bool:
+    """Whether every one of some rows is a distribution, and not a row of scores, up to rounding."""
+    if values.numel() == 0 or bool((values < 0).any()):
+        return False
+    return bool(((values.sum(-1) - 1).abs() < 1e-2).all())
 
 
 def explain(observations: list[tuple[Tensor, Tensor]], model: nn.Module) -> str:
