@@ -2,9 +2,9 @@
 
 from itertools import combinations
 
-from mpmath import exp, log, mp, mpf, sqrt
+from mpmath import exp, log, matrix, mp, mpf, norm, sqrt, svd_r
 
-from tests.slow_reference import Model
+from tests.slow_reference import Array, Model
 
 mp.dps = 50
 
@@ -78,3 +78,12 @@ def measures(model: Model, other: Model, pivot: int, left_out: int, input_set: t
         "kl": kl(p, q),
         "kl_reverse": kl(q, p),
     }
+
+
+def d_svd(rows: Array, other_rows: Array) -> mpf:
+    """One minus the mean singular value of the products of two sets of K rows, scaled to unit length."""
+    u, v = (matrix(view.tolist()) for view in (rows, other_rows))
+    for view in (u, v):
+        for i in range(view.rows):
+            view[i, :] /= norm(view[i, :])
+    return 1 - sum(svd_r(u * v.T, compute_uv=False)) / u.rows

@@ -6,8 +6,10 @@ import torch
 from mpmath import workdps
 
 from closedist import InputError, Representations, compare, kl_divergence
+from closedist.measures import svd
 from closedist.measures._roots import CentredRoot
-from tests.exact_reference import measures
+from closedist.measures.svd import dissimilarity
+from tests.exact_reference import d_svd, measures
 from tests.random_models import noisy, random_model, represent
 from tests.slow_reference import Model
 
@@ -105,6 +107,45 @@ def test_a_divergence_is_positive_and_keeps_its_digits(size: float) -> None:
     ours = kl_divergence(represent(p), represent(q))
     assert ours > 0
     assert ours == pytest.approx(float(exact), rel=1e-8)
+
+
+@pytest.mark.parametrize("noise", [1.0, 1e-1, 1e-3, 1e-5, 1e-7])
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+def test_a_dissimilarity_keeps_its_digits_near_any_rotation_or_reflection(size: int, noise: float) -> None:
+    generator = np.random.default_rng(size)
+    views = []
+    for _ in range(6):
+        basis = np.linalg.qr(generator.normal(size=(9, size)))[0].T
+        rotated = np.linalg.qr(generator.normal(size=(size, size)))[0] @ basis + noise * generator.normal(
+            size=(size, 9)
+        )
+        for unrotated in (rotated, basis + noise * generator.normal(size=(size, 9))):
+            views.append((basis, unrotated / np.linalg.norm(unrotated, axis=1, keepdims=True)))
+    units, other_units = (torch.from_numpy(np.stack(side)) for side in zip(*views, strict=True))
+    ours = dissimilarity(units, other_units, torch.arange(size)[None, None])
+    assert ours.shape == (12, 1)
+    for values, (basis, other) in zip(ours, views, strict=True):
+        assert float(values) == pytest.approx(float(d_svd(basis, other)), rel=1e-7, abs=0)
+
+
+@pytest.mark.parametrize("tabled", [1, 1024])
+@pytest.mark.parametrize("block", [1, 1 << 20])
+def test_near_subsets_are_as_dissimilar_as_each_alone(tabled: int, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(svd, "TABLED", tabled)
+    monkeypatch.setattr(svd, "BLOCK_ELEMENTS", block)
+    generator = np.random.default_rng(0)
+    units = generator.normal(size=(3, 5, 8))
+    other_units = units + np.array([1e-3, 1e-6, 1.0])[:, None, None] * generator.normal(size=(3, 5, 8))
+    units, other_units = (view / np.linalg.norm(view, axis=-1, keepdims=True) for view in (units, other_units))
+    shared = torch.combinations(torch.arange(5), 3)[None]
+    own = torch.stack([shared[0, 2:6], shared[0, 4:8], shared[0, :4]])
+    for subsets in (shared, own):
+        ours = dissimilarity(torch.from_numpy(units), torch.from_numpy(other_units), subsets)
+        assert ours.shape == (3, subsets.shape[1])
+        for pair, of_pair in enumerate(subsets.expand(3, -1, -1)):
+            for value, subset in zip(ours[pair], of_pair, strict=True):
+                exact = d_svd(units[pair, subset], other_units[pair, subset])
+                assert float(value) == pytest.approx(float(exact), rel=1e-6, abs=0)
 
 
 def test_equal_models_are_at_distance_zero() -> None:
