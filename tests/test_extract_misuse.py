@@ -111,3 +111,34 @@ class TestOutputs:
 
         member = closedist.extract_logits(LabelsLast(), [images])
         assert (member.num_inputs, member.num_labels) == (2 * 3 * 5, LABELS)
+
+
+class TestHeads:
+    """Last layers that are not what extract needs."""
+
+    @pytest.mark.parametrize("head", ["1", None])
+    def test_a_convolution_is_refused_with_what_to_do(self, head: str | None) -> None:
+        model = nn.Sequential(nn.Conv2d(1, 6, 3, padding=1), nn.Conv2d(6, LABELS, 1))
+        model.get_classifier = lambda: model[1]  # type: ignore[assignment]
+        with pytest.raises(InputError, match=r"1 is a Conv2d, not Linear.*closedist\.extract_logits"):
+            closedist.extract(model, [torch.randn(2, 1, 5, 5)], head=head)
+
+    def test_a_layer_that_takes_no_rows_is_refused_in_words(self) -> None:
+        class Three(nn.Module):
+            def forward(self, x: Tensor) -> Tensor:
+                first, second, third = x.split(4)
+                return first + second + third
+
+        with pytest.raises(InputError, match=r"head: 0, a Three, is not Linear.*not enough values to unpack"):
+            closedist.extract(nn.Sequential(Three()), [points()], head="0")
+
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+    @pytest.mark.parametrize("size", [0.01, 1.0, 30.0])
+    def test_a_sigmoid_for_each_label_is_called_what_it_is(self, dtype: torch.dtype, size: float) -> None:
+        model = nn.Sequential(mlp(), nn.Sigmoid()).to(dtype)
+        with torch.no_grad():
+            model[0][2].weight.mul_(size)
+        message = r"output is sigmoid\(f·g \+ b\).*a probability for each label by itself.*no distribution over labels"
+        with pytest.raises(InputError, match=message) as raised:
+            closedist.extract(model, [points().to(dtype)], head="0.2")
+        assert "extract_logits" not in str(raised.value)

@@ -118,8 +118,8 @@ def extract_logits(model: nn.Module, batches: Iterable[Any], *, positions: Posit
 
     Non-negative outputs that sum to 1 for every input of all batches, within 1e-2, are read as probabilities, all
     others as logits or log-probabilities, which give one distribution. So how inputs are cut into batches changes
-    nothing; a single input with logits of that kind would be misread. Probabilities of each label by itself (sigmoid) are no
-    distribution over labels, and nothing in them shows that: leave the sigmoid out.
+    nothing; a single input with logits of that kind would be misread. Probabilities of each label by itself (sigmoid)
+    are no distribution over labels, and nothing in them shows that: leave the sigmoid out.
 
     Args:
         model, batches, positions: as in :func:`extract`. Of several outputs the one called ``logits`` is taken, or the

@@ -33,6 +33,12 @@ def explain(observations: list[tuple[Tensor, Tensor]], model: nn.Module) -> str:
     Returns:
         One line: what was found, and the remedy.
     """
+    if all(_is_close(z.sigmoid(), y.detach().cpu().double()) for z, y in observations):
+        return (
+            "model: its output is sigmoid(f·g + b) of its head: it gives a probability for each label by itself, which "
+            "is no distribution over labels, and distances between distributions over labels say nothing of it. Where "
+            "the softmax of f·g + b is meant, let the model return f·g + b"
+        )
     (z, y), saturated = observations[0], observations[-1]
     y, z_high, y_high = own_scores(y), saturated[0], own_scores(saturated[1])
     found = (
@@ -128,6 +134,10 @@ def _unknown(z: Tensor, y: Tensor) -> str:
         "no factor, offset or soft cap explains it: another layer follows, or the head is not linear (does it round "
         "what enters it?)"
     )
+
+
+def _is_close(prediction: Tensor, y: Tensor) -> bool:
+    return float((y - prediction).square().mean().sqrt()) < _CLOSE
 
 
 def _centred(values: Tensor) -> Tensor:

@@ -7,8 +7,9 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd as _Convolution
 
-from closedist.errors import InputError
+from closedist.errors import InputError, brief
 from closedist.extraction.batches import Batch
 from closedist.extraction.forward import call, output_tensors
 
@@ -35,8 +36,19 @@ def find_head(model: nn.Module, head: nn.Module | str | None, batch: Batch) -> H
         batch: a batch to run where that takes a forward pass.
 
     Raises:
-        InputError: it is not a part of the model, or cannot be told; the message lists the candidates.
+        InputError: it is not a part of the model, is a convolution, or cannot be told; the message lists candidates.
     """
+    found = _found(model, head, batch)
+    if isinstance(found.module, _Convolution):
+        raise InputError(
+            f"head: {found.name} is a {type(found.module).__name__}, not Linear: its labels are not the last "
+            "dimension. Put a Linear layer with the same weights after movedim(1, -1), where its kernel is 1; or wrap "
+            "the model to return output.movedim(1, -1).flatten(1, -2) and use closedist.extract_logits"
+        )
+    return found
+
+
+def _found(model: nn.Module, head: nn.Module | str | None, batch: Batch) -> Head:
     names = {module: name for name, module in model.named_modules()}
     if isinstance(head, str):
         try:
@@ -132,7 +144,13 @@ def read_rows(head: Head, entering: Tensor) -> tuple[Tensor, Tensor | None]:
         return _copy(module.weight), None if module.bias is None else _copy(module.bias)
     step = float(2.0 ** entering.abs().amax().double().clamp(min=2.0**-20).log2().round())
     axes = torch.eye(dimension, dtype=entering.dtype, device=entering.device) * step
-    at_zero = module(torch.zeros_like(axes[:1]))
+    try:
+        at_zero = module(torch.zeros_like(axes[:1]))
+    except Exception as error:  # whatever a module of the user's says of an input it was not made for
+        raise InputError(
+            f"head: {head.name}, a {type(module).__name__}, is not Linear and does not take (n, {dimension}): "
+            f"{brief(error)}; pass head= another, or use closedist.extract_logits"
+        ) from error
     if not isinstance(at_zero, Tensor) or at_zero.ndim != 2:
         raise InputError(
             f"head: {head.name}, a {type(module).__name__}, does not turn (n, {dimension}) into (n, C); "
