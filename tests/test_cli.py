@@ -122,6 +122,7 @@ def fails(capsys, *tokens):
     return error
 
 
+CONFIG = "configs/model_variations_config_4_classes.json"
 MEASURE = ("get-distances", "--date-str=day", "--num-classes=4", "--dist-type=max")
 
 
@@ -152,8 +153,14 @@ MEASURE = ("get-distances", "--date-str=day", "--num-classes=4", "--dist-type=ma
         (("reproduce", "--labels=2"), "--labels"),
         (("reproduce", "--lengths=nan"), "--lengths"),
         (("reproduce", "--seeds=1"), "--seeds"),
+        (("reproduce", "--dry-run", "--format=jpg"), "--format"),
+        (("reproduce", "--dry-run", "--checkpoint-every=0"), "--checkpoint-every"),
+        (("reproduce", "--dry-run", f"--results-folder={CONFIG}"), f"--results-folder: {CONFIG} is a file"),
         (("make-plot", "--plot-type=KL_table", "--format=gif"), "--format"),
         (("make-plot", "--plot-type=pie"), "pie"),
+        (("make-plot", "--plot-type=synthetic_data", "--num-classes=-3"), "--num-classes"),
+        (("make-plot", "--plot-type=synthetic_data", "--num-classes=0"), "--num-classes"),
+        (("make-plot", "--plot-type=synthetic_data", "--format="), "--format"),
         (("compare", "one.safetensors"), "two files"),
         (("nonsense",), "nonsense"),
     ],
@@ -205,3 +212,25 @@ def test_command_line_changes_of_the_training_have_names_of_their_own(project):
     assert closedist(*TRAIN, "--train-seed=4", "--weight-decay=0.5", "--lr=0.01", "--train-epochs=2") == 0
     (path,) = Path("checkpoints").glob("daytrained*seed0*lr0_01*")
     assert path.name.endswith("_lr0_01_steps22_trainseed4_wd0_5")  # two epochs of ⌈1000/96⌉ batches
+
+
+def test_an_archive_that_is_not_read_since_the_folder_has_results_is_named(project, capsys):
+    Path("results").mkdir()
+    Path("results/other.json").write_text("{}")
+    Path("results.zip").write_bytes(b"")
+    error = fails(capsys, "make-plot", "--plot-type=d_LLV_vs_width")
+    assert error.rstrip().endswith("not from results.zip: for that, add --results-folder=results.zip")
+
+
+def test_ctrl_c_says_how_to_go_on(monkeypatch, capsys):
+    def interrupted(*tokens, **options):
+        raise KeyboardInterrupt
+
+    def interrupted_import(*tokens, **options):
+        raise ImportError("initialization failed") from KeyboardInterrupt()
+
+    for stop in (interrupted, interrupted_import):
+        app = make_app("closedist", COMMANDS)
+        monkeypatch.setattr(type(app), "__call__", stop)
+        assert run(app, ["reproduce"]) == 130
+        assert capsys.readouterr().err == "stopped; run the same command again to go on\n"

@@ -72,12 +72,17 @@ def run(app: App, tokens: list[str]) -> int:
             tokens = without_unused_options(app, tokens)
         app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
     except KeyboardInterrupt as stop:
-        print(f"{stop or 'stopped'}; run the same command again to go on", file=sys.stderr)
+        print(f"{str(stop) or 'stopped'}; run the same command again to go on", file=sys.stderr)
         return STOPPED
     except InputError as error:
         return _fail(str(error))
     except CycloptsError as error:
         return _fail(" ".join(str(error).split()))
+    except ImportError as error:
+        if not isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
+            raise
+        print("stopped; run the same command again to go on", file=sys.stderr)  # Ctrl-C as a C library was loaded
+        return STOPPED
     except BrokenPipeError:
         return STOPPED
     finally:

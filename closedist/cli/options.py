@@ -1,6 +1,7 @@
 """Options that several commands share, and how their text becomes values. Nothing here imports PyTorch."""
 
 import logging
+import math
 import sys
 from dataclasses import dataclass
 from datetime import date
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 FOLDERS = "Folders and log"
 LARGEST = 8192  # width, label count or fixed length: what the configs take
 MOST = 1000  # values of a list
+FIGURE_FORMATS = ("png", "pdf", "svg")
 Number = TypeVar("Number", int, float)
 
 
@@ -63,6 +65,17 @@ class Common:
             metrics=self.metrics_folder,
             data=self.data_folder,
         )
+
+    def check_folders(self) -> None:
+        """Refuse a file where a folder is to be written to, before anything is computed.
+
+        Raises:
+            InputError: one of the folders is a file.
+        """
+        for role in ("checkpoint", "results", "figures", "metrics"):
+            path: Path = getattr(self, f"{role}_folder")
+            if path.exists() and not path.is_dir():
+                raise InputError(f"--{role}-folder: {path} is a file; give a folder, which is written to")
 
     def set_up(self, default_threads: int | None = None) -> None:
         """Apply the log level and the number of threads; where neither option nor default says one, PyTorch's."""
@@ -130,7 +143,7 @@ def numbers(
     try:
         values = tuple(kind(part) for part in text.split(","))
     except ValueError:
-        example = "16,32" if kind is int else "0,20"
+        example = "4,16" if kind is int else "0,20"
         raise InputError(f"{option}: {text[:80]!r} is not a list of numbers; write it as {option}={example}") from None
     if len(values) > MOST:
         raise InputError(f"{option}: {len(values):,} values; give at most {MOST:,}")
@@ -139,6 +152,30 @@ def numbers(
     if len(set(values)) < len(values):
         raise InputError(f"{option}: {text!r} names a value twice; leave one out")
     return values
+
+
+def at_least(option: str, value: float, smallest: int) -> float:
+    """The value of an option.
+
+    Raises:
+        InputError: it is below the smallest, or not finite.
+    """
+    if not smallest <= value < math.inf:
+        raise InputError(f"{option}: {value} is out of range; give {smallest} or more")
+    return value
+
+
+def formats_of(text: str | None, known: tuple[str, ...], default: tuple[str, ...]) -> tuple[str, ...]:
+    """The formats that --format names; the default where it is not given.
+
+    Raises:
+        InputError: one is not known.
+    """
+    chosen = default if text is None else tuple(text.split(","))
+    for name in chosen:
+        if name not in known:
+            raise InputError(f"--format: {name!r} is not one of {', '.join(known)}; write it as --format={known[0]}")
+    return chosen
 
 
 def device(cuda: bool) -> "torch.device":

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from closedist.cli.options import DEFAULTS, NO_CONFIGS, Common, ConfigFiles, Cuda, DateStr, image_run
+from closedist.cli.options import (
+    DEFAULTS,
+    FIGURE_FORMATS,
+    LARGEST,
+    NO_CONFIGS,
+    Common,
+    ConfigFiles,
+    Cuda,
+    DateStr,
+    formats_of,
+    image_run,
+)
 from closedist.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,9 +36,10 @@ PlotType = Literal[
     "synthetic_data",
     "KL_table",
 ]
-FIGURE_FORMATS = ("png", "pdf", "svg")
 TABLE_FORMATS = ("latex", "markdown", "csv")
+FROM_RESULTS = ("d_LLV_train_synthetic", "d_LLV_vs_width", "loss_diff_vs_mcca")
 DEFAULT_LABELS = 6
+SMALLEST_LABELS = 3
 DIMENSIONS = (2, 3, 5)
 IMAGE_FAMILIES = tuple(
     f"model_variations_config_{family}_128_fd2.json" for family in ("resnetcifar10", "medcifar10", "smallcifar10")
@@ -53,14 +65,24 @@ def make_plot(
         plot_type: which figure.
         format: of figures png, pdf and svg (default png,pdf); of the table latex (default), markdown and csv.
     """
+    if num_classes is not None and not SMALLEST_LABELS <= num_classes <= LARGEST:
+        raise InputError(
+            f"--num-classes: {num_classes} is no label count; give one from {SMALLEST_LABELS} to {LARGEST:,}"
+        )
     common.set_up(default_threads=1)  # matrices here are small: more threads would wait for each other
     if plot_type == "KL_table":
-        _table(common, _formats(format, TABLE_FORMATS, ("latex",)))
+        _table(common, formats_of(format, TABLE_FORMATS, ("latex",)))
         return
-    formats = _formats(format, FIGURE_FORMATS, ("png", "pdf"))
+    formats = formats_of(format, FIGURE_FORMATS, ("png", "pdf"))
     from closedist.figures.style import save
 
-    plots = _plots(plot_type, date_str or None, num_classes, configs, common)
+    unread = _unread_archive(common.results_folder) if plot_type in FROM_RESULTS else ""
+    try:
+        plots = _plots(plot_type, date_str or None, num_classes, configs, common)
+    except InputError as error:
+        raise InputError(f"{error}. {unread}" if unread else str(error)) from error
+    if unread:
+        print(unread)
     for note in plots.notes:
         print(note)
     for name, figure in plots.figures.items():
@@ -68,12 +90,12 @@ def make_plot(
             print(path)
 
 
-def _formats(text: str | None, known: tuple[str, ...], default: tuple[str, ...]) -> tuple[str, ...]:
-    chosen = tuple(text.split(",")) if text else default
-    for name in chosen:
-        if name not in known:
-            raise InputError(f"--format: {name!r} is not one of {', '.join(known)}; write it as --format={known[0]}")
-    return chosen
+def _unread_archive(folder: Path) -> str:
+    """What to say where there is an archive beside the results folder that is not read, since the folder has files."""
+    archive = folder.with_name(folder.name + ".zip")
+    if folder.is_dir() and any(folder.glob("*.json")) and archive.is_file():
+        return f"Results are read from {folder}, and not from {archive}: for that, add --results-folder={archive}"
+    return ""
 
 
 def _plots(

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from closedist.cli.cluster import NO_CLUSTER, Cluster
-from closedist.cli.options import DEFAULTS, MOST, Common, Cuda, device, numbers, today
+from closedist.cli.options import (
+    DEFAULTS,
+    FIGURE_FORMATS,
+    MOST,
+    Common,
+    Cuda,
+    at_least,
+    device,
+    formats_of,
+    numbers,
+    today,
+)
 from closedist.errors import InputError
 
 if TYPE_CHECKING:
@@ -55,6 +66,9 @@ def reproduce(
     from closedist.reproduce import run_plan, train_plan
     from closedist.sweep import Workplace
 
+    common.check_folders()
+    formats = formats_of(format, FIGURE_FORMATS, ())
+    at_least("--checkpoint-every", checkpoint_every, 1)
     label_counts = numbers("--labels", labels, int, smallest=3)
     if seeds < 2:
         raise InputError(f"--seeds: {seeds} gives no pair to compare; give 2 or more")
@@ -78,7 +92,7 @@ def reproduce(
         [piece for piece in pieces if not piece.run.on_images],
         [piece for piece in pieces if piece.run.on_images],
         labels=label_counts,
-        formats=format.split(","),
+        formats=formats,
     )
     if queue:
         report = _on_cluster(queue, pieces, replace(place, device=cluster.device), finish, on, cluster.no_wait)

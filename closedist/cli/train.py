@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from closedist.cli.cluster import NO_CLUSTER, Cluster
-from closedist.cli.options import DEFAULTS, NO_CONFIGS, Common, ConfigFiles, Cuda, DateStr, device, today
+from closedist.cli.options import DEFAULTS, NO_CONFIGS, Common, ConfigFiles, Cuda, DateStr, at_least, device, today
 from closedist.errors import InputError
 
 if TYPE_CHECKING:
@@ -58,10 +58,10 @@ def train_variations(
     changes: dict[str, float] = {}
     suffix = ""
     if train_seed is not None:
-        changes["random_seed"] = _at_least("--train-seed", train_seed, 0)
+        changes["random_seed"] = at_least("--train-seed", train_seed, 0)
         suffix += f"_trainseed{train_seed}"
     if weight_decay is not None:
-        changes["weight_decay"] = _at_least("--weight-decay", weight_decay, 0)
+        changes["weight_decay"] = at_least("--weight-decay", weight_decay, 0)
         suffix += f"_wd{weight_decay}".replace(".", "_")
     if lr is not None:
         if not lr > 0 or math.isinf(lr):
@@ -69,7 +69,7 @@ def train_variations(
         changes["learning_rate"] = lr
     if train_epochs is not None:
         per_epoch = math.ceil(dataset.num_points / training.batch_size)
-        changes["train_steps"] = _at_least("--train-epochs", train_epochs, 1) * per_epoch
+        changes["train_steps"] = at_least("--train-epochs", train_epochs, 1) * per_epoch
     training = training.model_copy(update=changes)
     if continue_from and not 0 < continue_from < training.train_steps:
         raise InputError(
@@ -78,7 +78,7 @@ def train_variations(
     place = Workplace(
         folders=replace(common.folders, checkpoints=output_folder or common.checkpoint_folder),
         device=cluster.device if cluster.slurm else device(cuda),
-        checkpoint_every=int(_at_least("--checkpoint-every", checkpoint_every, 1)),
+        checkpoint_every=int(at_least("--checkpoint-every", checkpoint_every, 1)),
         precision=precision,
     )
     runs = list(training_runs(dataset, models, training, date_str or today(), suffix))
@@ -105,9 +105,3 @@ def _train_on_cluster(
     pieces = make_plan(runs, place.folders, device(cuda=False))
     cluster.run(queue, training_works(pieces, place, continue_from))
     return sum(piece.missing for piece in pieces)
-
-
-def _at_least(option: str, value: float, smallest: int) -> float:
-    if not smallest <= value < math.inf:
-        raise InputError(f"{option}: {value} is out of range; give {smallest} or more")
-    return value

@@ -39,6 +39,7 @@ EMBEDDING_POINTS: dict[str, Any] = {
     "s": 10, "facecolors": "none", "edgecolors": SECOND_POINT_COLOR, "linewidths": 0.6, "marker": "^",
     "label": "embeddings' largest $d_{\\mathrm{SVD}}$",
 }  # fmt: skip
+CROSSWISE = "2 $t_1^2$ bounds the embeddings' side, 2 $t_2^2$ the unembeddings'"
 
 
 def informative_limit(subset_size: int) -> float:
@@ -68,7 +69,7 @@ def draw_scatters(configurations: Mapping[str, Distances], title: str = "") -> F
             axes.set_xlabel(name)
         if title:
             figure.suptitle(title)
-        figure.legend(handles=grid[0, 1].get_legend_handles_labels()[0], loc="outside lower right", ncols=2)
+        figure.legend(handles=grid[0, 1].get_legend_handles_labels()[0], loc="outside lower center", ncols=3)
     return figure
 
 
@@ -80,16 +81,13 @@ def _draw_row(row: Sequence[Axes], table: Distances) -> None:
     _draw_bound(row[0], limit, None)
     row[0].set_ylabel(DISSIMILARITY)
     sides = [(table.d_svd_unembeddings, UNEMBEDDING_POINTS), (table.d_svd_embeddings, EMBEDDING_POINTS)]
-    terms = ((table.label_term, "t_1", "embeddings'"), (table.input_term, "t_2", "unembeddings'"))
     curve = _curve(limit)
-    for axes, (term, symbol, bounded) in zip(row[1:], terms, strict=True):
+    terms = (table.label_term, table.input_term)
+    for axes, term in zip(row[1:], terms, strict=True):
         _scatter_below(axes, term, limit, sides)
-        axes.plot(curve, 2 * curve**2, **OUR_BOUND)
-        place: dict[str, Any] = {"x": 0.03, "y": 0.97, "transform": axes.transAxes, "va": "top"}
-        text = f"2 ${symbol}^2$ bounds {bounded}"
-        axes.text(**place, s=text, color=OUR_BOUND["color"], fontsize=7, path_effects=HALO)
+        axes.plot(curve, 2 * curve**2, **OUR_BOUND, label=CROSSWISE)
         axes.set_ylabel("$d_{\\mathrm{SVD}}$")
-    drawn = [table.dissimilarity[table.llv < limit]] + [y[term < limit] for y, _ in sides for term, _, _ in terms]
+    drawn = [table.dissimilarity[table.llv < limit]] + [y[term < limit] for y, _ in sides for term in terms]
     row[0].set(xlim=(0, limit), ylim=(_lowest(np.concatenate(drawn)), TOP))
     row[0].xaxis.set_major_locator(MaxNLocator(5))
     plain_log_ticks(row[0].yaxis)
@@ -121,7 +119,7 @@ def draw_overview(groups: Mapping[str, Sequence[Distances]]) -> Figure:
         for size in sorted(set(sizes)):
             _draw_bound(axes, limit, 2 * size)
         _draw_bound(axes, limit, None)
-        axes.legend(loc="lower right", markerscale=1.5)
+        figure.legend(loc="outside upper center", ncols=2, markerscale=1.5)  # inside it would hide points
     return figure
 
 

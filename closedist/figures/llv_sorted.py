@@ -40,7 +40,7 @@ def draw_sorted(rows: Mapping[str, Mapping[str, Mapping[str, Distances]]]) -> Fi
                         markevery=(index, max(1, len(distances) // MARKERS_PER_LINE)), label=width,
                     )  # fmt: skip
                     limit = informative_limit(distances.subset_size)
-                    axes.axhline(limit, color="#888888", linewidth=0.7, zorder=0.9)
+                    axes.axhline(limit, color="#222222", linewidth=0.7, zorder=0.9)
                 axes.set_yscale("log")
         for axes, lengths in zip(grid[0], columns, strict=True):
             axes.set_title(lengths.replace(" of length", "\nof length"))
@@ -51,6 +51,6 @@ def draw_sorted(rows: Mapping[str, Mapping[str, Mapping[str, Distances]]]) -> Fi
                    for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}  # fmt: skip
         figure.legend(
             handles=list(handles.values()), loc="outside lower center", ncols=len(widths) if len(columns) > 2 else 2,
-            title="The grey line is at 1/(2M): below it the paper's bound is informative.", title_fontsize=7,
+            title="The black line is at 1/(2M): below it the paper's bound is informative.", title_fontsize=7,
         )  # fmt: skip
     return figure

@@ -33,5 +33,7 @@ def draw_loss_diff_vs_mcca(panels: Mapping[int, tuple[Sequence[MCCARow], Sequenc
             axes.set(xlim=(-0.02, 1.02), xlabel="$m_{\\mathrm{CCA}}$ of the embeddings, test inputs")
             axes.set_title(f"dimension {dimension}, {len(x)} pairs")
             top = max(top, *y)
-        axes_row[0].set(ylabel="|difference of test loss| (nats)", ylim=(0, 1.08 * top if top > 0 else 1))
+        axes_row[0].set(
+            ylabel="|difference of test loss| (nats)", ylim=(-0.03 * top, 1.08 * top) if top > 0 else (0, 1)
+        )
     return figure
