@@ -249,6 +249,7 @@ def test_models_with_many_labels_choose_pair_by_pair(monkeypatch: pytest.MonkeyP
     expected = compare_all(models, num_subsets=3)
     assert len({c.pivot_label for c in expected}) > 1
     monkeypatch.setattr(_labels, "SCREENED", 1)
+    monkeypatch.setattr(_labels, "SHORTLIST", 2)
     assert compare_all(models, num_subsets=3) == expected
 
 
