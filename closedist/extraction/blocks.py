@@ -137,7 +137,7 @@ class FileBlocks:
         self._reached += 1
 
     def finish(self, rest: Rest) -> Representations:
-        """Fill in the rest, give the file its name and open it."""
+        """Fill in the rest, open the file and give it its name, so that under this is never what cannot be opened."""
         self._cut(self._reached)  # fewer batches than an earlier run had
         rows = sum(block.rows for block in self.blocks)
         end = self._bytes_of(rows)
@@ -157,9 +157,10 @@ class FileBlocks:
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
+        made = Representations.load(self.partial)  # what is mapped stays so under the new name
         os.replace(self.partial, self.path)
         self.journal.unlink()
-        return Representations.load(self.path)
+        return made
 
     def close(self) -> None:
         """Let go of the file; what is in it stays for the next run."""

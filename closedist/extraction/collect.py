@@ -16,16 +16,13 @@ from closedist.errors import InputError
 from closedist.extraction.batches import Batch, device_of, model_digest, read_batches
 from closedist.extraction.blocks import FileBlocks, MemoryBlocks, Rest, file_blocks
 from closedist.extraction.diagnosis import are_probabilities
-from closedist.extraction.forward import call, evaluating, head_input, head_input_and_output, output_tensors, unwrapped
-from closedist.extraction.head import Head, find_head, read_rows
+from closedist.extraction.first_batch import checked
+from closedist.extraction.forward import call, evaluating, head_input, output_tensors, unwrapped
+from closedist.extraction.head import find_head
 from closedist.extraction.loaders import number_of_batches
-from closedist.extraction.positions import Positions, check_positions, chosen
-from closedist.extraction.selfcheck import Evidence, check_member, saturating_factor
+from closedist.extraction.positions import Positions, check_positions, rows_of
 from closedist.progress import progress
 from closedist.representations import MAX_BLACK_BOX_LABELS, Representations
-
-_CHECKED_ENTRIES = 1 << 22  # scores that the self-check looks at, at most
-_CHECKED_INPUTS = (16, 512)
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +68,7 @@ def extract(
 
     Raises:
         InputError: the head cannot be told, the model is not of this family (the message says what was found), a batch
-            is of no known kind, or there are no inputs.
+            is of no known kind or gives numbers that are not finite, label_names are not C, or there are no inputs.
     """
     check_positions(positions)
     if scale is not None and not (np.isfinite(scale) and scale != 0):
@@ -83,14 +80,12 @@ def extract(
         first = _first(stream)
         on_device = first.moved_to(device)
         found = find_head(model, head, on_device)
-        entering, unembeddings, bias, factor = _checked(model, found, on_device, positions, scale)
+        entering, unembeddings, bias, factor = checked(model, found, on_device, positions, scale)
         kept = dtype or (entering.dtype if factor == 1.0 else torch.promote_types(entering.dtype, torch.float32))
-        rest = Rest(
-            unembeddings,
-            bias if bias is None or factor == 1.0 else bias.to(kept) * factor,
-            None if label_names is None else np.asarray(label_names),
-            positions,
-        )
+        scaled = bias if bias is None or factor == 1.0 else bias.to(kept) * factor
+        # whether all that is not embeddings fits together shows now and not when these are there
+        sample = Representations(torch.ones(1, entering.shape[-1]), unembeddings, scaled, label_names=label_names)
+        rest = Rest(unembeddings, scaled, sample.label_names, positions)
         key = {
             "head": found.name,
             "positions": positions,
@@ -100,15 +95,13 @@ def extract(
         }
         with _blocks(model, file, key, kept, entering.shape[-1]) as blocks:
             with progress("extracting", number_of_batches(batches)) as advance:
-                for batch in chain([first], stream):
+                for number, batch in enumerate(chain([first], stream)):
                     digest = batch.digest() if file is not None else ""
                     if not blocks.holds(digest):
                         moved = batch.moved_to(device)
                         seen = entering if batch is first else head_input(model, found.module, moved)
-                        rows, lengths = _rows(seen, moved, positions)
-                        # a copy: rows may be the caller's own batch, or a view of something larger
-                        own = rows.to(device="cpu", dtype=kept, copy=True)
-                        blocks.append(digest, own if factor == 1.0 else own * factor, lengths)
+                        rows, lengths = rows_of(seen, moved.mask, positions)
+                        blocks.append(digest, _kept(rows, kept, factor, number), lengths)
                     advance(1)
             return blocks.finish(rest)
 
@@ -129,8 +122,8 @@ def extract_logits(model: nn.Module, batches: Iterable[Any], *, positions: Posit
         What :meth:`Representations.from_logits` makes of the (N, C) output.
 
     Raises:
-        InputError: a logit is not finite (a label of probability 0), there are more than 10,000 labels, or as
-            :func:`extract`.
+        InputError: a logit is not finite (a label of probability 0), there are more than 10,000 labels, labels do not
+            lie along the last of two or three axes, or as :func:`extract`.
     """
     check_positions(positions)
     model = unwrapped(model)
@@ -139,7 +132,7 @@ def extract_logits(model: nn.Module, batches: Iterable[Any], *, positions: Posit
     with evaluating(model):
         stream = read_batches(batches, model)
         with progress("extracting", number_of_batches(batches)) as advance:
-            for batch in chain([_first(stream)], stream):
+            for number, batch in enumerate(chain([_first(stream)], stream)):
                 moved = batch.moved_to(device)
                 output = next((one for one in output_tensors(call(model, moved)) if one.ndim >= 2), None)
                 if output is None:
@@ -155,14 +148,38 @@ def extract_logits(model: nn.Module, batches: Iterable[Any], *, positions: Posit
                         f"model: {output.shape[-1]:,} labels; a black box can have {MAX_BLACK_BOX_LABELS:,}. "
                         "Use closedist.extract"
                     )
-                rows, lengths = _rows(output, moved, positions)
-                # a copy: rows may be a view of something larger
-                own = rows.to(device="cpu", dtype=torch.promote_types(rows.dtype, torch.float32), copy=True)
-                blocks.append("", own, lengths)
+                rows, lengths = rows_of(output, moved.mask, positions)
+                precision = torch.promote_types(rows.dtype, torch.float32)
+                blocks.append("", _kept(rows, precision, 1.0, number), lengths)
                 advance(1)
     outputs, ids = blocks.gathered(positions)
     logits = outputs.log_() if are_probabilities(outputs) else outputs
     return Representations.from_logits(logits, ids)
+
+
+def _kept(rows: Tensor, dtype: torch.dtype, factor: float, number: int) -> Tensor:
+    """A copy of a batch's rows, which may be the caller's own batch or a view of something larger, as it is stored.
+
+    Raises:
+        InputError: not all are finite, as they come or as they are stored.
+    """
+    own = rows.to(device="cpu", dtype=dtype, copy=True)
+    if factor != 1.0:
+        own *= factor
+    if bool(torch.isfinite(own).all()):
+        return own
+    wrong = rows[~torch.isfinite(rows)]
+    if len(wrong):
+        what = "NaN" if bool(wrong.isnan().any()) else "infinity"
+        raise InputError(
+            f"batches: number {number} makes the model give {what}; all numbers must be finite (are its inputs? is a "
+            "label masked?)"
+        )
+    largest = float(rows.abs().amax()) * abs(factor)
+    raise InputError(
+        f"dtype: {dtype} cannot hold the embeddings of batch number {number}, up to {largest:.3g}; "
+        "pass dtype=torch.float32"
+    )
 
 
 def _first(stream: Iterator[Batch]) -> Batch:
@@ -188,58 +205,3 @@ def _blocks(
         if blocks.blocks:
             log.info("going on after %d batches in %s", len(blocks.blocks), blocks.partial)
         yield blocks
-
-
-def _checked(
-    model: nn.Module, head: Head, batch: Batch, positions: Positions, scale: float | None
-) -> tuple[Tensor, Tensor, Tensor | None, float]:
-    """What enters the head for the first batch, the head's rows and bias, and the factor that the self-check found."""
-    entering, output = head_input_and_output(model, head.module, head.name, batch)
-    if entering.ndim < 2:
-        raise InputError(f"head: what enters {head.name} has shape {tuple(entering.shape)}; one row an input is needed")
-    seen = _evidence(entering, output, batch, positions)
-    unembeddings, bias = read_rows(head, seen.embeddings)
-    seen = _with_labels(seen, len(unembeddings))
-    evidence = [seen]
-    factor = saturating_factor(seen.embeddings, unembeddings, bias, 1.0 if scale is None else scale)
-    if factor > 1.0 and seen.outputs:
-        saturated = _evidence(*head_input_and_output(model, head.module, head.name, batch, factor), batch, positions)
-        evidence.append(_with_labels(saturated, len(unembeddings)))
-    return entering, unembeddings, bias, check_member(evidence, unembeddings, bias, scale, model)
-
-
-def _evidence(entering: Tensor, output: Any, batch: Batch, positions: Positions) -> Evidence:
-    """A spread of the first batch's inputs: their embeddings, and every output that lies at the same places."""
-    rows, lengths = _rows(entering, batch, positions)
-    if len(rows) == 0:
-        raise InputError("batches: the first one has no inputs (is everything in it padding?)")
-    aligned = [
-        own for one in output_tensors(output) if (own := _aligned(one, entering, batch, positions, lengths)) is not None
-    ]
-    labels = max((own.shape[-1] for own in aligned), default=1)
-    count = min(len(rows), max(_CHECKED_INPUTS[0], min(_CHECKED_INPUTS[1], _CHECKED_ENTRIES // labels)))
-    which = torch.linspace(0, len(rows) - 1, count, device=rows.device).round().long()
-    return Evidence(rows[which], [own[which] for own in aligned])
-
-
-def _with_labels(evidence: Evidence, count: int) -> Evidence:
-    return Evidence(evidence.embeddings, [output for output in evidence.outputs if output.shape[-1] == count])
-
-
-def _aligned(
-    output: Tensor, entering: Tensor, batch: Batch, positions: Positions, lengths: list[int] | None
-) -> Tensor | None:
-    """An output's rows for the same inputs as the embeddings', or None where it is about something else."""
-    if output.shape[:-1] == entering.shape[:-1]:
-        return _rows(output, batch, positions)[0]
-    if lengths is not None and positions == "last" and output.ndim == 2 and len(output) == len(lengths):
-        return output[torch.tensor(lengths, device=output.device) > 0]  # the model picks the last position itself
-    return None
-
-
-def _rows(values: Tensor, batch: Batch, positions: Positions) -> tuple[Tensor, list[int] | None]:
-    """(n, M) rows of a batch's inputs from (B, M) or (B, …, M), and the lengths of its sequences, if they are any."""
-    if values.ndim == 2:
-        return values, None
-    keep, lengths = chosen(values.shape[:-1], batch.mask, positions, values.device)
-    return values.flatten(1, -2)[keep], lengths

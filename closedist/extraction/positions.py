@@ -63,6 +63,14 @@ def chosen(
     return keep, [int(length) for length in lengths.tolist()]
 
 
+def rows_of(values: Tensor, mask: Tensor | None, positions: Positions) -> tuple[Tensor, list[int] | None]:
+    """(n, M) rows of a batch's inputs from (B, M) or (B, …, M), and the lengths of its sequences, if they are any."""
+    if values.ndim == 2:
+        return values, None
+    keep, lengths = chosen(values.shape[:-1], mask, positions, values.device)
+    return values.flatten(1, -2)[keep], lengths
+
+
 def sequence_ids(lengths: list[int], positions: Positions) -> NDArray[np.int64]:
     """(N, 2) names (sequence, position) of the inputs that :func:`chosen` takes, sequences counted from 0."""
     parts = [np.empty((0, 2), np.int64)]
