@@ -1,6 +1,7 @@
 """What users hand to extract that cannot work: said at once, with the remedy, and nothing wrong left behind."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -142,3 +143,59 @@ class TestHeads:
         with pytest.raises(InputError, match=message) as raised:
             closedist.extract(model, [points().to(dtype)], head="0.2")
         assert "extract_logits" not in str(raised.value)
+
+
+@pytest.mark.parametrize("dtype", ["float32", torch.int64, torch.bool, torch.complex64, torch.float8_e4m3fn, float])
+def test_embeddings_are_stored_in_no_type_that_cannot_hold_them(dtype: Any) -> None:
+    with pytest.raises(InputError, match=r"dtype: .*; one of torch\.float16, .* is needed"):
+        closedist.extract(mlp(), [], dtype=dtype)
+
+
+@pytest.mark.parametrize("extraction", EXTRACTIONS)
+def test_a_model_without_weights_is_refused_by_the_first_that_has_none(extraction: Callable[..., Any]) -> None:
+    with pytest.raises(InputError, match=r"model: 0\.weight is on the meta device and has no values"):
+        extraction(mlp().to("meta"), [points()])
+
+
+@dataclass(slots=True)
+class Slots:
+    """An output without a ``__dict__``."""
+
+    loss: None
+    logits: Tensor
+
+
+class Answering(nn.Module):
+    """A classifier that packs its logits in some way."""
+
+    def __init__(self, pack: Callable[[Tensor], Any]) -> None:
+        super().__init__()
+        self.net, self.pack = mlp(), pack
+
+    def forward(self, x: Tensor) -> Any:
+        return self.pack(self.net(x))
+
+
+@pytest.mark.parametrize("extraction", EXTRACTIONS)
+class TestPackedOutputs:
+    """Outputs that are not a tensor."""
+
+    def test_a_dataclass_with_slots_is_read(self, extraction: Callable[..., Any]) -> None:
+        member = extraction(Answering(lambda logits: Slots(None, logits)), [points()])
+        assert torch.equal(member.embeddings, extraction(mlp(), [points()]).embeddings)
+
+    @pytest.mark.parametrize(
+        ("pack", "what"),
+        [
+            (lambda logits: {"head": {"logits": logits}}, "dict of dict"),
+            (lambda logits: [[logits], [logits]], "list of list"),
+            (lambda logits: "cat", "str"),
+            (lambda logits: logits.argmax(-1), r"int64 tensor of shape \(12,\)"),
+            (lambda logits: logits.mean(), r"float32 tensor of shape \(\)"),
+            (lambda logits: (None, logits.argmax(-1)), r"tuple of NoneType, int64 tensor of shape \(12,\)"),
+        ],
+        ids=["nested dictionary", "nested list", "text", "decisions", "loss", "tuple"],
+    )
+    def test_others_are_named(self, extraction: Callable[..., Any], pack: Callable[[Tensor], Any], what: str) -> None:
+        with pytest.raises(InputError, match=rf"its output could not be read \({what}\); wrap the model"):
+            extraction(Answering(pack), [points()])

@@ -98,8 +98,8 @@ def combined_digest(digests: Iterable[str]) -> str:
 
 
 def device_of(model: nn.Module) -> torch.device:
-    """Where the model's first parameter lies."""
-    parameter = next(model.parameters(), None)
+    """Where the model's first parameter lies, among those that are anywhere."""
+    parameter = next((one for one in model.parameters() if not one.is_meta), None)
     return torch.device("cpu") if parameter is None else parameter.device
 
 

@@ -24,6 +24,8 @@ from closedist.extraction.positions import Positions, check_positions, rows_of
 from closedist.progress import progress
 from closedist.representations import MAX_BLACK_BOX_LABELS, Representations
 
+DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
 log = logging.getLogger(__name__)
 
 
@@ -58,7 +60,8 @@ def extract(
         file: write the embeddings to this safetensors file as they come, and return them mapped from there. A run that
             was stopped goes on after its last whole batch, if the model and the batches up to there are the same.
         positions: of sequences "all", the "last", or every so many: s takes the real tokens 0, s, 2s, ….
-        dtype: of the embeddings; by default what enters the head, at least float32 where it has to be scaled.
+        dtype: of the embeddings, float16, bfloat16, float32 or float64; by default what enters the head, at least
+            float32 where it has to be scaled.
         scale: the factor between f·g + b and the model's logits; by default 1 or what the model's config names.
         label_names: (C,) names of the labels.
 
@@ -71,6 +74,9 @@ def extract(
             is of no known kind or gives numbers that are not finite, label_names are not C, or there are no inputs.
     """
     check_positions(positions)
+    if dtype is not None and dtype not in DTYPES:
+        known = ", ".join(str(one) for one in DTYPES)
+        raise InputError(f"dtype: {dtype!r}; one of {known} is needed")
     if scale is not None and not (np.isfinite(scale) and scale != 0):
         raise InputError(f"scale: {scale}; a finite number other than 0 is needed")
     model = unwrapped(model)

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
+from itertools import chain
 from typing import Any
 
 import torch
@@ -19,7 +21,7 @@ def unwrapped(model: nn.Module) -> nn.Module:
     """The model inside what ``torch.compile`` and the parallel wrappers put around it.
 
     Raises:
-        InputError: not a module.
+        InputError: not a module, or one without weights.
     """
     if not isinstance(model, nn.Module):
         raise InputError(f"model: {type(model).__name__}; a torch.nn.Module is needed")
@@ -29,8 +31,19 @@ def unwrapped(model: nn.Module) -> nn.Module:
         else:
             inner = getattr(model, "_orig_mod", None)
         if not isinstance(inner, nn.Module):
+            _check_weights(model)
             return model
         model = inner
+
+
+def _check_weights(model: nn.Module) -> None:
+    if any(hasattr(module, "_hf_hook") for module in model.modules()):
+        return  # accelerate keeps the weights elsewhere and brings them for each layer's turn
+    for name, tensor in chain(model.named_parameters(), model.named_buffers()):
+        if tensor.is_meta:
+            raise InputError(
+                f"model: {name} is on the meta device and has no values; load the model's weights, on cpu or cuda"
+            )
 
 
 @contextmanager
@@ -124,16 +137,43 @@ def _before(head: nn.Module, change: Any) -> Iterator[None]:
 
 
 def output_tensors(output: Any) -> list[Tensor]:
-    """The floating-point tensors of a model's output that may be its logits: ``logits`` alone where one is named so."""
-    if isinstance(output, Tensor):
-        return [output]
-    named = output if isinstance(output, Mapping) else getattr(output, "__dict__", {})
+    """The floating-point tensors of a model's output that may be its logits: ``logits`` alone where one is named so.
+
+    Raises:
+        InputError: there are none.
+    """
+    named = _named(output)
     if isinstance(named.get("logits"), Tensor):
-        return [named["logits"]]
-    if isinstance(output, Mapping):
-        values: list[Any] = list(output.values())
+        values: list[Any] = [named["logits"]]
+    elif isinstance(output, Tensor):
+        values = [output]
     elif isinstance(output, (tuple, list)):
         values = list(output)
     else:
         values = list(named.values())
-    return [value for value in values if isinstance(value, Tensor) and value.is_floating_point() and value.ndim >= 1]
+    tensors = [one for one in values if isinstance(one, Tensor) and one.is_floating_point() and one.ndim >= 1]
+    if not tensors:
+        inside = [] if isinstance(output, Tensor) else sorted({_kind(one) for one in values})
+        found = f"{_kind(output)} of {', '.join(inside)}" if inside else _kind(output)
+        raise InputError(
+            f"model: its output could not be read ({found}); wrap the model to return its logits as a floating-point "
+            "tensor"
+        )
+    return tensors
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, Tensor):
+        return f"{str(value.dtype).removeprefix('torch.')} tensor of shape {tuple(value.shape)}"
+    return type(value).__name__
+
+
+def _named(output: Any) -> Mapping[Any, Any]:
+    """The entries of a mapping, or of an object; the fields of a dataclass need not be in its ``__dict__``."""
+    if isinstance(output, Mapping):
+        return output
+    if isinstance(output, Tensor):
+        return {}
+    if is_dataclass(output):
+        return {field.name: getattr(output, field.name, None) for field in fields(output)}
+    return getattr(output, "__dict__", {})
