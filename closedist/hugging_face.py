@@ -57,9 +57,9 @@ def read_causal_model(name: str, dtype: str) -> nn.Module:
     if absent:
         shown = ", ".join(sorted(absent)[:_SHOWN_WEIGHTS]) + (", …" if len(absent) > _SHOWN_WEIGHTS else "")
         raise InputError(
-            f"{name}: the checkpoint lacks weights of a {type(model).__name__}, which would be random: {shown}. Save the "
-            "model together with its head, as AutoModelForCausalLM, or give one that was trained as a causal language "
-            "model"
+            f"{name}: the checkpoint lacks weights of a {type(model).__name__}, which would be random: {shown}. Save "
+            "the model together with its head, as AutoModelForCausalLM, or give one that was trained as a causal "
+            "language model"
         )
     return cast(nn.Module, model)
 

@@ -53,13 +53,16 @@ def test_label_names_may_be_integers_of_any_size(tmp_path: Path, kind: type[np.i
 
 
 @pytest.mark.parametrize(("value", "what"), [(float("nan"), "NaN"), (float("inf"), "infinity")])
+@pytest.mark.parametrize("number", [0, 2])
 @pytest.mark.parametrize("extraction", [closedist.extract, closedist.extract_logits])
-def test_a_batch_that_gives_no_finite_numbers_is_named_as_it_comes(extraction: Any, value: float, what: str) -> None:
+def test_a_batch_that_gives_no_finite_numbers_is_named_as_it_comes(
+    extraction: Any, number: int, value: float, what: str
+) -> None:
     inputs, model = batches(), nn.Sequential(nn.Identity(), Counting())
-    inputs[2][1, 0] = value
-    with pytest.raises(InputError, match=rf"batches: number 2 makes the model give ({what}|NaN)"):
+    inputs[number][1, 0] = value
+    with pytest.raises(InputError, match=rf"batches: number {number} makes the model give ({what}|NaN)"):
         extraction(model, inputs)
-    assert model[1].passes <= CHECKS + 2
+    assert model[1].passes <= CHECKS + number
 
 
 def test_what_was_done_before_a_wrong_batch_is_kept_and_goes_on_when_it_is_mended(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from closedist.extraction.first_batch import checked
 from closedist.extraction.forward import call, evaluating, head_input, output_tensors, unwrapped
 from closedist.extraction.head import find_head
 from closedist.extraction.loaders import number_of_batches
-from closedist.extraction.positions import Positions, check_positions, rows_of
+from closedist.extraction.positions import Positions, check_finite, check_positions, rows_of
 from closedist.progress import progress
 from closedist.representations import MAX_BLACK_BOX_LABELS, Representations
 
@@ -174,13 +174,7 @@ def _kept(rows: Tensor, dtype: torch.dtype, factor: float, number: int) -> Tenso
         own *= factor
     if bool(torch.isfinite(own).all()):
         return own
-    wrong = rows[~torch.isfinite(rows)]
-    if len(wrong):
-        what = "NaN" if bool(wrong.isnan().any()) else "infinity"
-        raise InputError(
-            f"batches: number {number} makes the model give {what}; all numbers must be finite (are its inputs? is a "
-            "label masked?)"
-        )
+    check_finite(rows, number)
     largest = float(rows.abs().amax()) * abs(factor)
     raise InputError(
         f"dtype: {dtype} cannot hold the embeddings of batch number {number}, up to {largest:.3g}; "

@@ -9,7 +9,7 @@ from closedist.errors import InputError
 from closedist.extraction.batches import Batch
 from closedist.extraction.forward import head_input_and_output, output_tensors
 from closedist.extraction.head import Head, read_rows
-from closedist.extraction.positions import Positions, rows_of
+from closedist.extraction.positions import Positions, check_finite, rows_of
 from closedist.extraction.selfcheck import Evidence, check_member, saturating_factor
 
 _CHECKED_ENTRIES = 1 << 22  # scores that the self-check looks at, at most
@@ -23,6 +23,7 @@ def checked(
     entering, output = head_input_and_output(model, head.module, head.name, batch)
     if entering.ndim < 2:
         raise InputError(f"head: what enters {head.name} has shape {tuple(entering.shape)}; one row an input is needed")
+    check_finite(rows_of(entering, batch.mask, positions)[0], 0)
     seen = _evidence(entering, output, batch, positions)
     unembeddings, bias = read_rows(head, seen.embeddings)
     seen = _with_labels(seen, len(unembeddings))

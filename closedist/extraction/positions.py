@@ -71,6 +71,21 @@ def rows_of(values: Tensor, mask: Tensor | None, positions: Positions) -> tuple[
     return values.flatten(1, -2)[keep], lengths
 
 
+def check_finite(rows: Tensor, number: int) -> None:
+    """Check the rows of a batch's inputs.
+
+    Raises:
+        InputError: not all numbers are finite; the message names the batch by its number.
+    """
+    wrong = rows[~torch.isfinite(rows)]
+    if len(wrong):
+        what = "NaN" if bool(wrong.isnan().any()) else "infinity"
+        raise InputError(
+            f"batches: number {number} makes the model give {what}; all numbers must be finite (are its inputs? is a "
+            "label masked?)"
+        )
+
+
 def sequence_ids(lengths: list[int], positions: Positions) -> NDArray[np.int64]:
     """(N, 2) names (sequence, position) of the inputs that :func:`chosen` takes, sequences counted from 0."""
     parts = [np.empty((0, 2), np.int64)]
