@@ -116,9 +116,8 @@ def test_a_dissimilarity_keeps_its_digits_near_any_rotation_or_reflection(size: 
     views = []
     for _ in range(6):
         basis = np.linalg.qr(generator.normal(size=(9, size)))[0].T
-        rotated = np.linalg.qr(generator.normal(size=(size, size)))[0] @ basis + noise * generator.normal(
-            size=(size, 9)
-        )
+        rotation = np.linalg.qr(generator.normal(size=(size, size)))[0] * generator.choice([-1, 1], size)
+        rotated = rotation @ basis + noise * generator.normal(size=(size, 9))
         for unrotated in (rotated, basis + noise * generator.normal(size=(size, 9))):
             views.append((basis, unrotated / np.linalg.norm(unrotated, axis=1, keepdims=True)))
     units, other_units = (torch.from_numpy(np.stack(side)) for side in zip(*views, strict=True))
