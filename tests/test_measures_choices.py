@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from closedist import Comparison, InputError, Representations, compare, compare_all, llv_distance
+from closedist import Comparison, InputError, Representations, compare, compare_all, llv_distance, mean_svd
 from closedist.measures import _inputs, _label_table, _labels, _pairs, svd
 from closedist.measures._family import family
 from closedist.measures._inputs import draw_input_sets
@@ -268,14 +268,23 @@ def test_sampled_subsets_bracket_the_dissimilarity_with_the_certificate(seed: in
         assert "sampled" in str(sampled)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_sample_is_joined_by_the_subset_of_the_least_correlated_labels(seed: int) -> None:
+    p, q = random_model(seed, 100, 12, 3), random_model(seed + 10, 100, 12, 3)
+    c = compare(represent(p), represent(q), num_subsets=1)
+    table = label_tables(log_likelihoods(p), log_likelihoods(q))
+    rest = [j for j in range(12) if j not in (c.pivot_label, c.left_out_label)]
+    worst = sorted(rest, key=lambda j: -table[j, c.pivot_label][3])[:3]
+    its = mean_svd(*(m.f @ (m.g[worst] - m.g[c.pivot_label]).T for m in (p, q)))
+    assert c.dissimilarity_embeddings == pytest.approx(1 - min(its, *c.m_svd_embeddings), rel=1e-9)
+
+
 def test_a_sample_larger_than_there_are_subsets_is_all_of_them() -> None:
     p, q = (represent(random_model(seed, 50, 7, 2)) for seed in (1, 2))
     assert compare(p, q, num_subsets=1000).m_svd_embeddings == compare(p, q).m_svd_embeddings
 
 
 def subset_values(c: Comparison, p: Model, q: Model) -> list[float]:
-    from closedist import mean_svd
-
     rest = [j for j in range(p.g.shape[0]) if j not in (c.pivot_label, c.left_out_label)]
     return [
         mean_svd(*(m.f @ (m.g[list(subset)] - m.g[c.pivot_label]).T for m in (p, q)))

@@ -147,6 +147,24 @@ def test_near_subsets_are_as_dissimilar_as_each_alone(tabled: int, block: int, m
                 assert float(value) == pytest.approx(float(exact), rel=1e-6, abs=0)
 
 
+def test_inputs_of_tiny_log_odds_keep_their_digits_among_others() -> None:
+    p, q = (random_model(seed, 20, 5, 2, bias=False) for seed in (1, 2))
+    p.f[10:] *= 1e-9
+    other = Model(np.vstack([p.f[:10], 1e-9 * q.f[10:]]), p.g, p.b)  # only the tiny ones differ
+    exact = measures(p, other, 0, 1, (10, 11, 12))["kl"]
+    assert kl_divergence(represent(p), represent(other)) == pytest.approx(float(exact), rel=1e-9, abs=0)
+
+
+@pytest.mark.parametrize(("unlikely", "other"), [(-30.0, -45.0), (-45.0, -30.0), (-30.0, -31.5)])
+def test_near_models_may_disagree_on_an_unlikely_label(unlikely: float, other: float) -> None:
+    p = random_model(3, 20, 5, 2)
+    q = noisy(p, 1e-9, 4)
+    p.b[2], q.b[2] = unlikely, other
+    exact = measures(p, q, 0, 1, (0, 1, 2))
+    assert kl_divergence(represent(p), represent(q)) == pytest.approx(float(exact["kl"]), rel=1e-7, abs=0)
+    assert kl_divergence(represent(q), represent(p)) == pytest.approx(float(exact["kl_reverse"]), rel=1e-7, abs=0)
+
+
 def test_equal_models_are_at_distance_zero() -> None:
     p = represent(random_model(9, 50, 6, 3))
     c = compare(p, p)

@@ -282,6 +282,14 @@ def test_a_constant_column_has_no_correlation() -> None:
     assert message(mean_svd, F, one_constant * 1e6).startswith("w: column 1 is constant")
 
 
+@pytest.mark.parametrize("measure", [mean_cca, linear_cka])
+def test_rows_that_are_all_equal_are_noticed_whatever_their_size(measure: object) -> None:
+    for row in ([1 / 3, 1e8 / 3, 1e-8 / 3], [0.0, 0.0, 0.0], [-1e-150, 1e-150, 0.0]):
+        equal = np.tile(row, (30, 1))
+        assert message(measure, equal, F).startswith("z: all rows are equal")
+        assert message(measure, F, equal).startswith("w: all rows are equal")
+
+
 @pytest.mark.parametrize("measure", [mean_svd, mean_cca, linear_cka])
 def test_an_error_names_the_view_that_is_at_fault(measure: object) -> None:
     one_missing = F.copy()

@@ -24,6 +24,7 @@ from closedist import (
     mean_svd,
 )
 from closedist.measures._inputs import draw_input_sets
+from closedist.measures.cca import cka_of_all
 from tests.random_models import linear_map, models, random_model, represent
 from tests.slow_reference import Model, log_likelihoods, mean_cca_iterated
 from tests.slow_reference import compare as slow_compare
@@ -119,6 +120,35 @@ def test_all_pairs_of_views_at_once_equal_each_pair_alone() -> None:
         mean_cca_matrix([views[0], views[1][1:]])
     with pytest.raises(InputError, match="at least one"):
         mean_cca_matrix([])
+
+
+def test_all_pairs_of_many_wide_views_at_once_equal_each_pair_alone() -> None:
+    generator = np.random.default_rng(2)
+    common = generator.normal(size=(250, 20))
+    views = [common @ generator.normal(size=(20, 20)) + generator.normal(size=(250, 20)) for _ in range(11)]
+    matrix = mean_cca_matrix(views)
+    roots = torch.stack([torch.from_numpy(view - view.mean(0)) for view in views])
+    similarities = cka_of_all(roots)
+    for i, j in [(0, 0), (0, 1), (0, 10), (3, 4), (3, 7), (4, 4), (9, 10)]:
+        for row, column in ((i, j), (j, i)):
+            assert float(matrix[row, column]) == pytest.approx(mean_cca(views[i], views[j]), rel=1e-12)
+            assert float(similarities[row, column]) == pytest.approx(linear_cka(views[i], views[j]), rel=1e-12)
+
+
+def test_no_mean_correlation_is_above_one() -> None:
+    for seed in range(30):
+        generator = np.random.default_rng(seed)
+        z = generator.normal(size=(40, 4))
+        w = z @ generator.normal(size=(4, 4))
+        assert mean_cca(z, w) <= 1
+        assert bool((mean_cca_matrix([z, w]) <= 1).all())
+        assert bool((mean_cca_matrix([z[:20], w[:20]]) <= 1).all())
+
+
+def test_a_direction_above_rounding_counts_however_many_inputs_there_are() -> None:
+    a, b, c, d = np.random.default_rng(0).normal(size=(4, 4000))
+    z, w = np.stack([a, b, a + 5e-14 * c], 1), np.stack([a, b, d], 1)
+    assert mean_cca(z, w) == pytest.approx(2 / 3, abs=0.05)
 
 
 @pytest.mark.parametrize("condition", [1, 1e3, 1e9])
