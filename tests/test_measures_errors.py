@@ -20,6 +20,7 @@ from closedist import (
     mean_cca,
     mean_svd,
 )
+from closedist.measures import _joint
 from tests.random_models import random_model, represent
 
 F = np.random.default_rng(0).normal(size=(30, 2))
@@ -177,6 +178,18 @@ def test_labels_fixed_by_half_or_twice() -> None:
     text = message(llv_distance, P, P, pivot_label=1, left_out_label=1)
     assert text.startswith("pivot_label and left_out_label: [1, 1] has the same index twice")
     assert "indices of the 5 labels" in message(llv_distance, P, P, pivot_label=1, left_out_label=5)
+
+
+@pytest.mark.parametrize("limit", [None, "JOINT_COLUMNS", "_BATCH_ELEMENTS"])
+def test_identical_label_rows_of_one_among_many_models(limit: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    if limit is not None:
+        monkeypatch.setattr(_joint, limit, 1)
+    twin = np.random.default_rng(3).normal(size=(5, 2))
+    twin[4] = twin[1]
+    models = [represent(random_model(seed, 30, 5, 2)) for seed in range(4)]
+    for where in range(4):
+        these = [*models[:where], Representations(F, twin), *models[where + 1 :]]
+        assert message(compare_all, these).startswith(f"unembeddings: labels 1 and 4 of model {where} ")
 
 
 def test_identical_label_rows_in_d_llv_alone() -> None:
