@@ -166,12 +166,14 @@ def test_labels_that_share_a_row_in_both_models_are_ignored_on_request(
 
 
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("scale", [1.0, 1e6])
 @pytest.mark.parametrize("pivots", [[5], None])
 def test_labels_that_differ_only_where_no_embedding_looks_are_equal_and_near_ones_are_not(
-    seed: int, pivots: list[int] | None
+    seed: int, pivots: list[int] | None, scale: float
 ) -> None:
     p, q = random_model(seed, 60, 10, 2), random_model(seed + 5, 60, 10, 3)
-    q.f[:, 2] = 1.0
+    q.f[:] *= scale
+    q.f[:, 2] = scale
     p.g[5], q.g[5, :2] = p.g[2], q.g[2, :2]
     q = mapped(q, linear_map(seed, 3, 2.0), np.ones(3))  # in other coordinates, rounding shows
     options = {"pivots": pivots, "num_samples": 5, "subset_size": 2}

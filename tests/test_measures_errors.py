@@ -130,6 +130,13 @@ def test_a_padded_vocabulary_is_named() -> None:
         assert f"The vocabulary of model {padded} is probably padded by 2" in text
         assert "first 100 rows" in text
     assert "padded" not in message(compare, P, short)
+    for size, padded in ((4, True), (6, True), (7, False)):
+        other = Representations(F, generator.normal(size=(size, 2)))
+        text = message(compare, P, other)
+        assert text.startswith(
+            f"unembeddings: model q has {size} labels, model p has 5; both must have the same labels"
+        )
+        assert ("padded" in text) == padded
 
 
 @pytest.mark.parametrize(("attribute", "count"), [("input_ids", 30), ("label_names", 5)])
@@ -259,6 +266,7 @@ def test_models_of_which_nothing_varies(measure: object) -> None:
     assert message(measure, constant, P).startswith("embeddings: model p gives all inputs the same")
     assert message(measure, P, Representations(F, np.ones((5, 2)))).startswith("unembeddings: model q has the same row")
     assert "log-odds of model q are of size" in message(measure, P, Representations(1e-160 * F, G))
+    assert "log-odds of model q are of size" in message(measure, P, Representations(F, G, [1e160, 0, 0, 0, 0]))
 
 
 def test_one_model_or_something_else() -> None:
@@ -297,7 +305,7 @@ def test_a_constant_column_has_no_correlation() -> None:
 
 @pytest.mark.parametrize("measure", [mean_cca, linear_cka])
 def test_rows_that_are_all_equal_are_noticed_whatever_their_size(measure: object) -> None:
-    for row in ([1 / 3, 1e8 / 3, 1e-8 / 3], [0.0, 0.0, 0.0], [-1e-150, 1e-150, 0.0]):
+    for row in ([1 / 3, 1e8 / 3, 1e-8 / 3], [-1 / 3, -1e8 / 3, -1e-8 / 3], [0.0, 0.0, 0.0], [-1e-150, 1e-150, 0.0]):
         equal = np.tile(row, (30, 1))
         assert message(measure, equal, F).startswith("z: all rows are equal")
         assert message(measure, F, equal).startswith("w: all rows are equal")
