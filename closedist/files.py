@@ -45,7 +45,11 @@ def write_atomically(path: Path, write: bytes | Callable[[Path], None]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             if callable(write):
+                temporary.touch()
+                mode = temporary.stat().st_mode
                 write(temporary)
+                if temporary.stat().st_mode != mode:  # safetensors makes files that only their owner can read
+                    temporary.chmod(mode)
             else:
                 temporary.write_bytes(write)
             with open(temporary, "rb+") as file:

@@ -202,3 +202,9 @@ def test_broken_files_are_loaded_or_refused(tmp_path_factory: pytest.TempPathFac
     path = folder / "broken.safetensors"
     path.write_bytes(whole[: data.draw(st.integers(1, len(whole)))])
     load_or_refuse(path)
+
+
+def test_who_may_read_a_file_is_what_the_umask_says(tmp_path: Path) -> None:
+    Representations(np.ones((4, 2)), np.ones((3, 2))).save(tmp_path / "p.safetensors")
+    (tmp_path / "other").touch()
+    assert (tmp_path / "p.safetensors").stat().st_mode == (tmp_path / "other").stat().st_mode
