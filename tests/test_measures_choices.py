@@ -162,6 +162,7 @@ def test_labels_that_share_a_row_in_both_models_are_ignored_on_request(
         expected[k] = min(t1_of(table, labels, k, left, reduction) for left in labels if left != k)
     assert c.label_term == pytest.approx(min(expected.values()), rel=1e-9)
     assert c.pivot_label == min(expected, key=lambda k: expected[k])
+    assert scores(represent(p), represent(q), reduction) == pytest.approx([expected[k] for k in range(10)], rel=1e-9)
     assert c.dissimilarity <= c.certificate
 
 
@@ -184,6 +185,9 @@ def test_labels_that_differ_only_where_no_embedding_looks_are_equal_and_near_one
     c = compare(represent(p), represent(q), constant_labels="ignore", **options)
     assert c.ignored_labels == (1 if c.pivot_label in (2, 5) else 0)
     assert c.llv < math.inf
+    other = random_model(seed + 10, 60, 10, 2)
+    with pytest.raises(InputError, match="labels 2 and 5 of model q"):
+        compare(represent(other), represent(q), **options)
     for model in (p, q):
         model.g[5, 0] += 1e-8
     assert compare(represent(p), represent(q), **options).llv < math.inf
@@ -204,6 +208,8 @@ def test_labels_that_share_a_row_in_one_model_only_make_the_distance_infinite() 
     p, q = random_model(1, 60, 6, 2), random_model(2, 60, 6, 2)
     for first, second in ((p, with_unused_labels(q, [1, 2, 3])), (with_unused_labels(p, [1, 2, 3]), q)):
         c = compare(represent(first), represent(second), constant_labels="ignore", pivots=[1, 2, 3])
+        infinite = [math.isinf(score) for score in scores(represent(first), represent(second), "max")]
+        assert infinite == [False, True, True, True, False, False]
         assert c.llv == c.label_term == c.bound == c.quadratic_bound == math.inf
         assert not c.bound_informative
         assert 0 <= c.dissimilarity <= c.certificate < math.inf

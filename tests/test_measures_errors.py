@@ -266,7 +266,7 @@ def test_models_of_which_nothing_varies(measure: object) -> None:
     assert message(measure, constant, P).startswith("embeddings: model p gives all inputs the same")
     assert message(measure, P, Representations(F, np.ones((5, 2)))).startswith("unembeddings: model q has the same row")
     assert "log-odds of model q are of size" in message(measure, P, Representations(1e-160 * F, G))
-    assert "log-odds of model q are of size" in message(measure, P, Representations(F, G, [1e160, 0, 0, 0, 0]))
+    assert "log-odds of model q are of size" in message(measure, P, Representations(F, G, [1e160, -1e160, 0, 0, 0]))
 
 
 def test_one_model_or_something_else() -> None:
