@@ -162,6 +162,13 @@ def test_a_vector_common_to_all_unembeddings_or_a_constant_of_all_biases_changes
     assert_same(compare(*map(represent, pair), num_samples=10), compare(*moved, num_samples=10), rel=1e-8)
 
 
+@pytest.mark.parametrize("dimension", [1, 2])
+def test_the_sign_of_all_coordinates_changes_nothing(dimension: int) -> None:
+    p, q = (random_model(seed, 60, 9, dimension) for seed in (1, 2))
+    negated = [Model(-m.f, -m.g, m.b) for m in (p, q)]
+    assert_same(compare(represent(p), represent(q)), compare(*map(represent, negated)), rel=1e-9)
+
+
 def test_a_missing_bias_is_a_bias_of_zeros() -> None:
     p, q = random_model(1, 60, 6, 2), random_model(2, 60, 6, 2, bias=False)
     without = Representations(q.f, q.g)

@@ -178,6 +178,14 @@ def test_canonical_correlations_count_the_rank_in_the_precision_of_the_data() ->
     assert mean_cca(repeated.astype(np.float32), w.astype(np.float32)) == pytest.approx(slow_cca(z, w), rel=1e-5)
 
 
+def test_tall_views_of_deficient_rank_correlate_as_their_independent_columns() -> None:
+    for seed in range(20):
+        generator = np.random.default_rng(seed)
+        z, w = generator.normal(size=(100, 3)), generator.normal(size=(100, 5))
+        repeated = z @ generator.normal(size=(3, 5))
+        assert float(mean_cca_matrix([repeated, w])[0, 1]) == pytest.approx(mean_cca(z, w), rel=1e-9)
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
 @pytest.mark.parametrize("rows", [150, 2000])
 def test_every_direction_of_half_precision_data_counts(dtype: torch.dtype, rows: int) -> None:
