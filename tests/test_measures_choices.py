@@ -166,6 +166,28 @@ def test_labels_that_share_a_row_in_both_models_are_ignored_on_request(
     assert c.dissimilarity <= c.certificate
 
 
+@pytest.mark.parametrize("reduction", ["max", "mean"])
+def test_near_labels_are_told_apart_from_chosen_pivots_too(reduction: str) -> None:
+    p, q = random_model(1, 60, 12, 3), random_model(2, 60, 12, 3)
+    for model, step in ((p, 1e-5), (q, 3e-5)):
+        model.g[7] = model.g[3] + step
+    everything = scores(represent(p), represent(q), reduction)
+    expected = label_tables(log_likelihoods(p, np.longdouble), log_likelihoods(q, np.longdouble))
+    for k, score in enumerate(everything):
+        exact = min(t1_of(expected, list(range(12)), k, left, reduction) for left in range(12) if left != k)
+        assert score == pytest.approx(float(exact), rel=1e-6)
+    for pivots in ([3, 7, 9], [0, 7, 11], [5]):
+        some = scores(represent(p), represent(q), reduction, pivots)
+        assert some == pytest.approx([everything[k] for k in pivots], rel=1e-9)
+
+
+@pytest.mark.parametrize("reduction", ["max", "mean"])
+def test_a_pivot_against_which_only_one_label_varies_has_nothing_to_compare(reduction: str) -> None:
+    p, q = (with_unused_labels(random_model(seed, 60, 4, 2), [0, 1, 2]) for seed in (1, 2))
+    c = compare(represent(p), represent(q), constant_labels="ignore", reduction=reduction, subset_size=1)
+    assert (c.pivot_label, c.ignored_labels) == (3, 0)
+
+
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("scale", [1.0, 1e6])
 @pytest.mark.parametrize("pivots", [[5], None])
@@ -176,6 +198,7 @@ def test_labels_that_differ_only_where_no_embedding_looks_are_equal_and_near_one
     q.f[:] *= scale
     q.f[:, 2] = scale
     p.g[5], q.g[5, :2] = p.g[2], q.g[2, :2]
+    q.g[0] = q.g[1:].mean(0)  # one label in the middle of all
     q = mapped(q, linear_map(seed, 3, 2.0), np.ones(3))  # in other coordinates, rounding shows
     options = {"pivots": pivots, "num_samples": 5, "subset_size": 2}
     with pytest.raises(InputError, match="labels 2 and 5 of model p"):
@@ -274,6 +297,17 @@ def test_sampled_subsets_bracket_the_dissimilarity_with_the_certificate(seed: in
         assert max(1 - m for m in sampled.m_svd_embeddings) <= sampled.dissimilarity_embeddings + 1e-12
         assert sampled.dissimilarity <= whole.dissimilarity + 1e-12 <= whole.certificate + 1e-12
         assert "sampled" in str(sampled)
+
+
+@pytest.mark.parametrize("count", [1, 7, 50, 495])
+def test_sampled_subsets_are_different_subsets_in_lexicographic_order(count: int) -> None:
+    rows = svd.label_subsets(12, 4, count, seed=3).tolist()
+    assert len(rows) == count
+    assert rows == sorted(rows)
+    assert len({tuple(row) for row in rows}) == count
+    assert all(0 <= row[0] < row[1] < row[2] < row[3] < 12 for row in rows)
+    assert svd.label_subsets(12, 4, count, seed=3).tolist() == rows
+    assert count == 495 or svd.label_subsets(12, 4, count, seed=4).tolist() != rows
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -57,7 +57,7 @@ def test_log_odds_of_extreme_size(exponent: int) -> None:
         assert_digits(p, q, 1e-9)
 
 
-@pytest.mark.parametrize("exponent", [-200, 200])
+@pytest.mark.parametrize("exponent", [-200, -153, 153, 200])
 def test_log_odds_beyond_that_are_a_stated_error(exponent: int) -> None:
     p, q = (random_model(seed, 25, 5, 2, bias=False) for seed in (1, 2))
     p, q = (represent(Model(m.f * 10.0**exponent, m.g, m.b)) for m in (p, q))
@@ -99,14 +99,14 @@ def test_a_large_constant_common_to_all_biases_costs_no_digits() -> None:
     assert_digits(Model(p.f, p.g, p.b + 1e9), q, 1e-9)
 
 
-@pytest.mark.parametrize("size", [1e-1, 1e-4, 1e-7])
+@pytest.mark.parametrize("size", [1e-1, 5e-4, 1e-4, 1e-7])
 def test_a_divergence_is_positive_and_keeps_its_digits(size: float) -> None:
     p = random_model(7, 20, 6, 2)
     q = noisy(p, size, 8)
     exact = measures(p, q, 0, 1, (0, 1, 2))["kl"]
     ours = kl_divergence(represent(p), represent(q))
     assert ours > 0
-    assert ours == pytest.approx(float(exact), rel=1e-8)
+    assert ours == pytest.approx(float(exact), rel=1e-8 if size < 1e-4 else 1e-9)
 
 
 @pytest.mark.parametrize("noise", [1.0, 1e-1, 1e-3, 1e-5, 1e-7])

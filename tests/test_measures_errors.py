@@ -21,6 +21,7 @@ from closedist import (
     mean_svd,
 )
 from closedist.measures import _joint
+from closedist.measures.svd import approximately
 from tests.random_models import random_model, represent
 
 F = np.random.default_rng(0).normal(size=(30, 2))
@@ -154,6 +155,32 @@ def test_other_inputs_or_labels_say_where_they_first_differ(attribute: str, coun
     assert "in the same way" in message(compare, p, numbers)
 
 
+def test_inputs_named_by_two_numbers_say_where_they_first_differ() -> None:
+    names = np.stack([np.repeat([1, 2, 3], 10), np.tile(np.arange(10), 3)], 1)
+    other = names.copy()
+    other[[7, 12]] = other[[12, 7]]
+    text = message(compare, Representations(F, G, input_ids=names), Representations(F, G, input_ids=other))
+    assert text == (
+        "input_ids: the first difference is at 7: [1, 7] in model p, [2, 2] in model q (the same names in another "
+        "order); both models must have the same inputs in the same order"
+    )
+    other = names.copy()
+    other[4, 1] = 11
+    text = message(compare, Representations(F, G, input_ids=names), Representations(F, G, input_ids=other))
+    assert text == (
+        "input_ids: the first difference is at 4: [1, 4] in model p, [1, 11] in model q; both models must have the "
+        "same inputs in the same order"
+    )
+    text = message(
+        compare, Representations(F, G, None, None, [1, 2, 3, 4, 5]), Representations(F, G, None, None, [*"abcde"])
+    )
+    assert text.endswith("name the labels of both in the same way")
+    text = message(
+        compare, Representations(F, G, None, None, [1, 2, 3, 4, 5]), Representations(F, G, None, None, [1, 2, 3, 4, 6])
+    )
+    assert text.endswith("both models must have the same labels in the same order")
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -272,6 +299,7 @@ def test_models_of_which_nothing_varies(measure: object) -> None:
 def test_one_model_or_something_else() -> None:
     assert message(compare_all, [P]).startswith("models: 1 of them")
     assert message(compare_all, [P, P], pairs=[(1, 0)]) == "pairs: (1, 0) is no pair of 2 models; give 0 ≤ i < j < 2"
+    assert message(compare_all, [P, P], pairs=[(1, 1)]).startswith("pairs: (1, 1) is no pair of 2 models")
     assert message(compare_all, [P, P], pairs=[(0, 2)]).startswith("pairs: (0, 2) is no pair of 2 models")
     for pairs in ([0, 1], [(0,)], [(0, 1, 2)], [(0.0, 1.0)], 5):
         assert message(compare_all, [P, P], pairs=pairs).startswith("pairs: ")
@@ -283,6 +311,7 @@ def test_too_many_label_subsets_says_how_many() -> None:
     p = represent(random_model(0, 30, 25, 5))
     text = message(compare, p, p)
     assert text.startswith(f"num_subsets: there are {math.comb(23, 5):,} subsets of 5 of 23 labels")
+    assert (approximately(10**9 - 1), approximately(10**9)) == ("999,999,999", "about 1.0e+9")
     wide = represent(random_model(0, 400, 300, 100))
     assert f"about {math.comb(298, 100):.1e} subsets of 100 of 298 labels" in message(compare, wide, wide)
 

@@ -128,11 +128,35 @@ def test_all_pairs_of_many_wide_views_at_once_equal_each_pair_alone() -> None:
     views = [common @ generator.normal(size=(20, 20)) + generator.normal(size=(250, 20)) for _ in range(11)]
     matrix = mean_cca_matrix(views)
     roots = torch.stack([torch.from_numpy(view - view.mean(0)) for view in views])
+    assert torch.equal(matrix.diagonal(), torch.ones(11, dtype=torch.float64))
     similarities = cka_of_all(roots)
     for i, j in [(0, 0), (0, 1), (0, 10), (3, 4), (3, 7), (4, 4), (9, 10)]:
         for row, column in ((i, j), (j, i)):
             assert float(matrix[row, column]) == pytest.approx(mean_cca(views[i], views[j]), rel=1e-12)
             assert float(similarities[row, column]) == pytest.approx(linear_cka(views[i], views[j]), rel=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_tall_views_in_low_precision_have_the_rank_that_rounding_leaves(dtype: torch.dtype) -> None:
+    generator = torch.Generator().manual_seed(0)
+    z, w = torch.randn(1000, 3, generator=generator), torch.randn(1000, 5, generator=generator)
+    w[:, :3] += z
+    repeated = (z @ torch.randn(3, 5, generator=generator)).to(dtype)
+    expected = slow_cca(z.double().numpy(), w.double().numpy())
+    assert mean_cca(repeated, w) == pytest.approx(expected, rel=1e-2)
+    assert float(mean_cca_matrix([repeated, w])[0, 1]) == pytest.approx(mean_cca(repeated, w), rel=1e-9)
+
+
+def test_an_input_in_the_middle_of_all_is_no_sign_of_a_constant_view() -> None:
+    z = [[-1.0], [0.0], [1.0]]
+    for measure in (mean_svd, mean_cca, linear_cka):
+        assert measure(z, z) == pytest.approx(1)
+
+
+def test_the_larger_dimension_is_the_default_subset_size() -> None:
+    p, q = (represent(random_model(seed, 40, 8, dimension)) for seed, dimension in enumerate((2, 4)))
+    assert compare(p, q).subset_size == compare(q, p).subset_size == 4
+    assert compare(p, p).subset_size == 2
 
 
 def test_no_mean_correlation_is_above_one() -> None:
