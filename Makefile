@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: quickstart test slow lint types layers check bench examples clean
+.PHONY: quickstart test slow attacks lint types layers check bench examples clean
 
 quickstart: $(VENV)/installed  ## train a small sweep, measure it, draw it
 	$(BIN)/closedist quickstart
@@ -13,6 +13,10 @@ test: $(VENV)/installed-dev  ## the test suite
 
 slow: $(VENV)/installed-dev  ## the tests that take long: kills, fuzzing, large inputs
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n 2
+
+ATTACKS = tests/test_fuzz.py tests/test_faults_kills.py tests/test_faults_processes.py
+attacks: $(VENV)/installed-dev  ## of these the kills, the fuzzing and two processes at once, which CI runs too
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n 2 $(ATTACKS)
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
@@ -24,7 +28,7 @@ types: $(VENV)/installed-dev
 layers: $(VENV)/installed-dev
 	$(BIN)/lint-imports
 
-check: lint types layers test  ## exactly what CI runs
+check: lint types layers test  ## what CI runs, but for the attacks
 
 bench: $(VENV)/installed-dev  ## speed, beside straightforward implementations; leave the machine alone meanwhile
 	$(BIN)/python benchmarks/train.py
