@@ -84,7 +84,7 @@ def changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
             yield "condition negated", variant(test=ast.UnaryOp(ast.Not(), node.test))
         case ast.Slice():
             yield from ((f"without {end}", variant(**{end: None})) for end in ("lower", "upper") if getattr(node, end))
-        case ast.Return(value=ast.expr()):
+        case ast.Return(value=ast.expr() as value) if not is_none(value):
             yield "return None", variant(value=None)
         case ast.Assign(targets=[ast.Name()], value=value) | ast.AnnAssign(value=value) if value and not is_none(value):
             yield "= None", variant(value=ast.Constant(None))

@@ -137,20 +137,20 @@ def with_unused_labels(model: Model, unused: list[int]) -> Model:
     return Model(model.f, g, b)
 
 
+@pytest.mark.parametrize("unused", [[2, 5, 9], [0, 1, 6, 7]])
 @pytest.mark.parametrize("tile", [3, 100])
 @pytest.mark.parametrize("reduction", ["max", "mean"])
 def test_labels_that_share_a_row_in_both_models_are_ignored_on_request(
-    tile: int, reduction: str, monkeypatch: pytest.MonkeyPatch
+    unused: list[int], tile: int, reduction: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_label_table, "TILE", tile)
     monkeypatch.setattr(_label_table, "UNTILED", 1)
-    unused = [2, 5, 9]
     p, q = (with_unused_labels(random_model(seed, 60, 10, 2), unused) for seed in (1, 2))
-    with pytest.raises(InputError, match=r"labels 2 and 5 of model p.*ignore"):
+    with pytest.raises(InputError, match=rf"labels {unused[0]} and {unused[1]} of model p.*ignore"):
         compare(represent(p), represent(q))
     c = compare(represent(p), represent(q), constant_labels="ignore", reduction=reduction)
     assert math.isfinite(c.llv)
-    assert c.ignored_labels == (2 if c.pivot_label in unused else 0)
+    assert c.ignored_labels == (len(unused) - 1 if c.pivot_label in unused else 0)
     table = {}
     for k, j in combinations(range(10), 2):
         if not {j, k} <= set(unused):
@@ -164,6 +164,28 @@ def test_labels_that_share_a_row_in_both_models_are_ignored_on_request(
     assert c.pivot_label == min(expected, key=lambda k: expected[k])
     assert scores(represent(p), represent(q), reduction) == pytest.approx([expected[k] for k in range(10)], rel=1e-9)
     assert c.dissimilarity <= c.certificate
+
+
+@pytest.mark.parametrize("seed", [1, 5, 8])
+def test_pairs_that_ignore_different_numbers_of_labels_are_measured_as_each_alone(seed: int) -> None:
+    models = [represent(with_unused_labels(random_model(10 * seed + i, 60, 10, 2), [2, 5, 9])) for i in range(4)]
+    together = compare_all(models, constant_labels="ignore", num_samples=3)
+    assert {c.ignored_labels for c in together} == {0, 2}
+    for (i, j), c in zip(combinations(range(4), 2), together, strict=True):
+        alone = compare(models[i], models[j], constant_labels="ignore", num_samples=3)
+        assert (c.ignored_labels, c.num_label_subsets) == (alone.ignored_labels, alone.num_label_subsets)
+        assert c.m_svd_embeddings == pytest.approx(alone.m_svd_embeddings, rel=1e-9)
+        assert c.dissimilarity == pytest.approx(alone.dissimilarity, rel=1e-9)
+
+
+@pytest.mark.parametrize("pivots", [list(range(10)), [1, 2, 5]])
+def test_a_table_gives_the_same_scores_however_often_it_is_asked(pivots: list[int]) -> None:
+    members = family([represent(with_unused_labels(random_model(seed, 60, 10, 2), [2, 5, 9])) for seed in (1, 2)])
+    pair = torch.tensor([[0, 1]])
+    table = label_table(axis_of(moments(members, pair).over_inputs, members.labels, pair), "mean", "ignore")
+    first = table.scores(torch.tensor(pivots))
+    assert torch.equal(table.scores(torch.tensor(pivots)), first)
+    assert torch.equal(table.scores(torch.tensor(pivots)), first)
 
 
 @pytest.mark.parametrize("reduction", ["max", "mean"])
@@ -246,6 +268,13 @@ def test_labels_that_share_a_row_in_one_model_only_make_the_distance_infinite() 
         of_inputs = sum(term[3] for term in input_terms(*map(log_likelihoods, (first, second)), list(c.input_set))) / 2
         assert c.certificate == pytest.approx(max(of_labels, of_inputs), rel=1e-9)
     # one such label is left out, where that is allowed to help
+    one = with_unused_labels(p, [1, 2])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        table = label_tables(log_likelihoods(one), log_likelihoods(q))
+    table[1, 2] = table[2, 1] = (math.inf,) * 4
+    for reduction in ("max", "mean"):
+        expected = [min(t1_of(table, list(range(6)), k, j, reduction) for j in range(6) if j != k) for k in range(6)]
+        assert scores(represent(one), represent(q), reduction) == pytest.approx(expected, rel=1e-9)
     alone = compare(represent(with_unused_labels(p, [1, 2])), represent(q), constant_labels="ignore", pivots=[1])
     assert (alone.left_out_label, math.isfinite(alone.llv)) == (2, True)
 

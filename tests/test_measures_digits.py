@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from mpmath import workdps
+from mpmath import exp, mpf, workdps
 
 from closedist import InputError, Representations, compare, kl_divergence
 from closedist.measures import svd
 from closedist.measures._roots import CentredRoot
+from closedist.measures.likelihood import _divergence
 from closedist.measures.svd import dissimilarity
 from tests.exact_reference import d_svd, measures
 from tests.random_models import noisy, random_model, represent
@@ -163,6 +164,18 @@ def test_near_models_may_disagree_on_an_unlikely_label(unlikely: float, other: f
     exact = measures(p, q, 0, 1, (0, 1, 2))
     assert kl_divergence(represent(p), represent(q)) == pytest.approx(float(exact["kl"]), rel=1e-7, abs=0)
     assert kl_divergence(represent(q), represent(p)) == pytest.approx(float(exact["kl_reverse"]), rel=1e-7, abs=0)
+
+
+@pytest.mark.parametrize("size", [1e-6, 9e-4, 0.1, 0.9, 1.9, 30.0])
+def test_a_divergence_is_summed_to_all_digits_whatever_the_differences(size: float) -> None:
+    generator = np.random.default_rng(0)
+    p = generator.dirichlet(np.ones(5), size=(2, 3))
+    difference = size * generator.uniform(0.9, 1.0, size=p.shape) * generator.choice([-1, 1], p.shape)
+    q = p * np.exp(-difference)
+    ours = _divergence(*map(torch.from_numpy, (difference, p, q)))
+    for value, d, weights in zip(ours, difference, p, strict=True):
+        exact = sum(mpf(w) * (exp(-mpf(x)) - 1 + mpf(x)) for x, w in zip(d.flat, weights.flat, strict=True))
+        assert float(value) == pytest.approx(float(exact), rel=1e-13, abs=0)
 
 
 def test_equal_models_are_at_distance_zero() -> None:

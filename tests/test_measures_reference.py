@@ -118,8 +118,12 @@ def test_all_pairs_of_views_at_once_equal_each_pair_alone() -> None:
         mean_cca_matrix([views[0], np.ones((60, 2))])
     with pytest.raises(InputError, match=r"views\[1\] and views\[0\]: 59 and 60 rows"):
         mean_cca_matrix([views[0], views[1][1:]])
+    columns = mean_cca_matrix([views[0][:, :1], views[1][:, :1]])
+    assert float(columns[0, 1]) == pytest.approx(mean_cca(views[0][:, :1], views[1][:, :1]), rel=1e-12)
     with pytest.raises(InputError, match="at least one"):
         mean_cca_matrix([])
+    with pytest.raises(InputError, match=r"views\[0\]: shape \(\); a matrix"):
+        mean_cca_matrix([1.0])
 
 
 def test_all_pairs_of_many_wide_views_at_once_equal_each_pair_alone() -> None:
@@ -175,7 +179,7 @@ def test_a_direction_above_rounding_counts_however_many_inputs_there_are() -> No
     assert mean_cca(z, w) == pytest.approx(2 / 3, abs=0.05)
 
 
-@pytest.mark.parametrize("condition", [1, 1e3, 1e7, 1e9])
+@pytest.mark.parametrize("condition", [1, 1e3, 1e4, 1e7, 1e9])
 def test_tall_views_correlate_as_well_when_badly_conditioned(condition: float) -> None:
     generator = np.random.default_rng(3)
     views = [generator.normal(size=(400, 5)) for _ in range(3)]
@@ -202,11 +206,12 @@ def test_canonical_correlations_count_the_rank_in_the_precision_of_the_data() ->
     assert mean_cca(repeated.astype(np.float32), w.astype(np.float32)) == pytest.approx(slow_cca(z, w), rel=1e-5)
 
 
-def test_tall_views_of_deficient_rank_correlate_as_their_independent_columns() -> None:
+@pytest.mark.parametrize("rank", [1, 3, 4])
+def test_tall_views_of_deficient_rank_correlate_as_their_independent_columns(rank: int) -> None:
     for seed in range(20):
         generator = np.random.default_rng(seed)
-        z, w = generator.normal(size=(100, 3)), generator.normal(size=(100, 5))
-        repeated = z @ generator.normal(size=(3, 5))
+        z, w = generator.normal(size=(100, rank)), generator.normal(size=(100, 5))
+        repeated = z @ generator.normal(size=(rank, 5))
         assert float(mean_cca_matrix([repeated, w])[0, 1]) == pytest.approx(mean_cca(z, w), rel=1e-9)
 
 
@@ -277,6 +282,15 @@ def test_d_llv_alone_has_the_options_of_the_comparison(options: dict[str, Any]) 
     for p, q in ((first, second), (second, first), (second, near)):
         c = compare(represent(p), represent(q), **options)
         assert llv_distance(represent(p), represent(q), **options) == pytest.approx(c.llv, rel=1e-12)
+
+
+def test_a_comparison_says_how_it_was_made() -> None:
+    p, q = (represent(random_model(seed, 40, 6, 2)) for seed in (1, 2))
+    c = compare(p, q, weight=0.5, reduction="mean", combine="sum", num_samples=7, seed=3, pivots=[1, 4])
+    assert (c.weight, c.reduction, c.combine, c.num_samples, c.seed, c.num_pivots) == (0.5, "mean", "sum", 7, 3, 2)
+    assert (c.num_inputs, c.num_labels, c.subset_size) == (40, 6, 2)
+    given = compare(p, q, input_set=[3, 1, 2])
+    assert (given.num_samples, given.input_set, given.num_pivots) == (None, (3, 1, 2), 6)
 
 
 def test_d_llv_alone_has_the_defaults_of_the_comparison() -> None:
