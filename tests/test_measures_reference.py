@@ -151,6 +151,14 @@ def test_tall_views_in_low_precision_have_the_rank_that_rounding_leaves(dtype: t
     assert float(mean_cca_matrix([repeated, w])[0, 1]) == pytest.approx(mean_cca(repeated, w), rel=1e-9)
 
 
+def test_rounding_of_products_in_single_precision_is_no_direction() -> None:
+    generator = torch.Generator().manual_seed(0)
+    z = torch.randn(800, 60, generator=generator)
+    w = z + torch.randn(800, 60, generator=generator)
+    wide = [(view + 5) @ torch.randn(60, 300, generator=generator) for view in (z, w)]
+    assert mean_cca(*wide) == pytest.approx(mean_cca(z, w), rel=1e-4)
+
+
 def test_an_input_in_the_middle_of_all_is_no_sign_of_a_constant_view() -> None:
     z = [[-1.0], [0.0], [1.0]]
     for measure in (mean_svd, mean_cca, linear_cka):
