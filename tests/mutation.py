@@ -11,6 +11,7 @@ where that ends, and with ``--again`` runs once more what survived. docs/reliabi
 import argparse
 import ast
 import collections
+import gc
 import importlib
 import json
 import os
@@ -106,7 +107,9 @@ class Runner:
                     phases=[hypothesis.Phase.generate], suppress_health_check=list(hypothesis.HealthCheck),
                 )  # fmt: skip
         paths = [str(path.resolve()) for path in self.arguments.modules]
-        reached, seconds = in_fork(lambda: self.baseline(session.items, set(paths)), 600)
+        reached, seconds = self.baseline(session.items, set(paths))
+        gc.collect()
+        gc.freeze()  # what a fork never writes to is never copied
         order = sorted((s, i) for i, s in enumerate(seconds) if reached[i])
         print(f"{len(seconds)} tests, {sum(seconds):.0f} s")
         output = self.arguments.output
@@ -176,12 +179,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("modules", nargs="+", type=Path, help="files of closedist/measures")
     parser.add_argument("--tests", nargs="+", default=TESTS, help="patterns of test files")
-    parser.add_argument("--output", type=Path, default=Path("mutants.jsonl"), help="one line for each mutant")
+    parser.add_argument("--output", type=Path, default=Path("build/mutants.jsonl"), help="one line for each mutant")
     parser.add_argument("--again", action="store_true", help="run what survived once more")
     arguments = parser.parse_args()
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     files = sorted(str(path) for pattern in arguments.tests for path in ROOT.glob(pattern))
-    sys.exit(pytest.main([*files, "-q", "-p", "no:cacheprovider", "-s", "-m", "not slow"], plugins=[Runner(arguments)]))
+    sys.exit(
+        pytest.main(
+            [*files, "-q", "-p", "no:cacheprovider", "-s", "-m", "not slow", "--assert=plain", "--tb=native"],
+            plugins=[Runner(arguments)],
+        )
+    )
 
 
 if __name__ == "__main__":
