@@ -109,12 +109,36 @@ def test_a_screening_in_single_precision_chooses_as_double_does(
     assert taken[0] < 25 or (noise is not None and noise <= 1e-5)  # few are left, unless models are close
 
 
-def test_models_of_very_different_scale_are_not_screened(monkeypatch: pytest.MonkeyPatch) -> None:
-    p, q = random_model(1, 100, 60, 3), random_model(2, 100, 60, 3)
-    q = Model(q.f, 1e-6 * q.g, q.b)
-    expected = compare(represent(p), represent(q), num_subsets=3)
+@pytest.mark.parametrize(
+    ("scales", "screened"),
+    [
+        ((1.0, 1.0), True),
+        ((1e-2, 1e-2), True),
+        ((1e-6, 1.0), False),
+        ((1e6, 1.0), False),
+        ((1e30, 1e30), False),
+        ((1e-30, 1e-30), False),
+    ],
+)
+def test_models_of_very_different_or_extreme_scale_are_not_screened(
+    scales: tuple[float, float], screened: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    p, q = (random_model(seed, 100, 200, 3, bias=False) for seed in (1, 2))
+    p, q = (represent(Model(m.f, scale * m.g, m.b)) for m, scale in zip((p, q), scales, strict=True))
+    expected = compare(p, q, num_subsets=3, num_samples=5)
+    asked: list[bool] = []
+
+    def spy(table: LabelTable, pivots: torch.Tensor) -> torch.Tensor:
+        asked.append(table.in_float32() is not None)
+        return screened_pivots(table, pivots)
+
+    monkeypatch.setattr(_labels, "screened_pivots", spy)
     monkeypatch.setattr(_labels, "SCREENED", 1)
-    assert compare(represent(p), represent(q), num_subsets=3) == expected
+    monkeypatch.setattr(_labels, "SHORTLIST", 10)
+    found = compare(p, q, num_subsets=3, num_samples=5)
+    assert asked == [screened]
+    assert (found.pivot_label, found.left_out_label) == (expected.pivot_label, expected.left_out_label)
+    assert found.llv == pytest.approx(expected.llv, rel=1e-12)
 
 
 def test_a_screening_tells_near_labels_from_equal_ones(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -169,6 +169,16 @@ def test_the_sign_of_all_coordinates_changes_nothing(dimension: int) -> None:
     assert_same(compare(represent(p), represent(q)), compare(*map(represent, negated)), rel=1e-9)
 
 
+def test_a_label_in_the_middle_of_all_is_a_label_like_others() -> None:
+    f = np.random.default_rng(0).normal(size=(30, 1))
+    g = np.array([[-2.0], [-1.0], [0.0], [1.0], [2.0]])
+    assert_same(
+        compare(Representations(f, g), Representations(2 * f + 0.1 * f**2, g)),
+        compare(Representations(f, g + 5), Representations(2 * f + 0.1 * f**2, g + 5)),
+        rel=1e-8,
+    )
+
+
 def test_a_missing_bias_is_a_bias_of_zeros() -> None:
     p, q = random_model(1, 60, 6, 2), random_model(2, 60, 6, 2, bias=False)
     without = Representations(q.f, q.g)
