@@ -342,11 +342,13 @@ def test_rows_that_are_all_equal_are_noticed_whatever_their_size(measure: object
 
 @pytest.mark.parametrize("measure", [mean_svd, mean_cca, linear_cka])
 def test_an_error_names_the_view_that_is_at_fault(measure: object) -> None:
-    one_missing = F.copy()
-    one_missing[3, 1] = math.nan
+    not_a_number, infinite, minus_infinite = F.copy(), F.copy(), F.copy()
+    not_a_number[3, 1], infinite[3, 1], minus_infinite[3, 1] = math.nan, math.inf, -math.inf
     for wrong, words in (
         (F[:, 0], "shape (30,)"),
-        (one_missing, "NaN or infinity"),
+        (not_a_number, "NaN or infinity"),
+        (infinite, "NaN or infinity"),
+        (minus_infinite, "NaN or infinity"),
         (F * 1j, "entries of type complex128"),
         (np.ones((30, 2)), ""),
     ):

@@ -242,6 +242,9 @@ def test_the_size_of_a_view_changes_no_single_measure(measure: Callable[..., flo
     expected = measure(z, w)
     assert measure(z * 10.0**exponent, w) == pytest.approx(expected, rel=1e-12)
     assert measure(w, z * 10.0**exponent) == pytest.approx(expected, rel=1e-12)
+    one_sided = np.abs(z) * 10.0**exponent
+    for view in (one_sided, -one_sided):
+        assert measure(view, w) == pytest.approx(measure(np.abs(z), w), rel=1e-12)
 
 
 @pytest.mark.parametrize("measure", [mean_svd, mean_cca])
