@@ -272,6 +272,7 @@ def test_settings_may_be_tensors() -> None:
 def test_errors_call_models_by_their_names() -> None:
     constant = Representations(np.ones((30, 2)), G)
     assert "model there gives all" in message(compare_all, [P, constant], names=["here", "there"])
+    assert message(compare_all, [P, Q], names=["here"]) == "names: 1 for 2 models; give each model one"
 
 
 @pytest.mark.parametrize("measure", [compare, llv_distance, kl_divergence])

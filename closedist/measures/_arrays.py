@@ -10,40 +10,46 @@ from closedist.errors import InputError
 from closedist.representations import as_tensor
 
 
-def two_views(
-    z: ArrayLike | Tensor, w: ArrayLike | Tensor, names: tuple[str, str] = ("z", "w")
-) -> tuple[Tensor, Tensor]:
-    """Two (n, d) views of the same inputs as float64 tensors on the first one's device.
+def as_view(z: ArrayLike | Tensor, name: str) -> Tensor:
+    """An (n, d) view of inputs as a float64 tensor.
 
-    Where squares of the entries would not fit into float64, a view is divided by a power of two: no measure of views
+    Where squares of the entries would not fit into float64, it is divided by a power of two: no measure of views
     depends on its scale.
 
     Raises:
-        InputError: not matrices, different numbers of rows, fewer than two rows, or an entry that is not finite.
+        InputError: not a matrix, or an entry that is not finite.
     """
-    first, second = as_tensor(z, names[0]), as_tensor(w, names[1])
-    for name, view in zip(names, (first, second), strict=True):
-        if view.ndim != 2 or 0 in view.shape:
-            raise InputError(f"{name}: shape {tuple(view.shape)}; a matrix with one row an input is needed")
-        if not math.isfinite(_largest(view)):
-            raise InputError(f"{name}: NaN or infinity among its entries; all numbers must be finite")
+    view = as_tensor(z, name)
+    if view.ndim != 2 or 0 in view.shape:
+        raise InputError(f"{name}: shape {tuple(view.shape)}; a matrix with one row an input is needed")
+    smallest, largest = torch.aminmax(view)
+    size = float(torch.maximum(-smallest, largest))
+    if not math.isfinite(size):
+        raise InputError(f"{name}: NaN or infinity among its entries; all numbers must be finite")
+    device = torch.device("cpu") if view.device.type == "mps" else view.device
+    view = view.to(device, torch.float64)
+    return view if 1e-100 < size < 1e100 else view * 2.0 ** -min(max(math.frexp(size)[1], -1000), 1000)
+
+
+def check_same_inputs(first: Tensor, second: Tensor, names: tuple[str, str]) -> None:
+    """Check that two views have a row for each of the same inputs.
+
+    Raises:
+        InputError: different numbers of rows, or fewer than two.
+    """
     if first.shape[0] != second.shape[0] or first.shape[0] < 2:
         raise InputError(
             f"{names[0]} and {names[1]}: {first.shape[0]} and {second.shape[0]} rows; both need one row for "
             "each of the same inputs, and at least two of them"
         )
-    device = torch.device("cpu") if first.device.type == "mps" else first.device
-    return _of_moderate_size(first.to(device, torch.float64)), _of_moderate_size(second.to(device, torch.float64))
 
 
-def _largest(view: Tensor) -> float:
-    """The largest absolute value; NaN where there is one."""
-    smallest, largest = torch.aminmax(view)
-    return float(torch.maximum(-smallest, largest))
+def two_views(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> tuple[Tensor, Tensor]:
+    """Two views of the same inputs, (n, d) and (n, e), on the first one's device.
 
-
-def _of_moderate_size(view: Tensor) -> Tensor:
-    largest = _largest(view)
-    if 1e-100 < largest < 1e100:
-        return view
-    return view * 2.0 ** -min(max(math.frexp(largest)[1], -1000), 1000)
+    Raises:
+        InputError: one is no view, or they are not of the same inputs.
+    """
+    first, second = as_view(z, "z"), as_view(w, "w")
+    check_same_inputs(first, second, ("z", "w"))
+    return first, second.to(first.device)

@@ -44,7 +44,9 @@ def measure_pairs(
     Raises:
         InputError: the models cannot be compared, a pair is none of them, or a setting is out of its range.
     """
-    names = names or model_names(len(models))
+    names = model_names(len(models)) if names is None else names
+    if len(names) != len(models):
+        raise InputError(f"names: {len(names)} for {len(models)} models; give each model one")
     check_comparable(models, names)
     settings.check_ranges(models[0].num_inputs, models[0].num_labels)
     pairs = list(combinations(range(len(models)), 2)) if pairs is None else _checked(pairs, len(models))

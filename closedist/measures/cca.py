@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from closedist.errors import InputError
-from closedist.measures._arrays import two_views
+from closedist.measures._arrays import as_view, check_same_inputs, two_views
 from closedist.measures.svd import nuclear_norm
 from closedist.representations import as_tensor
 
@@ -68,15 +68,15 @@ def mean_cca_matrix(views: Sequence[ArrayLike | Tensor]) -> Tensor:
 def _centred(tensors: Sequence[Tensor]) -> Tensor:
     """(n, N, d) centred views, zero-padded to the widest, each input's rows of all views side by side in memory."""
     width = max((tensor.shape[-1] for tensor in tensors if tensor.ndim), default=0)
-    stacked: Tensor | None = None
+    first = as_view(tensors[0], "views[0]")
+    stacked = first.new_zeros(first.shape[0], len(tensors), width).movedim(1, 0)
     for index, tensor in enumerate(tensors):
-        view, _ = two_views(tensor, tensors[0], (f"views[{index}]", "views[0]"))
-        if stacked is None:
-            stacked = view.new_zeros(view.shape[0], len(tensors), width).movedim(1, 0)
+        name = f"views[{index}]"
+        view = as_view(tensor, name) if index else first
+        check_same_inputs(view, first, (name, "views[0]"))
         part = stacked[index, :, : view.shape[1]]
         torch.sub(view, view.mean(0), out=part)
-        _check_varies(view, part, f"views[{index}]")
-    assert stacked is not None
+        _check_varies(view, part, name)
     return stacked
 
 
