@@ -67,16 +67,30 @@ def open_results(place: Path | str | ResultsSource) -> ResultsSource:
     if isinstance(place, ResultsSource):
         return place
     place = Path(place)
-    if place.is_dir():
-        names = {path.name: path.name for path in place.glob("*.json") if path.is_file()}
-        if names:
-            return ResultsSource(place, names)
-    archive = place if place.is_file() else place.with_name(place.name + ".zip")
+    names = _results_in(place)
+    if names:
+        return ResultsSource(place, names)
+    archive = place if place.is_file() else _archive_beside(place)
     if archive.is_file():
         return ResultsSource(archive, _archive_members(archive))
     if place.is_dir():
         return ResultsSource(place, {})
     raise InputError(f"there are no results at {place}; give the folder or the results.zip with --results-folder")
+
+
+def unread_archive(folder: Path) -> Path | None:
+    """The archive beside a folder that ``open_results`` passes over, since the folder itself has results."""
+    archive = _archive_beside(folder)
+    return archive if archive.is_file() and _results_in(folder) else None
+
+
+def _results_in(folder: Path) -> dict[str, str]:
+    """The result files of a folder, none where it is no folder, as an archive maps its own."""
+    return {path.name: path.name for path in folder.glob("*.json") if path.is_file()} if folder.is_dir() else {}
+
+
+def _archive_beside(folder: Path) -> Path:
+    return folder.with_name(folder.name + ".zip")
 
 
 def _read_file(path: Path) -> bytes:

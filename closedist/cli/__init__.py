@@ -72,8 +72,7 @@ def run(app: App, tokens: list[str]) -> int:
             tokens = without_unused_options(app, tokens)
         app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
     except KeyboardInterrupt as stop:
-        print(f"{str(stop) or 'stopped'}; run the same command again to go on", file=sys.stderr)
-        return STOPPED
+        return _stop(str(stop))
     except InputError as error:
         return _fail(str(error))
     except CycloptsError as error:
@@ -81,13 +80,17 @@ def run(app: App, tokens: list[str]) -> int:
     except ImportError as error:
         if not isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
             raise
-        print("stopped; run the same command again to go on", file=sys.stderr)  # Ctrl-C as a C library was loaded
-        return STOPPED
+        return _stop()  # Ctrl-C as a C library was loaded
     except BrokenPipeError:
         return STOPPED
     finally:
         logging.shutdown()
     return 0
+
+
+def _stop(said: str = "") -> int:
+    print(f"{said or 'stopped'}; run the same command again to go on", file=sys.stderr)
+    return STOPPED
 
 
 def _fail(message: str) -> int:

@@ -92,10 +92,12 @@ def make_plot(
 
 def _unread_archive(folder: Path) -> str:
     """What to say where there is an archive beside the results folder that is not read, since the folder has files."""
-    archive = folder.with_name(folder.name + ".zip")
-    if folder.is_dir() and any(folder.glob("*.json")) and archive.is_file():
-        return f"Results are read from {folder}, and not from {archive}: for that, add --results-folder={archive}"
-    return ""
+    from closedist.archive import unread_archive
+
+    archive = unread_archive(folder)
+    if archive is None:
+        return ""
+    return f"Results are read from {folder}, and not from {archive}: for that, add --results-folder={archive}"
 
 
 def _plots(
