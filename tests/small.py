@@ -1,5 +1,6 @@
 """A family of models small enough to train inside a test."""
 
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,23 @@ def small_training(steps: int = 700, **changes: object) -> TrainConfig:
 def small_run(models: ModelVariationsConfig | None = None, training: TrainConfig | None = None) -> TrainingRun:
     (run,) = training_runs(small_dataset(), models or small_family(), training or small_training(), "day")
     return run
+
+
+def write_configs(folder: Path, models: ModelVariationsConfig, training: TrainConfig) -> list[str]:
+    """The three configs as files, and the options that name them."""
+    configs = {"dataset-config": small_dataset(), "model-var-config": models, "train-config": training}
+    options = []
+    for option, config in configs.items():
+        path = folder / f"{option}.json"
+        path.write_text(config.model_dump_json())
+        options.append(f"--{option}={path}")
+    return options
+
+
+def started(command: list[str], folder: Path) -> "subprocess.Popen[str]":
+    """The command as a process in a folder of its own, its output kept."""
+    folder.mkdir(exist_ok=True)
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def workplace(root: Path, **changes: object) -> Workplace:

@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from tests.small import contents, small_dataset, small_family, small_training
+from tests.small import contents, small_family, small_training, started, write_configs
 
 pytestmark = pytest.mark.slow
 
@@ -34,23 +34,12 @@ def node():
 @pytest.fixture
 def project(tmp_path):
     """A folder with three small configs, and the command that trains in it."""
-    configs = {
-        "dataset-config": small_dataset(),
-        "model-var-config": small_family((0, 1), (8, 16, 32)),
-        "train-config": small_training(8000),
-    }
-    command = [sys.executable, "-m", "closedist", "train-variations", "--date-str=day", "--threads=1"]
-    for option, config in configs.items():
-        path = tmp_path / f"{option}.json"
-        path.write_text(config.model_dump_json())
-        command.append(f"--{option}={path}")
-    return command
+    options = write_configs(tmp_path, small_family((0, 1), (8, 16, 32)), small_training(8000))
+    return [sys.executable, "-m", "closedist", "train-variations", "--date-str=day", "--threads=1", *options]
 
 
 def start(command, folder):
-    folder.mkdir(exist_ok=True)
-    options = ["--slurm", "--task-minutes=0"]
-    return subprocess.Popen([*command, *options], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return started([*command, "--slurm", "--task-minutes=0"], folder)
 
 
 def finish(command, folder):

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.small import contents, small_dataset, small_family, small_training
+from tests.small import contents, small_family, small_training, started, write_configs
 
 pytestmark = pytest.mark.slow
 
@@ -18,28 +18,12 @@ SECONDS = 240  # before a process that should have ended is given up
 @pytest.fixture
 def train(tmp_path):
     """A command that trains two widths of three models."""
-    configs = {
-        "dataset-config": small_dataset(),
-        "model-var-config": small_family((0, 1, 2), (8, 16)),
-        "train-config": small_training(6000),
-    }
-    command = ["train-variations", "--date-str=day", "--checkpoint-every=100"]
-    for option, config in configs.items():
-        path = tmp_path / f"{option}.json"
-        path.write_text(config.model_dump_json())
-        command.append(f"--{option}={path}")
-    return command
+    options = write_configs(tmp_path, small_family((0, 1, 2), (8, 16)), small_training(6000))
+    return ["train-variations", "--date-str=day", "--checkpoint-every=100", *options]
 
 
 def start(command, folder):
-    folder.mkdir(exist_ok=True)
-    return subprocess.Popen(
-        [sys.executable, "-m", "closedist", *command, "--threads=1"],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return started([sys.executable, "-m", "closedist", *command, "--threads=1"], folder)
 
 
 def end(process):

@@ -1,6 +1,5 @@
 """Stopped, killed or continued, training ends in the files of an undisturbed run, to the last bit."""
 
-import json
 import os
 import random
 import signal
@@ -16,22 +15,7 @@ from closedist.checkpoint import write_weights
 from closedist.errors import InputError
 from closedist.sweep import train_runs
 from closedist.training import Interrupted
-from tests.small import contents, small_dataset, small_family, small_run, small_training, workplace
-
-
-def write_configs(folder: Path, steps: int, num_points: int = 1000) -> list[str]:
-    """The three configs as files, and the options that name them."""
-    configs = {
-        "dataset-config": small_dataset(num_points=num_points),
-        "model-var-config": small_family((0, 1), (8, 16)),
-        "train-config": small_training(steps),
-    }
-    options = []
-    for option, config in configs.items():
-        path = folder / f"{option}.json"
-        path.write_text(json.dumps(config.model_dump()))
-        options.append(f"--{option}={path}")
-    return options
+from tests.small import contents, small_family, small_run, small_training, workplace, write_configs
 
 
 def command(root: Path, options: list[str], *more: str) -> list[str]:
@@ -41,7 +25,7 @@ def command(root: Path, options: list[str], *more: str) -> list[str]:
 
 
 def test_killed_at_random_moments_training_ends_in_the_same_files(tmp_path):
-    options = write_configs(tmp_path, steps=4000)
+    options = write_configs(tmp_path, small_family((0, 1), (8, 16)), small_training(4000))
     undisturbed = tmp_path / "undisturbed"
     start = time.monotonic()
     subprocess.run(command(undisturbed, options, "--checkpoint-every=300"), check=True, capture_output=True)
@@ -63,7 +47,7 @@ def test_killed_at_random_moments_training_ends_in_the_same_files(tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_training_with_its_state_saved_and_the_command_goes_on(tmp_path, number):
-    options = write_configs(tmp_path, steps=200_000)
+    options = write_configs(tmp_path, small_family((0, 1), (8, 16)), small_training(200_000))
     process = subprocess.Popen(command(tmp_path, options), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not list((tmp_path / "checkpoint").glob(".*lock")):

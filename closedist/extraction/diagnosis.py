@@ -33,7 +33,8 @@ def explain(observations: list[tuple[Tensor, Tensor]], model: nn.Module) -> str:
     Returns:
         One line: what was found, and the remedy.
     """
-    if all(_is_close(z.sigmoid(), y.detach().cpu().double()) for z, y in observations):
+    # probabilities, so the deviation itself is compared and not a share of it
+    if all(_root_mean_square(y.detach().cpu().double() - z.sigmoid()) < _CLOSE for z, y in observations):
         return (
             "model: its output is sigmoid(f·g + b) of its head: it gives a probability for each label by itself, which "
             "is no distribution over labels, and distances between distributions over labels say nothing of it. Where "
@@ -136,8 +137,8 @@ def _unknown(z: Tensor, y: Tensor) -> str:
     )
 
 
-def _is_close(prediction: Tensor, y: Tensor) -> bool:
-    return float((y - prediction).square().mean().sqrt()) < _CLOSE
+def _root_mean_square(values: Tensor) -> float:
+    return float(values.square().mean().sqrt())
 
 
 def _centred(values: Tensor) -> Tensor:
@@ -146,5 +147,5 @@ def _centred(values: Tensor) -> Tensor:
 
 def _left(prediction: Tensor, z: Tensor, y: Tensor) -> float:
     """The share of the deviation of y from z, root mean square, that a relation leaves unexplained."""
-    deviation = float((y - z).square().mean().sqrt())
-    return float((y - prediction).square().mean().sqrt()) / deviation if deviation > 0 else 1.0
+    deviation = _root_mean_square(y - z)
+    return _root_mean_square(y - prediction) / deviation if deviation > 0 else 1.0
