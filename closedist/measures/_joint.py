@@ -18,7 +18,7 @@ from closedist.measures._pairs import Axis, unit_odds
 from closedist.measures._settings import Settings
 from closedist.measures.bounds import certificate, linear_bound, quadratic_bound
 from closedist.measures.cca import cka_of_all, mean_cca_of_all, precisions
-from closedist.measures.comparable import check_comparable, check_varied, model_names
+from closedist.measures.comparable import check_comparable, check_enough, check_varied, model_names
 from closedist.measures.llv import distances
 from closedist.measures.svd import dissimilarity, label_subsets
 from closedist.representations import Representations
@@ -48,6 +48,7 @@ def measure_pairs(
     if len(names) != len(models):
         raise InputError(f"names: {len(names)} for {len(models)} models; give each model one")
     check_comparable(models, names)
+    check_enough(models[0])
     settings.check_ranges(models[0].num_inputs, models[0].num_labels)
     pairs = list(combinations(range(len(models)), 2)) if pairs is None else _checked(pairs, len(models))
     dimensions = [model.dimension for model in models]

@@ -41,13 +41,21 @@ def check_comparable(models: Sequence[Representations], names: Sequence[str]) ->
             raise InputError(_different_labels(first, first_name, model, name))
         _check_same_names(first, first_name, model, name, "input_ids", "inputs")
         _check_same_names(first, first_name, model, name, "label_names", "labels")
-    if first.num_inputs < 2:
+
+
+def check_enough(model: Representations) -> None:
+    """Check that there are the inputs and labels that standard deviations and a choice of labels need.
+
+    Raises:
+        InputError: fewer than two inputs, or fewer than three labels.
+    """
+    if model.num_inputs < 2:
         raise InputError(
             "embeddings: 1 input; standard deviations over inputs need at least two, and in practice hundreds"
         )
-    if first.num_labels < 3:
+    if model.num_labels < 3:
         raise InputError(
-            f"unembeddings: {first.num_labels} labels; at least 3 are needed (a pivot, one left out, one more)"
+            f"unembeddings: {model.num_labels} labels; at least 3 are needed (a pivot, one left out, one more)"
         )
 
 

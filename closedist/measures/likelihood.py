@@ -21,7 +21,7 @@ def kl_divergence(p: Representations, q: Representations) -> float:
     """d_KL(p, q): the mean over inputs of Σ_y p(y|x)·(log p(y|x) − log q(y|x)), in nats.
 
     Args:
-        p, q: representations of the same N inputs and C labels in the same order.
+        p, q: representations of the same N inputs and C labels in the same order; any number of either.
 
     Raises:
         InputError: the models cannot be compared.

@@ -18,7 +18,7 @@ from closedist.measures._labels import LabelChoice, choose_labels, fixed_labels
 from closedist.measures._moments import Moments, moments
 from closedist.measures._pairs import Axis, Terms, axis_of, written_out
 from closedist.measures._settings import Combine, Settings, indices, sorted_indices
-from closedist.measures.comparable import check_comparable, check_varied, model_names
+from closedist.measures.comparable import check_comparable, check_enough, check_varied, model_names
 from closedist.representations import Representations
 
 
@@ -134,6 +134,7 @@ def llv_distance(
     )
     names = model_names(2)
     check_comparable([p, q], names)
+    check_enough(p)
     settings.check_ranges(p.num_inputs, p.num_labels)
     models = family([p, q])
     pair = torch.tensor([[0, 1]], device=models.device)
