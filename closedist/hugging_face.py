@@ -45,10 +45,17 @@ def read_causal_model(name: str, dtype: str) -> nn.Module:
     """A causal language model, all of whose weights are in the checkpoint.
 
     Raises:
-        InputError: it cannot be read, or ``transformers`` had to make up weights that the checkpoint lacks.
+        InputError: it cannot be read, or ``transformers`` had to make up weights that the checkpoint lacks or has in
+            another shape.
     """
     read = transformers_library().AutoModelForCausalLM.from_pretrained
-    model, info = read_with(read, name, "weights", dtype=dtype, output_loading_info=True)
+    # weights of other shapes are told of here, by name, and not by an error that names none
+    model, info = read_with(read, name, "weights", dtype=dtype, output_loading_info=True, ignore_mismatched_sizes=True)
+    for key, found, wanted in sorted(info["mismatched_keys"]):
+        raise InputError(
+            f"{name}: {key} has shape {tuple(found)} in the checkpoint and {tuple(wanted)} by its config.json: "
+            "give the config.json that the model was saved with"
+        )
     tensors = {**dict(model.named_parameters(remove_duplicate=False)), **dict(model.named_buffers())}
     absent = set(info["missing_keys"])
     # a tied weight is there under another name

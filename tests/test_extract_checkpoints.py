@@ -46,6 +46,12 @@ class TestWeightsThatAreNotThere:
         model: Any = read_causal_model(str(tmp_path), "auto")
         assert torch.equal(model.lm_head.weight, saved.get_input_embeddings().weight)
 
+    def test_weights_of_another_shape_than_the_config_says_are_named_with_both(self, tmp_path: Path) -> None:
+        transformers.AutoModelForCausalLM.from_config(transformers.LlamaConfig(**SMALL)).save_pretrained(tmp_path)
+        transformers.LlamaConfig(**SMALL | {"vocab_size": 32}).save_pretrained(tmp_path)
+        with pytest.raises(InputError, match=r"lm_head\.weight has shape \(31, 8\) in the checkpoint and \(32, 8\) by"):
+            read_causal_model(str(tmp_path), "auto")
+
 
 ENCODERS_AND_DECODERS: dict[str, dict[str, Any]] = {
     "T5": {"vocab_size": 31, "d_model": 8, "d_kv": 4, "d_ff": 12, "num_layers": 1, "num_heads": 2},
