@@ -18,6 +18,7 @@ from closedist.files import write_atomically
 MAX_BLACK_BOX_LABELS = 10_000  # its unembeddings are a C×C identity: 400 MB in float32
 MAX_NAME_CHARACTERS = 1 << 28  # 1 GiB as an array of strings
 _BLOCK_ELEMENTS = 1 << 20  # what a check of a memory-mapped array holds at once
+_FLOATING_POINT = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)
@@ -140,6 +141,8 @@ class Representations:
             if names is not None:
                 tensors[name] = stored_names(names)
         stored = {name: tensor.contiguous() for name, tensor in tensors.items()}
+        if len({tensor.untyped_storage().data_ptr() for tensor in stored.values()}) < len(stored):
+            stored = {name: tensor.clone() for name, tensor in stored.items()}  # safetensors refuses shared memory
         metadata = {"format": "closedist representations 1"} | ({"black_box": "true"} if self.black_box else {})
 
         def write(temporary: Path) -> None:
@@ -218,7 +221,7 @@ def as_tensor(array: ArrayLike | Tensor, name: str) -> Tensor:
     """A real floating-point tensor that shares the array's memory where it can; ``name`` says in errors what it is.
 
     Raises:
-        InputError: not an array of real numbers.
+        InputError: not an array of real numbers that PyTorch can compute with.
     """
     if isinstance(array, Tensor):
         tensor = array.detach()
@@ -239,7 +242,13 @@ def as_tensor(array: ArrayLike | Tensor, name: str) -> Tensor:
             raise InputError(f"{name}: {error}; an array of real numbers is needed") from error
     if tensor.is_complex():
         raise InputError(f"{name}: complex numbers; an array of real numbers is needed")
-    return tensor if tensor.is_floating_point() else tensor.double()
+    if tensor.layout != torch.strided or tensor.is_quantized:
+        raise InputError(f"{name}: a sparse or quantised tensor; pass tensor.to_dense() or tensor.dequantize()")
+    if not tensor.is_floating_point():
+        return tensor.double()
+    if tensor.dtype not in _FLOATING_POINT:
+        raise InputError(f"{name}: {tensor.dtype}, in which nothing can be computed; pass tensor.float()")
+    return tensor
 
 
 def _blocks(matrix: Tensor) -> list[slice]:

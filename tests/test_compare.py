@@ -105,3 +105,11 @@ def test_a_black_box_has_no_unembeddings_to_correlate(three: list[Representation
     mixed = compare(boxes[0], three[0])
     assert mixed.mean_cca_unembeddings is None
     assert "unembeddings" not in str(c)
+
+
+def test_a_black_box_leaves_other_pairs_as_they_are(three: list[Representations]) -> None:
+    p, q = three[:2]
+    box = Representations.from_logits(p.embeddings @ p.unembeddings.T)
+    plain, *with_box = compare_all([p, q, box])
+    assert plain.mean_cca_unembeddings == pytest.approx(compare(p, q).mean_cca_unembeddings)
+    assert [c.mean_cca_unembeddings for c in with_box] == [None, None]

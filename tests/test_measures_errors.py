@@ -88,6 +88,26 @@ def test_fewer_than_three_labels() -> None:
     assert message(compare, two, two).startswith("unembeddings: 2 labels; at least 3")
 
 
+def test_a_pivot_against_which_only_the_left_out_label_varies() -> None:
+    p = Representations(F, [[1.0, 1.0], [1.0, 1.0], [2.0, 1.0]])
+    for measure in (compare, llv_distance):
+        for reduction in ("max", "mean"):
+            text = message(measure, p, p, pivots=[0], constant_labels="ignore", reduction=reduction)
+            assert text.startswith("constant_labels: besides the left-out label none varies against pivot label 0")
+    assert llv_distance(p, p, constant_labels="ignore", pivots=[2]) == pytest.approx(0, abs=1e-15)
+
+
+def test_too_many_label_subsets_asked_for() -> None:
+    assert "num_subsets: 1,000,000,000; at most" in message(compare, P, Q, num_subsets=10**9)
+
+
+def test_tensors_that_nothing_can_be_computed_with() -> None:
+    tensor = torch.from_numpy(G).float()
+    assert "pass tensor.float()" in message(Representations, tensor.to(torch.float8_e4m3fn), tensor)
+    assert "pass tensor.to_dense()" in message(Representations, tensor, tensor.to_sparse())
+    assert message(mean_cca, tensor, tensor.to(torch.float8_e4m3fn)).startswith("w: torch.float8_e4m3fn")
+
+
 def test_a_subset_size_above_what_labels_allow() -> None:
     assert "subset_size: 4 with 5 labels" in message(compare, P, P, subset_size=4)
 
@@ -153,6 +173,19 @@ def test_other_inputs_or_labels_say_where_they_first_differ(attribute: str, coun
     assert compare(p, Representations(F, G)).kl == 0  # names on one side only are not compared
     numbers = Representations(F, G, **{attribute: list(range(count))})
     assert "in the same way" in message(compare, p, numbers)
+
+
+def test_names_are_compared_with_the_first_model_that_has_any() -> None:
+    names = list(range(30))
+    members = [P, Representations(F, G, input_ids=names), Representations(F, G, input_ids=names[::-1])]
+    assert message(compare_all, members).startswith("input_ids: the first difference is at 0: 0 in model 1, 29 in")
+
+
+def test_names_of_several_columns_are_reordered_only_row_by_row() -> None:
+    f = F[:2]
+    p = Representations(f, G, input_ids=[[0, 1], [1, 0]])
+    assert "in another order" in message(compare, p, Representations(f, G, input_ids=[[1, 0], [0, 1]]))
+    assert "in another order" not in message(compare, p, Representations(f, G, input_ids=[[0, 0], [1, 1]]))
 
 
 def test_inputs_named_by_two_numbers_say_where_they_first_differ() -> None:

@@ -256,6 +256,17 @@ def test_the_sizes_and_offsets_of_columns_change_neither_m_svd_nor_m_cca(measure
     assert measure(w, (z + offsets) * scales) == pytest.approx(expected, rel=1e-9)
 
 
+def test_mean_svd_of_repeated_columns_is_the_root_of_the_widths_ratio() -> None:
+    z = np.random.default_rng(7).normal(size=(50, 1))
+    assert mean_svd(z, np.repeat(z, 9, 1)) == pytest.approx(3)
+
+
+@pytest.mark.parametrize("measure", [mean_svd, mean_cca, linear_cka])
+def test_no_single_measure_exceeds_one_by_rounding(measure: Callable[..., float]) -> None:
+    views = np.random.default_rng(6).normal(size=(200, 12, 3))
+    assert all(1 - 1e-12 < measure(view, view) <= 1 for view in views)
+
+
 @pytest.mark.parametrize("measure", [mean_svd, mean_cca, linear_cka])
 def test_two_inputs_are_enough_for_a_single_measure(measure: Callable[..., float]) -> None:
     assert measure([[0.0], [1.0]], [[3.0], [-2.0]]) == pytest.approx(1)

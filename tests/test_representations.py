@@ -89,6 +89,14 @@ def test_saved_and_loaded_is_the_same(tmp_path: Path, dtype: torch.dtype) -> Non
     assert not q.black_box
 
 
+def test_matrices_that_share_memory_are_saved(tmp_path: Path) -> None:
+    tied = torch.arange(12.0).reshape(4, 3)
+    Representations(tied[:2], tied).save(tmp_path / "tied.safetensors")
+    loaded = Representations.load(tmp_path / "tied.safetensors")
+    assert torch.equal(loaded.embeddings, tied[:2])
+    assert torch.equal(loaded.unembeddings, tied)
+
+
 def test_pairs_of_numbers_name_inputs_too(tmp_path: Path) -> None:
     ids = [(sequence, position) for sequence in range(2) for position in range(3)]
     Representations(F, G, input_ids=ids).save(tmp_path / "p.safetensors")

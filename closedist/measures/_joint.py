@@ -20,7 +20,7 @@ from closedist.measures.bounds import certificate, linear_bound, quadratic_bound
 from closedist.measures.cca import cka_of_all, mean_cca_of_all, precisions
 from closedist.measures.comparable import check_comparable, check_enough, check_varied, model_names
 from closedist.measures.llv import distances
-from closedist.measures.svd import dissimilarity, label_subsets
+from closedist.measures.svd import check_subsets, dissimilarity, label_subsets
 from closedist.representations import Representations
 
 JOINT_COLUMNS = 4096  # of a root factor: above, models are taken pair by pair
@@ -56,7 +56,7 @@ def measure_pairs(
     size_for = {dimension: settings.size(dimension, models[0].num_labels) for dimension in set(larger)}
     sizes = [size_for[dimension] for dimension in larger]
     for size in set(sizes):  # refuse too many subsets before anything is computed
-        label_subsets(models[0].num_labels - 2, size, settings.num_subsets, settings.seed)
+        check_subsets(models[0].num_labels - 2, size, settings.num_subsets)
     together = len(models) * (max(dimensions) + 1) <= JOINT_COLUMNS
     if together and len(models) * models[0].num_labels * max(dimensions) <= JOINT_ELEMENTS:
         return _jointly(models, names, pairs, sizes, settings)
@@ -113,10 +113,15 @@ class _AllPairs:
         self.cka = cka_of_all(measured.over_inputs.vectors)[first, second]
         precision = precisions([member.embeddings for member in members.members], members.device)
         self.cca = mean_cca_of_all(measured.over_inputs.vectors, precision, pairs)
-        self.cca_unembeddings: Tensor | None = None
-        if not any(member.black_box for member in members.members):
-            precision = precisions([member.unembeddings for member in members.members], members.device)
-            self.cca_unembeddings = mean_cca_of_all(measured.over_labels.vectors, precision, pairs)
+        precision = precisions([member.unembeddings for member in members.members], members.device)
+        self.cca_unembeddings = torch.full_like(self.cca, torch.nan)
+        plain = torch.tensor([not member.black_box for member in members.members], device=members.device)
+        both = plain[first] & plain[second]  # a black box has no unembeddings of its own
+        if bool(both.any()):
+            number = plain.cumsum(0) - 1
+            self.cca_unembeddings[both] = mean_cca_of_all(
+                measured.over_labels.vectors[plain], precision[plain], number[pairs[both]]
+            )
 
     def measure(self, which: Tensor, size: int, settings: Settings) -> list[dict[str, Any]]:
         """All measures of m pairs, (m,) indices into the pairs, that have the same K."""
@@ -146,7 +151,7 @@ class _AllPairs:
             "kl": self.kl[which],
             "kl_reverse": self.kl_reverse[which],
             "mean_cca_embeddings": self.cca[which],
-            "mean_cca_unembeddings": None if self.cca_unembeddings is None else self.cca_unembeddings[which],
+            "mean_cca_unembeddings": self.cca_unembeddings[which],
             "cka_embeddings": self.cka[which],
             "m_svd_unembeddings": 1.0 - of_inputs,
             "dissimilarity_embeddings": of_labels,
@@ -171,6 +176,9 @@ class _AllPairs:
         lists: dict[str, list[Any]] = {
             name: [None] * len(which) if c is None else c.tolist() for name, c in columns.items()
         }
+        lists["mean_cca_unembeddings"] = [
+            None if math.isnan(value) else value for value in lists["mean_cca_unembeddings"]
+        ]
         lists["input_set"] = [tuple(inputs) for inputs in found.input_sets.tolist()]
         lists["m_svd_embeddings"] = [tuple(values) for part in of_subsets for values in (1.0 - part).tolist()]
         lists["num_label_subsets"] = [math.comb(count, size) for count in counts]

@@ -11,6 +11,7 @@ from closedist.errors import InputError
 from closedist.measures._label_table import ConstantLabels, Reduction
 
 MOST_SAMPLES = 1_000_000  # input sets: minutes, where the search's gain has long ended
+MOST_SUBSETS = 1_000_000  # label subsets, for the same reason
 
 Combine = Literal["max", "sum"]
 
@@ -54,6 +55,8 @@ class Settings:
                 raise InputError(f"{name}: {count}; at least 1 is needed")
         if self.num_samples > MOST_SAMPLES:
             raise InputError(f"num_samples: {self.num_samples:,}; at most {MOST_SAMPLES:,} input sets can be drawn")
+        if self.num_subsets is not None and self.num_subsets > MOST_SUBSETS:
+            raise InputError(f"num_subsets: {self.num_subsets:,}; at most {MOST_SUBSETS:,} label subsets can be drawn")
         if self.seed < 0:
             raise InputError(f"seed: {self.seed}; an integer ≥ 0 is needed")
 

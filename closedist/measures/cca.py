@@ -100,8 +100,10 @@ def linear_cka(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:
     first, second = centred
     if first.shape[0] < max(first.shape[1], second.shape[1]):  # the n×n form is smaller
         first, second = first @ first.T, second @ second.T
-        return float((first * second).sum() / (first.norm() * second.norm()))
-    return float((first.T @ second).norm().square() / ((first.T @ first).norm() * (second.T @ second).norm()))
+        similarity = (first * second).sum() / (first.norm() * second.norm())
+    else:
+        similarity = (first.T @ second).norm().square() / ((first.T @ first).norm() * (second.T @ second).norm())
+    return float(similarity.clamp(max=1.0))
 
 
 def _check_varies(view: Tensor, centred: Tensor, name: str) -> None:
@@ -114,7 +116,7 @@ def cka_of_all(roots: Tensor) -> Tensor:
     scaled = roots / roots.flatten(1).norm(dim=1)[:, None, None]
     similarity = _products(scaled).square().sum((-1, -2)).triu()
     own = similarity.diagonal()
-    return (similarity + similarity.triu(1).T) / (own[:, None] * own).sqrt()
+    return ((similarity + similarity.triu(1).T) / (own[:, None] * own).sqrt()).clamp(max=1.0)
 
 
 def mean_cca_of_all(views: Tensor, precision: Tensor, pairs: Tensor) -> Tensor:

@@ -1,9 +1,11 @@
 """Can these models be compared at all? Sizes, identities and ranges, and errors that say what to do."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from closedist.errors import InputError
@@ -39,8 +41,8 @@ def check_comparable(models: Sequence[Representations], names: Sequence[str]) ->
             )
         if model.num_labels != first.num_labels:
             raise InputError(_different_labels(first, first_name, model, name))
-        _check_same_names(first, first_name, model, name, "input_ids", "inputs")
-        _check_same_names(first, first_name, model, name, "label_names", "labels")
+    for attribute, what in (("input_ids", "inputs"), ("label_names", "labels")):
+        _check_same_names(models, names, attribute, what)
 
 
 def check_enough(model: Representations) -> None:
@@ -76,25 +78,40 @@ def _different_labels(first: Representations, first_name: str, other: Representa
     )
 
 
-def _check_same_names(
-    first: Representations, first_name: str, other: Representations, other_name: str, attribute: str, what: str
+def _check_same_names(models: Sequence[Representations], model_names: Sequence[str], attribute: str, what: str) -> None:
+    """Compare all models that have such names with the first that has."""
+    named = [
+        (getattr(model, attribute), model_name)
+        for model, model_name in zip(models, model_names, strict=True)
+        if getattr(model, attribute) is not None
+    ]
+    for names, model_name in named[1:]:
+        _check_equal_names(*named[0], names, model_name, attribute, what)
+
+
+def _check_equal_names(
+    names: NDArray[Any], model_name: str, other_names: NDArray[Any], other_name: str, attribute: str, what: str
 ) -> None:
-    names, other_names = getattr(first, attribute), getattr(other, attribute)
-    if names is None or other_names is None or np.array_equal(names, other_names):
+    if np.array_equal(names, other_names):
         return
     if names.shape != other_names.shape or names.dtype.kind != other_names.dtype.kind:
         raise InputError(
-            f"{attribute}: model {first_name} has {names.dtype} of shape {names.shape}, model {other_name} has "
+            f"{attribute}: model {model_name} has {names.dtype} of shape {names.shape}, model {other_name} has "
             f"{other_names.dtype} of shape {other_names.shape}; name the {what} of both in the same way"
         )
     different = names != other_names
     where = int(np.flatnonzero(different.reshape(different.shape[0], -1).any(1))[0])
     here, there = names[where].tolist(), other_names[where].tolist()
-    order = " (the same names in another order)" if np.array_equal(np.sort(names, 0), np.sort(other_names, 0)) else ""
+    order = " (the same names in another order)" if np.array_equal(_sorted(names), _sorted(other_names)) else ""
     raise InputError(
-        f"{attribute}: the first difference is at {where}: {here!r} in model {first_name}, {there!r} in model "
+        f"{attribute}: the first difference is at {where}: {here!r} in model {model_name}, {there!r} in model "
         f"{other_name}{order}; both models must have the same {what} in the same order"
     )
+
+
+def _sorted(names: NDArray[Any]) -> NDArray[Any]:
+    """Names in ascending order; those of several columns stay together."""
+    return np.sort(names) if names.ndim == 1 else names[np.lexsort(names.T)]
 
 
 def check_varied(models: Family, over_inputs: Root, over_labels: Root, names: Sequence[str]) -> None:

@@ -53,7 +53,7 @@ def distances(models: Family, measured: Moments, pairs: Tensor, size: int, setti
 
     Raises:
         ConstantOddsError: labels whose log-odds do not vary.
-        InputError: no input set can be used.
+        InputError: no input set can be used, or no label is left to compare.
     """
     by_label = axis_of(measured.over_inputs, models.labels, pairs)
     if settings.labels is not None:
@@ -62,6 +62,12 @@ def distances(models: Family, measured: Moments, pairs: Tensor, size: int, setti
     else:
         pivots = None if settings.pivots is None else torch.tensor(settings.pivots, device=pairs.device)
         labels = choose_labels(by_label, settings.reduction, pivots, settings.constant_labels)
+    if not bool(labels.used.any(-1).all()):
+        pivot_label = int(labels.pivot[~labels.used.any(-1)][0])
+        raise InputError(
+            f"constant_labels: besides the left-out label none varies against pivot label {pivot_label}, so that "
+            "nothing is compared; give other pivots"
+        )
 
     sets = (
         draw_input_sets(models.num_inputs, size + 1, settings.num_samples, settings.seed)

@@ -21,7 +21,10 @@ _SMALL = 1e-4  # below, 1 − m_SVD has lost digits and the Procrustes form is u
 
 
 def mean_svd(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:
-    """m_SVD of two views of the same n inputs: the mean singular value of their cross-correlation, between 0 and 1.
+    """m_SVD of two views of the same n inputs: the mean singular value of their cross-correlation.
+
+    Between 0 and 1 for views of the same width, as in d_{f,g}; else at most √(max(d, e)/min(d, e)), since many columns
+    of one view may repeat a column of the other.
 
     This is what PLS-SVD on standardised columns finds. It does not change when either view is shifted, its columns are
     scaled one by one, or their order changes.
@@ -46,7 +49,8 @@ def mean_svd(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:
                 f"{name}: column {int(constant.nonzero()[0])} is constant; remove it, it has no correlation"
             )
         view /= norms
-    return float(nuclear_norm(first.T @ second) / min(first.shape[1], second.shape[1]))
+    narrow, wide = sorted((first.shape[1], second.shape[1]))
+    return min(math.sqrt(wide / narrow), float(nuclear_norm(first.T @ second) / narrow))
 
 
 def nuclear_norm(matrices: Tensor) -> Tensor:
@@ -118,6 +122,21 @@ def polar_factor(matrices: Tensor) -> Tensor:
     return factor
 
 
+def check_subsets(count: int, size: int, num_subsets: int | None) -> None:
+    """Refuse to go through more than 10,000 subsets of ``size`` of ``count`` labels, unless some are to be sampled.
+
+    Raises:
+        InputError: there are more, and none of ``num_subsets``.
+    """
+    total = math.comb(count, size)
+    if num_subsets is None and total > MAX_ENUMERATED:
+        raise InputError(
+            f"num_subsets: there are {approximately(total)} subsets of {size} of {count} labels, too many to go "
+            f"through unasked (the limit is {MAX_ENUMERATED:,}); pass num_subsets to sample some (the certificate "
+            "needs none)"
+        )
+
+
 def label_subsets(count: int, size: int, num_subsets: int | None, seed: int) -> Tensor:
     """(S, K) positions among the ``count`` labels of J: all subsets in lexicographic order, or a sample of different.
 
@@ -130,13 +149,8 @@ def label_subsets(count: int, size: int, num_subsets: int | None, seed: int) -> 
     Raises:
         InputError: more than 10,000 subsets, and none of ``num_subsets``.
     """
+    check_subsets(count, size, num_subsets)
     total = math.comb(count, size)
-    if num_subsets is None and total > MAX_ENUMERATED:
-        raise InputError(
-            f"num_subsets: there are {approximately(total)} subsets of {size} of {count} labels, too many to go "
-            f"through unasked (the limit is {MAX_ENUMERATED:,}); pass num_subsets to sample some (the certificate "
-            "needs none)"
-        )
     if num_subsets is None or total <= num_subsets:
         if total == 1:
             return torch.arange(count)[None]
