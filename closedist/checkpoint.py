@@ -71,7 +71,8 @@ class RunName:
 
     def state_pattern(self) -> re.Pattern[str]:
         """Matches the names of this training's states, of any group of seeds and any step (its group ``step``)."""
-        parts = re.split("GROUP|STEP", re.escape(self._state("GROUP", "STEP")))
+        # no name holds a zero byte, so the marks cannot be part of the date
+        parts = re.escape(self._state("\0", "\0")).split("\0")
         return re.compile(rf"{parts[0]}_\d+seeds_[0-9a-f]{{8}}{parts[1]}(?P<step>\d+){parts[2]}")
 
     def _state(self, group: str, step: str) -> str:

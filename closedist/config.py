@@ -1,6 +1,7 @@
 """The three configurations of an experiment: data, family of models and how they are trained (docs/files.md)."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
@@ -10,6 +11,7 @@ from closedist.errors import InputError
 from closedist.files import read_json
 
 MAX_CLASSES = 10_000  # the labels' one-hot vectors are a square: 400 MB
+IMAGE_DIMENSIONS = (2, 3, 5)  # of the paper's representations of images
 ModelType = Literal["SmallMLP", "SmallCIFAR10", "MedCIFAR10", "ResNetCIFAR10"]
 DatasetName = Literal["radial_classification", "cifar10"]
 
@@ -93,6 +95,19 @@ def read_config(path: Path, kind: type[Config]) -> Config:
         return kind.model_validate(content)
     except ValidationError as error:
         raise InputError(f"{path}: {_first_problem(error, kind)}") from None
+
+
+def changed(config: Config, changes: Mapping[str, float]) -> Config:
+    """A configuration with other values of some keys.
+
+    Raises:
+        InputError: a value is out of its key's range.
+    """
+    kind = type(config)
+    try:
+        return kind.model_validate({**config.model_dump(), **changes})
+    except ValidationError as error:
+        raise InputError(f"the command line's {_first_problem(error, kind)}") from None
 
 
 def _first_problem(error: ValidationError, kind: type[BaseModel]) -> str:

@@ -6,7 +6,11 @@ embeddings lie close to their label's direction. Noise on the embeddings gives p
 unembeddings grow, while their representations do not (KL_table).
 """
 
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +28,8 @@ NOISE_STEPS = 250
 INPUT_SETS = 300
 GROUP = 25  # copies compared jointly with the model, which takes half the time of one by one
 NOISE_STEP = {4: 0.005, 5: 0.004, 6: 0.004, 10: 0.0025, 18: 0.002}  # ν by the number of labels
+UNEMBEDDING_LENGTHS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 20)  # of the rows of KL_table
+KL_INPUT_SETS = 100
 PERMUTATION = (5, 0, 2, 4, 6, 1, 3)  # π: label y takes the direction of label π(y)
 
 
@@ -93,6 +99,28 @@ def compare_noisy_copies(num_classes: int, seed: int = 0) -> list[Comparison]:
     return comparisons
 
 
+def compare_all_noisy_copies(
+    label_counts: Sequence[int], seed: int, num_threads: int | None
+) -> dict[int, list[Comparison]]:
+    """``compare_noisy_copies`` for several label counts at once, by label count.
+
+    Args:
+        label_counts, seed: of the models.
+        num_threads: how many label counts at a time; None for as many as there are processors.
+
+    Raises:
+        InputError: the paper gives no ν for a number of labels.
+    """
+    longest_first = sorted(label_counts, reverse=True)
+    pool = ThreadPoolExecutor(num_threads or os.cpu_count())
+    try:
+        found = list(pool.map(partial(compare_noisy_copies, seed=seed), longest_first))
+    finally:
+        pool.shutdown(cancel_futures=True)  # after Ctrl-C, what has not begun does not begin
+    by_count = dict(zip(longest_first, found, strict=True))
+    return {num_classes: by_count[num_classes] for num_classes in label_counts}
+
+
 def permuted_pair(unembedding_length: float, seed: int = 0) -> tuple[Representations, Representations]:
     """A row of KL_table: seven labels, the second model with the labels' directions permuted by π.
 
@@ -113,6 +141,35 @@ def permuted_pair(unembedding_length: float, seed: int = 0) -> tuple[Representat
         unembeddings=unembedding_length * _directions(angles[permutation]),
     )
     return first, second
+
+
+@dataclass(frozen=True)
+class KLTableRow:
+    """One pair of constructed models.
+
+    Attributes:
+        length: of the unembeddings.
+        kl: d_KL in nats, of the first from the second model.
+        llv: d_LLV with λ = 1e-5 and maxima.
+        mean_cca: m_CCA of the embeddings.
+        largest_d_svd: the embeddings' largest d_SVD.
+    """
+
+    length: float
+    kl: float
+    llv: float
+    mean_cca: float
+    largest_d_svd: float
+
+
+def kl_table(lengths: Sequence[float] = UNEMBEDDING_LENGTHS, seed: int = 0) -> list[KLTableRow]:
+    """Compare the permuted pair of constructed models at every length; a seed gives the same inputs in every row."""
+    rows = []
+    for length in lengths:
+        first, second = permuted_pair(length, seed)
+        c = compare(first, second, num_samples=KL_INPUT_SETS, seed=seed)
+        rows.append(KLTableRow(length, c.kl, c.llv, c.mean_cca_embeddings, c.dissimilarity_embeddings))
+    return rows
 
 
 def _directions(angles: Floats) -> Floats:

@@ -48,18 +48,23 @@ def family_representations(
 ) -> list[Representations]:
     """The representations of all seeds of a run on a split, in the configuration's order.
 
-    Test representations of image models are read from beside the checkpoints where they lie there, so that neither
-    images nor checkpoints are needed.
+    A seed's test representations, of an image model, are read from beside its checkpoint where they lie there, so that
+    neither images nor checkpoint are needed.
 
     Raises:
         InputError: a file that is needed is missing or broken.
     """
     seeds = run.models.random_seeds
-    saved = [folders.checkpoints / run.name.representations(seed) for seed in seeds]
-    if run.on_images and split == "test" and all(path.exists() for path in saved):
-        return [Representations.load(path) for path in saved]
-    inputs, _ = load_split(run.dataset, split, folders.data)
-    return [represent(trained_model(run, seed, folders.checkpoints, device), inputs) for seed in seeds]
+    paths = [(seed, folders.checkpoints / run.name.representations(seed)) for seed in seeds]
+    saved = {seed: path for seed, path in paths if run.on_images and split == "test" and path.exists()}
+    inputs = None if len(saved) == len(seeds) else load_split(run.dataset, split, folders.data)[0]
+
+    def of(seed: int) -> Representations:
+        if inputs is None or seed in saved:
+            return Representations.load(saved[seed])
+        return represent(trained_model(run, seed, folders.checkpoints, device), inputs)
+
+    return [of(seed) for seed in seeds]
 
 
 def accuracy(representations: Representations, labels: Tensor) -> float:
@@ -68,15 +73,15 @@ def accuracy(representations: Representations, labels: Tensor) -> float:
     return int((logits.argmax(1) == labels).sum()) / len(labels)
 
 
-def runs_with_checkpoints(runs: Sequence[TrainingRun], checkpoints: Path) -> list[TrainingRun]:
-    """Those of ``runs`` that have trained checkpoints, of which then none may be missing.
+def runs_with_models(runs: Sequence[TrainingRun], split: str, checkpoints: Path) -> list[TrainingRun]:
+    """Those of ``runs`` that have models to be measured on a split, of which then none may be missing.
 
     Raises:
         InputError: there are none for any of the runs, or one of a run's seeds is missing.
     """
     found = []
     for run in runs:
-        missing = run.unavailable(checkpoints)
+        missing = run.unavailable(checkpoints, split)
         if len(missing) == len(run.models.random_seeds):
             continue
         if missing:
@@ -97,24 +102,28 @@ def runs_with_checkpoints(runs: Sequence[TrainingRun], checkpoints: Path) -> lis
     return found
 
 
-def with_available_seeds(run: TrainingRun, checkpoints: Path) -> TrainingRun:
-    """The run cut to the seeds that have a checkpoint or saved representations, of its date or, where it has none, of
-    the newest date with any.
+class NoModelsError(InputError):
+    """There are no models of this family, or too few."""
+
+
+def with_available_seeds(run: TrainingRun, split: str, checkpoints: Path) -> TrainingRun:
+    """The run cut to the seeds that can be measured on a split, of its date or, where it has none, of the newest date
+    with any.
 
     Raises:
-        InputError: there are fewer than two such seeds.
+        NoModelsError: there are fewer than two such seeds.
     """
     dates = [run.name.date] if run.name.date else sorted(_dates(checkpoints), reverse=True)
     for date in dates:
         dated = replace(run, name=replace(run.name, date=date))
-        unavailable = set(dated.unavailable(checkpoints))
+        unavailable = set(dated.unavailable(checkpoints, split))
         seeds = tuple(seed for seed in run.models.random_seeds if seed not in unavailable)
         if len(seeds) >= 2:
             if unavailable:
                 log.warning("date %s: using seeds %s, the others of the config are not there", date, _listed(seeds))
             return replace(dated, models=run.models.model_copy(update={"random_seeds": seeds}))
     wanted = run.name.trained(run.models.random_seeds[0])
-    raise InputError(
+    raise NoModelsError(
         f"{checkpoints} has no two seeds of {wanted if run.name.date else 'DATE' + wanted}: train them with "
         "train-variations, or give another --date-str, --checkpoint-folder or config"
     )
@@ -127,5 +136,6 @@ def _listed(seeds: Sequence[int]) -> str:
 def _dates(checkpoints: Path) -> list[str]:
     if not checkpoints.is_dir():
         return []
-    named = (re.match(r"(.+?)trained_", path.name) for path in checkpoints.iterdir())
-    return sorted({match[1] for match in named if match and not match[1].endswith("un")})
+    # names of untrained models have no steps
+    named = (re.match(r"(.+?)trained_.*_steps\d", path.name) for path in checkpoints.iterdir())
+    return sorted({match[1] for match in named if match})

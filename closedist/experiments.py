@@ -12,7 +12,7 @@ import torch
 from closedist.comparison import Comparison, compare_all
 from closedist.data.splits import load_split
 from closedist.errors import InputError
-from closedist.evaluation import accuracy, family_representations, runs_with_checkpoints
+from closedist.evaluation import accuracy, family_representations, runs_with_models
 from closedist.files import read_json
 from closedist.folders import Folders
 from closedist.measures.cca import mean_cca
@@ -70,10 +70,13 @@ class Measurement:
             extra_suffix=self.extra_suffix,
         )
 
-    def compare(self, representations: Sequence[Representations]) -> list[Comparison]:
-        """All pairs, in the order of itertools.combinations."""
+    def compare(
+        self, representations: Sequence[Representations], names: Sequence[str] | None = None
+    ) -> list[Comparison]:
+        """All pairs, in the order of itertools.combinations; ``names`` are what errors call the models."""
         return compare_all(
             representations,
+            names=names,
             weight=self.weight,
             reduction=self.reduction,
             combine=self.combine,
@@ -90,8 +93,9 @@ def measure_distances(
     Raises:
         InputError: checkpoints are missing or broken, or a folder cannot be written.
     """
-    for run in runs_with_checkpoints(runs, folders.checkpoints):
-        comparisons = measurement.compare(family_representations(run, measurement.split, folders, device))
+    for run in runs_with_models(runs, measurement.split, folders.checkpoints):
+        names = [run.name.trained(seed) for seed in run.models.random_seeds]
+        comparisons = measurement.compare(family_representations(run, measurement.split, folders, device), names)
         path = folders.results / measurement.file_name(run)
         write_distances(path, list(combinations(run.models.random_seeds, 2)), comparisons)
         yield path
@@ -107,7 +111,7 @@ def measure_accuracies(
     """
     _, labels = load_split(runs[0].dataset, split, folders.data)
     measured = {}
-    for run in runs_with_checkpoints(runs, folders.checkpoints):
+    for run in runs_with_models(runs, split, folders.checkpoints):
         models = family_representations(run, split, folders, device)
         measured[run] = [accuracy(model, labels) for model in models]
     return write_measured_accuracies(measured, split, extra_suffix, folders)

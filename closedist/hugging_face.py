@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
+from safetensors import SafetensorError
 from torch import nn
 
 from closedist.errors import InputError
@@ -34,7 +35,7 @@ def read_with(read: Any, name: str, what: str, **options: Any) -> Any:
     try:
         with quiet():
             return read(name, **options)
-    except (OSError, ValueError, KeyError, ImportError) as error:
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
         raise InputError(
             f"cannot read the {what} of {name}: {first_line(error)}; give a folder that save_pretrained wrote, or the "
             "name of a causal language model"

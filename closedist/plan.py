@@ -11,6 +11,7 @@ import torch
 
 from closedist.checkpoint import saved_states
 from closedist.config import (
+    IMAGE_DIMENSIONS,
     paper_dataset,
     paper_image_models,
     paper_image_training,
@@ -26,11 +27,6 @@ from closedist.runs import TrainingRun, training_runs
 from closedist.sweep import check_configuration
 from closedist.training import limited_threads
 
-PAPER_LABELS = (4, 6, 10, 18)
-PAPER_WIDTHS = (16, 32, 64, 128, 256)
-PAPER_LENGTHS = (0.0, 20.0)
-PAPER_SEEDS = 20
-IMAGE_DIMENSIONS = (2, 3, 5)
 DATE_FILE = "reproduce.json"
 TIMED_SECONDS = 0.4  # for each network shape that is left to train
 MIN_TIMED_STEPS, MAX_TIMED_STEPS = 5, 50
@@ -124,7 +120,7 @@ def make_plan(runs: Sequence[TrainingRun], folders: Folders, device: torch.devic
         done = [
             state.steps
             for state in saved_states(folders.checkpoints, run.name, run.digest)
-            if set(missing) <= set(state.seeds)
+            if set(missing) <= set(state.seeds) and state.steps <= run.training.train_steps
         ]
         steps_left = len(missing) * (run.training.train_steps - max(done, default=0))
         fixed = (run.name.fix_length_f > 0) + (run.name.fix_length_g > 0)

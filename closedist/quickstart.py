@@ -56,10 +56,10 @@ def train_quickstart(folders: Folders, advance: Callable[[int], None]) -> None:
     train_runs(quickstart_runs(), Workplace(folders), advance=advance)
 
 
-def measure_quickstart(folders: Folders) -> list[WidthResult]:
-    """Accuracies and all pairs of every width, also written as result files."""
+def measure_quickstart(folders: Folders, seed: int = 0) -> list[WidthResult]:
+    """Accuracies and all pairs of every width, also written as result files; ``seed`` draws the input sets."""
     results = []
-    measurement = Measurement()
+    measurement = Measurement(seed=seed)
     for run in quickstart_runs():
         models = family_representations(run, "test", folders, CPU)
         _, labels = load_split(run.dataset, "test", folders.data)
@@ -72,7 +72,7 @@ def measure_quickstart(folders: Folders) -> list[WidthResult]:
     return results
 
 
-def draw_quickstart(results: Sequence[WidthResult], folders: Folders) -> list[Path]:
+def draw_quickstart(results: Sequence[WidthResult], folders: Folders, seed: int = 0) -> list[Path]:
     """The data, the two most alike of the widest models side by side, and d_{f,g} over d_LLV with the bounds."""
     points, labels = load_split(results[0].run.dataset, "train", folders.data)
     widest = results[-1]
@@ -84,5 +84,6 @@ def draw_quickstart(results: Sequence[WidthResult], folders: Folders) -> list[Pa
         (models[seeds[0]], models[seeds[1]]),
         {f"width {result.run.name.width}": Distances.of(result.pairs, result.comparisons) for result in results},
         (f"seed {seeds[0]}", f"seed {seeds[1]}"),
+        seed,
     )
     return [path for name, figure in plots.figures.items() for path in save(figure, folders.figures, name, ("png",))]

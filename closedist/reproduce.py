@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from closedist.config import paper_dataset
+from closedist.constructed import NOISE_STEP, compare_all_noisy_copies, kl_table
 from closedist.data.cifar10 import LABEL_NAMES
 from closedist.data.radial import radial_split
 from closedist.errors import InputError
@@ -21,7 +22,7 @@ from closedist.experiments import (
     measure_distances,
     measure_mcca,
 )
-from closedist.figures.kl_table import kl_table, render_kl_table
+from closedist.figures.kl_table import render_kl_table
 from closedist.figures.plots import Plots, make_cifar10_reps, make_llv_constructed, make_synthetic_data
 from closedist.figures.style import save
 from closedist.figures.trained import make_llv_train_synthetic, make_llv_vs_width, make_loss_diff_vs_mcca
@@ -31,6 +32,8 @@ from closedist.plan import Piece
 from closedist.results import read_accuracies, read_distances
 from closedist.runs import TrainingRun
 from closedist.sweep import Workplace, train_runs
+
+CONSTRUCTED_LABELS = tuple(NOISE_STEP)
 
 
 @dataclass
@@ -65,10 +68,11 @@ def _seconds(piece: Piece, advance: Callable[[float], None]) -> Callable[[int], 
     return count
 
 
-def measure_runs(runs: Sequence[TrainingRun], folders: Folders, device: torch.device) -> list[Path]:
-    """Accuracies and distances of every run; result files that have the same seeds already are kept."""
+def measure_runs(
+    runs: Sequence[TrainingRun], measurement: Measurement, folders: Folders, device: torch.device
+) -> list[Path]:
+    """Accuracies and distances of every run; result files that have these seeds, measured so, are kept."""
     files = []
-    measurement = Measurement()
     by_data = sorted(runs, key=lambda run: (run.name.num_classes, run.name.rep_dim, run.name.width))
     for _, group in groupby(by_data, key=lambda run: (run.name.num_classes, run.name.rep_dim, run.name.width)):
         family = list(group)
@@ -78,7 +82,7 @@ def measure_runs(runs: Sequence[TrainingRun], folders: Folders, device: torch.de
         files.append(path)
         for run in family:
             path = folders.results / measurement.file_name(run)
-            if not _has_distances(path, run):
+            if not _has_distances(path, run, measurement):
                 list(measure_distances([run], measurement, folders, device))
             files.append(path)
     return files
@@ -91,20 +95,26 @@ def _has_accuracies(path: Path, family: Sequence[TrainingRun]) -> bool:
     wanted = {
         (run.name.fix_length_g, run.name.fix_length_f, seed) for run in family for seed in run.models.random_seeds
     }
-    return found == wanted
+    return found >= wanted
 
 
-def _has_distances(path: Path, run: TrainingRun) -> bool:
+def _has_distances(path: Path, run: TrainingRun, measurement: Measurement) -> bool:
     if not path.exists():
         return False
-    pairs = tuple(combinations(run.models.random_seeds, 2))
-    return tuple(read_distances(path.parent, path.name).model_seeds) == pairs
+    found = read_distances(path.parent, path.name)
+    # the name says neither how many input sets were drawn nor by which seed
+    measured_so = found.drawn_sets == (measurement.num_samples, measurement.seed)
+    return measured_so and set(found.model_seeds) >= set(combinations(run.models.random_seeds, 2))
 
 
-def draw_synthetic(labels: Sequence[int], date: str, folders: Folders, formats: Sequence[str], report: Report) -> None:
+def draw_synthetic(
+    labels: Sequence[int], date: str, seed: int, folders: Folders, formats: Sequence[str], report: Report
+) -> None:
     """Every figure and table of the synthetic and constructed experiments, as far as there are results."""
     figures: dict[str, Callable[[], Plots]] = {
-        "d_LLV_constructed": make_llv_constructed,
+        "d_LLV_constructed": lambda: make_llv_constructed(
+            compare_all_noisy_copies(CONSTRUCTED_LABELS, seed, torch.get_num_threads())
+        ),
         "d_LLV_train_synthetic": lambda: make_llv_train_synthetic(folders.results, date, labels),
         "d_LLV_vs_width": lambda: make_llv_vs_width(folders.results, date, labels),
     }
@@ -112,7 +122,7 @@ def draw_synthetic(labels: Sequence[int], date: str, folders: Folders, formats: 
         points, classes = radial_split(paper_dataset(num_classes), "train")
         figures[f"synthetic_data {num_classes}"] = partial(make_synthetic_data, points, classes)
     _draw(figures, folders, formats, report)
-    rows = kl_table()
+    rows = kl_table(seed=seed)
     for name in ("latex", "markdown"):
         text, ending = render_kl_table(rows, name)
         path = folders.figures / f"KL_table.{ending.lstrip('.')}"
@@ -130,6 +140,7 @@ def run_plan(
     images: Sequence[Piece],
     *,
     labels: Sequence[int],
+    seed: int,
     folders: Folders,
     device: torch.device,
     formats: Sequence[str],
@@ -140,6 +151,7 @@ def run_plan(
     Args:
         synthetic, images: the plan's two parts; the second may be empty.
         labels: label counts of the first.
+        seed: of the input sets, the constructed models and all else that is drawn after the training.
         folders: where everything goes.
         device: where models are measured.
         formats: of figures.
@@ -147,26 +159,31 @@ def run_plan(
     """
     report = Report(trained=train(synthetic))
     runs = [piece.run for piece in synthetic]
-    report.result_files += measure_runs(runs, folders, device)
-    draw_synthetic(labels, runs[0].name.date, folders, formats, report)
+    report.result_files += measure_runs(runs, Measurement(seed=seed), folders, device)
+    draw_synthetic(labels, runs[0].name.date, seed, folders, formats, report)
     if images:
         report.trained += train(images)
-        finish_images([piece.run for piece in images], folders, device, formats, report)
+        finish_images([piece.run for piece in images], seed, folders, device, formats, report)
     return report
 
 
 def finish_images(
-    runs: Sequence[TrainingRun], folders: Folders, device: torch.device, formats: Sequence[str], report: Report
+    runs: Sequence[TrainingRun],
+    seed: int,
+    folders: Folders,
+    device: torch.device,
+    formats: Sequence[str],
+    report: Report,
 ) -> None:
     """m_CCA, losses, distances and figures of the CIFAR-10 models."""
-    report.result_files += measure_runs(runs, folders, device)
+    report.result_files += measure_runs(runs, Measurement(seed=seed), folders, device)
     for run in runs:
         report.result_files += [measure_mcca(run, folders, device), collect_losses(run, folders)]
     plane = next(run for run in runs if run.name.rep_dim == 2)
     models = family_representations(plane, "test", folders, device)
     by_seed = dict(zip(plane.models.random_seeds, models, strict=True))
     figures: dict[str, Callable[[], Plots]] = {
-        "cifar10_reps": lambda: make_cifar10_reps(by_seed, LABEL_NAMES),
+        "cifar10_reps": lambda: make_cifar10_reps(by_seed, LABEL_NAMES, seed),
         "loss_diff_vs_mcca": lambda: make_loss_diff_vs_mcca(folders.results),
     }
     _draw(figures, folders, formats, report)

@@ -1,7 +1,7 @@
 """The paper's result files: what is in them, written as the paper's code reads them, read with every value checked."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +74,7 @@ class Distances:
         kl_reverse: d_KL of the second from the first model, in nats.
         mean_cca_embeddings: m_CCA of the embeddings.
         exact_dissimilarity: d_{f,g} to full relative accuracy, where 1 − m_SVD would round.
+        drawn_sets: how many input sets were drawn and by which seed; None where the file does not say.
     """
 
     model_seeds: tuple[tuple[int, int], ...]
@@ -89,6 +90,7 @@ class Distances:
     kl_reverse: Floats | None = None
     mean_cca_embeddings: Floats | None = None
     exact_dissimilarity: Floats | None = None
+    drawn_sets: tuple[int, int] | None = None
 
     @classmethod
     def of(cls, model_seeds: Sequence[tuple[int, int]], comparisons: Sequence["Comparison"]) -> "Distances":
@@ -143,7 +145,8 @@ class Distances:
         def part(column: Floats | None) -> Floats | None:
             return None if column is None else column[chosen]
 
-        return Distances(
+        return replace(
+            self,
             model_seeds=tuple(self.model_seeds[i] for i in chosen),
             kl=self.kl[chosen],
             llv=self.llv[chosen],
@@ -151,7 +154,6 @@ class Distances:
             input_term=self.input_term[chosen],
             m_svd_embeddings=tuple(self.m_svd_embeddings[i] for i in chosen),
             m_svd_unembeddings=self.m_svd_unembeddings[chosen],
-            subset_size=self.subset_size,
             certificate=part(self.certificate),
             quadratic_bound=part(self.quadratic_bound),
             kl_reverse=part(self.kl_reverse),
@@ -224,6 +226,8 @@ def write_distances(path: Path, model_seeds: Sequence[tuple[int, int]], comparis
             "certificate": column(lambda c: c.certificate),
             "bound": column(lambda c: c.bound),
             "quadratic_bound": column(lambda c: c.quadratic_bound),
+            "num_samples": column(lambda c: c.num_samples),
+            "sample_seed": column(lambda c: c.seed),
         },
     )
 
@@ -292,7 +296,14 @@ def read_distances(source: Source, name: str) -> Distances:
         kl_reverse=table.optional_floats("KL_div_reverse"),
         mean_cca_embeddings=table.optional_floats("m_CCA_f"),
         exact_dissimilarity=table.optional_floats("d_fg"),
+        drawn_sets=_drawn_sets(table),
     )
+
+
+def _drawn_sets(table: ResultTable) -> tuple[int, int] | None:
+    columns = [table.optional_floats(key) for key in ("num_samples", "sample_seed")]
+    counts, seeds = ([] if column is None else sorted(set(column.tolist())) for column in columns)
+    return (int(counts[0]), int(seeds[0])) if len(counts) == len(seeds) == 1 else None
 
 
 def read_accuracies(source: Source, name: str) -> list[AccuracyRow]:

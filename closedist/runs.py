@@ -48,9 +48,12 @@ class TrainingRun:
         """The seeds whose trained checkpoint is not there."""
         return tuple(s for s in self.models.random_seeds if not (checkpoints / self.name.trained(s)).exists())
 
-    def unavailable(self, checkpoints: Path) -> tuple[int, ...]:
-        """The seeds that have neither a trained checkpoint nor saved representations."""
-        return tuple(s for s in self.missing(checkpoints) if not (checkpoints / self.name.representations(s)).exists())
+    def unavailable(self, checkpoints: Path, split: str) -> tuple[int, ...]:
+        """The seeds without a trained checkpoint and, on test images, without saved representations too."""
+        missing = self.missing(checkpoints)
+        if not (self.on_images and split == "test"):
+            return missing
+        return tuple(s for s in missing if not (checkpoints / self.name.representations(s)).exists())
 
 
 def training_runs(

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import combinations
 from math import isinf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from closedist.comparison import Comparison
 from closedist.errors import InputError
 
+if TYPE_CHECKING:
+    from closedist.comparison import Comparison
 
-def as_dict(comparison: Comparison) -> dict[str, Any]:
+
+def as_dict(comparison: "Comparison") -> dict[str, Any]:
     """Every field and derived fact of a comparison as what JSON can hold: numbers, strings, lists, None.
 
     What is infinite, since some log-odds vary in one model only, is None, and ``infinite`` is true.
@@ -24,7 +26,7 @@ def as_dict(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def pair_table(comparison: Comparison, names: Sequence[str] = ("p", "q")) -> str:
+def pair_table(comparison: "Comparison", names: Sequence[str] = ("p", "q")) -> str:
     """A readable table of one comparison.
 
     Args:
@@ -59,7 +61,7 @@ def pair_table(comparison: Comparison, names: Sequence[str] = ("p", "q")) -> str
     return "\n".join(line.rstrip() for line in lines)
 
 
-def matrix_table(comparisons: Sequence[Comparison], names: Sequence[str]) -> str:
+def matrix_table(comparisons: Sequence["Comparison"], names: Sequence[str]) -> str:
     """Readable matrices of all pairs: d_LLV, d_{f,g} and its bounds, KL (row to column), m_CCA and CKA.
 
     Args:
@@ -120,19 +122,19 @@ def _shortened(indices: Sequence[int]) -> str:
     return shown if len(indices) <= 6 else f"{shown}, … ({len(indices)} inputs)"
 
 
-def _how(c: Comparison) -> str:
+def _how(c: "Comparison") -> str:
     terms = "t1, t2, λ·t3, λ·t4"
     return f"the {'largest' if c.combine == 'max' else 'sum'} of {terms}; terms by {c.reduction}"
 
 
-def _searched(c: Comparison) -> str:
+def _searched(c: "Comparison") -> str:
     tried = "" if c.num_pivots == c.num_labels else f", of {c.num_pivots} pivots tried"
     ignored = f", {c.ignored_labels} constant labels ignored" if c.ignored_labels else ""
     infinite = ", infinite since log-odds vary in one model only" if isinf(c.label_term) else ""
     return tried + ignored + infinite
 
 
-def _subsets(c: Comparison) -> str:
+def _subsets(c: "Comparison") -> str:
     if c.subsets_sampled:
         return f"at least (over {len(c.m_svd_embeddings):,} sampled label subsets), at most the certificate"
     plural = "s" if c.num_label_subsets > 1 else ""

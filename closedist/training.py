@@ -70,6 +70,12 @@ class Losses:
             return self.train
         return torch.cat([self.train, self.recent.mean(1, keepdim=True)], 1)
 
+    def recorded_steps(self) -> list[int]:
+        """The step of every column of ``final_train``, the last of those that it is the mean of."""
+        count, last = self.train.shape[1], (self.steps - 1) // TRAIN_EVERY * TRAIN_EVERY
+        recorded = [last - TRAIN_EVERY * (count - 1 - column) for column in range(count)]
+        return recorded + [self.steps - 1] * (self.recent.shape[1] > 0)
+
     @staticmethod
     def owns(key: str) -> bool:
         """Whether a key of the state file is one of ``as_tensors``."""
@@ -196,20 +202,24 @@ def train(
 
 
 def finite_models(losses: Losses) -> list[bool]:
-    """Whether each model's last recorded training loss is a finite number."""
-    finite: list[bool] = torch.isfinite(losses.final_train()[:, -1]).tolist()
+    """Whether each model's last recorded losses, of training and test, are finite numbers."""
+    last = torch.cat([losses.final_train()[:, -1:], losses.test[:, -1:]], 1)
+    finite: list[bool] = torch.isfinite(last).all(1).tolist()
     return finite
 
 
 def diverged_models(losses: Losses, seeds: Sequence[int], learning_rate: float) -> Diverged:
     """The error that names every diverged model with its first recorded loss that is not finite, and where."""
-    train = losses.final_train()
+    train, steps = losses.final_train(), losses.recorded_steps()
     found = []
-    for row, seed, finite in zip(train, seeds, finite_models(losses), strict=True):
-        if not finite:
-            entry = int((~torch.isfinite(row)).nonzero()[0])
-            step = min(entry * TRAIN_EVERY, losses.steps - 1)
-            found.append(f"seed {seed} by step {step} (training loss {row[entry].item()})")
+    for index, (seed, finite) in enumerate(zip(seeds, finite_models(losses), strict=True)):
+        if finite:
+            continue
+        wrong = (~torch.isfinite(train[index])).nonzero().flatten().tolist()
+        if wrong:
+            found.append(f"seed {seed} by step {steps[wrong[0]]} (training loss {train[index, wrong[0]].item()})")
+        else:  # the last step broke it
+            found.append(f"seed {seed} by step {losses.steps - 1} (test loss {losses.test[index, -1].item()})")
     return Diverged(
         f"training diverged for {', '.join(found)}; these models have no checkpoint, the others are kept: lower the "
         f"learning rate, now {learning_rate}"

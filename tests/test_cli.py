@@ -1,6 +1,7 @@
 """The command line from outside: the paper's commands letter for letter, and one line for every mistake."""
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 from closedist.checkpoint import write_weights
 from closedist.cli import COMMANDS, PAPER_COMMANDS, make_app, run
 from closedist.cli.tokens import PAPER_OPTIONS
+from closedist.config import DatasetConfig, read_config
+from closedist.data.radial import radial_split
 from tests.small import contents, small_dataset, small_family, small_run, small_training
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -75,9 +78,8 @@ def test_both_commands_write_the_same_files(project):
 
 def test_options_of_the_paper_that_a_command_does_not_need_are_accepted(project):
     unneeded = (
-        "--train-epochs",
+        "--continue-from",
         "3",
-        "--lr=0.1",
         "--plot-type=KL_table",
         "--final-dim",
         "2",
@@ -147,6 +149,9 @@ MEASURE = ("get-distances", "--date-str=day", "--num-classes=4", "--dist-type=ma
         ((*TRAIN, "--lr=0"), "--lr"),
         ((*TRAIN, "--weight-decay=-1"), "--weight-decay"),
         ((*TRAIN, "--train-epochs=0"), "--train-epochs"),
+        ((*TRAIN, "--train-epochs=1000000000"), "train_steps"),
+        ((*TRAIN, f"--train-seed={2**64}"), "random_seed"),
+        (("quickstart", "--results-folder=elsewhere"), "--results-folder"),
         ((*TRAIN, "--checkpoint-every=0"), "--checkpoint-every"),
         ((*TRAIN, "--continue-from=60"), "--continue-from"),
         (("reproduce", "--labels=4,x"), "--labels"),
@@ -212,6 +217,30 @@ def test_command_line_changes_of_the_training_have_names_of_their_own(project):
     assert closedist(*TRAIN, "--train-seed=4", "--weight-decay=0.5", "--lr=0.01", "--train-epochs=2") == 0
     (path,) = Path("checkpoints").glob("daytrained*seed0*lr0_01*")
     assert path.name.endswith("_lr0_01_steps22_trainseed4_wd0_5")  # two epochs of ⌈1000/96⌉ batches
+
+
+def test_what_was_trained_with_changes_is_measured_with_them_under_a_name_of_its_own(project, capsys):
+    changes = ("--train-seed=4", "--lr=0.01", "--train-epochs=2")
+    measure = ("get-distances", "--date-str=day", "--layer-size=8", "--num-classes=4", *DISTANCES)
+    assert "steps22_trainseed4" in fails(capsys, *measure, *changes)
+    assert closedist(*TRAIN, *changes) == 0
+    assert closedist(*measure, *changes) == 0
+    assert closedist("get-accuracies", "--date-str=day", "--layer-size=8", "--num-classes=4", *changes) == 0
+    names = {path.name for path in Path("results").iterdir()}
+    assert names == {
+        "day_model_distances_test_maxmax_w1e-05_SmallMLP_8_cls4_trainseed4.json",
+        "day_model_acc_test_SmallMLP_8_cls4_trainseed4.json",
+    }
+
+
+def test_an_epoch_is_of_the_points_that_are_trained_on(project):
+    equal = json.loads(Path("configs/radial_classification_20000_0_cls4.json").read_text())
+    Path("equal.json").write_text(json.dumps(equal | {"equal_weighting_classes": True}))
+    assert closedist(*TRAIN, "--dataset-config=equal.json", "--date-str=equal", "--train-epochs=1") == 0
+    dataset = read_config(Path("equal.json"), DatasetConfig)
+    batches = math.ceil(len(radial_split(dataset, "train")[1]) / 96)
+    assert batches < math.ceil(1000 / 96)
+    assert list(Path("checkpoints").glob(f"equaltrained*_steps{batches}"))
 
 
 def test_an_archive_that_is_not_read_since_the_folder_has_results_is_named(project, capsys):

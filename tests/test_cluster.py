@@ -118,6 +118,25 @@ def test_the_last_error_of_a_failed_task_is_shown_and_the_others_finish(tmp_path
     assert fine[0].missing(place.folders.checkpoints) == ()
 
 
+def test_files_that_appear_after_a_task_was_given_up_end_the_waiting(tmp_path):
+    """Such as on a slow network disk, or from a second command."""
+
+    class Late(AtOnce):
+        def submit(self, tasks, folder, name, after=()):
+            return [f"1_{index}" for index in range(len(tasks))]
+
+        def ending(self, job, folder):
+            train_runs(runs, place)  # now they come
+            return "failed"
+
+    runs, place = family_runs(50), workplace(tmp_path)
+    works = works_of(runs, place)
+    queue = queue_of(place, Late())
+    queue.submit([works])
+    queue.wait(works)
+    assert works_of(runs, place) == []
+
+
 def test_a_command_killed_while_submitting_is_followed_by_one_that_ends_its_jobs_and_submits_anew(tmp_path):
     place = workplace(tmp_path)
     scheduler = AtOnce()

@@ -9,13 +9,15 @@ from closedist.constructed import (
     NOISE_STEP,
     NOISE_STEPS,
     PERMUTATION,
+    UNEMBEDDING_LENGTHS,
+    KLTableRow,
     circle_model,
     compare_noisy_copies,
+    kl_table,
     noisy_copy,
     permuted_pair,
 )
 from closedist.errors import InputError
-from closedist.figures.kl_table import UNEMBEDDING_LENGTHS, KLTableRow, kl_table
 from closedist.results import Distances
 
 # the published table, and half a unit of its last printed digit

@@ -52,6 +52,13 @@ class TestWeightsThatAreNotThere:
         with pytest.raises(InputError, match=r"lm_head\.weight has shape \(31, 8\) in the checkpoint and \(32, 8\) by"):
             read_causal_model(str(tmp_path), "auto")
 
+    def test_a_checkpoint_that_is_cut_short_is_one_line(self, tmp_path: Path) -> None:
+        transformers.AutoModelForCausalLM.from_config(transformers.LlamaConfig(**SMALL)).save_pretrained(tmp_path)
+        weights = tmp_path / "model.safetensors"
+        weights.write_bytes(weights.read_bytes()[:1000])
+        with pytest.raises(InputError, match=r"cannot read the weights of .*header"):
+            read_causal_model(str(tmp_path), "auto")
+
 
 ENCODERS_AND_DECODERS: dict[str, dict[str, Any]] = {
     "T5": {"vocab_size": 31, "d_model": 8, "d_kv": 4, "d_ff": 12, "num_layers": 1, "num_heads": 2},

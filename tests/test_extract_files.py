@@ -1,11 +1,13 @@
 """Extraction to disk: the same numbers as in memory, and a stopped run goes on after its last whole batch."""
 
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -222,6 +224,15 @@ def test_the_file_says_where_it_comes_from(tmp_path: Path) -> None:
     assert source["head"] == "head"
     assert source["positions"] == "all"
     assert len(source["model"]) == 64
+
+
+def test_a_file_that_the_batches_lack_is_not_taken_for_the_output(tmp_path: Path) -> None:
+    def broken() -> Iterator[Tensor]:
+        yield from batches(2)
+        raise FileNotFoundError(errno.ENOENT, "No such file", "image_17.jpg")
+
+    with pytest.raises(FileNotFoundError, match=r"image_17\.jpg"):
+        closedist.extract(Counting(), broken(), file=tmp_path / "out.safetensors")
 
 
 def test_a_full_disk_is_the_users_to_mend(tmp_path: Path) -> None:

@@ -3,12 +3,13 @@
 import re
 import zipfile
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
+from closedist.cli.plot import PlotType
 from closedist.errors import InputError
-from closedist.figures.plots import PLOT_TYPES
 from closedist.figures.trained import make_llv_train_synthetic, make_llv_vs_width, make_loss_diff_vs_mcca
 from closedist.results import LossRow, MCCARow, read_distances, write_losses, write_mcca
 from tests.made_results import (
@@ -162,10 +163,10 @@ def test_losses_and_correlations_are_drawn_for_the_dimensions_that_have_both(tmp
 
 def test_the_documentation_shows_every_plot_type_with_its_command_and_its_images() -> None:
     page = (ROOT / "docs" / "figures.md").read_text()
-    for plot_type in PLOT_TYPES:
+    for plot_type in get_args(PlotType):
         assert f"--plot-type={plot_type}" in page, plot_type
     images = re.findall(r"!\[[^\]]+\]\((images/[^)]+)\)", page)
-    assert len(images) >= len(PLOT_TYPES) - 1  # the table is text
+    assert len(images) >= len(get_args(PlotType)) - 1  # the table is text
     for image in images:
         path = ROOT / "docs" / image
         assert path.is_file(), image

@@ -11,7 +11,16 @@ import closedist
 from closedist.cli import PAPER_COMMANDS, make_app, run
 from closedist.data.cifar10 import load_cifar10, normalise
 from closedist.models.classifier import build_classifier
-from closedist.results import read_accuracies, read_distances, read_losses, read_mcca
+from closedist.results import (
+    LossRow,
+    MCCARow,
+    read_accuracies,
+    read_distances,
+    read_losses,
+    read_mcca,
+    write_losses,
+    write_mcca,
+)
 from tests.small import write_images
 
 NUM_POINTS = 100
@@ -135,6 +144,40 @@ def test_images_in_no_layout_are_an_error_that_says_where_they_belong(images, ca
     error = capsys.readouterr().err.splitlines()[-1]
     assert "downloaded_data/cifar-10-batches-bin" in error
     assert "--data-folder" in error
+
+
+def test_seeds_with_representations_and_seeds_with_checkpoints_are_measured_together(images, capsys):
+    write_configs("SmallCIFAR10", [0, 1, 2])
+    assert paper("train-variations", *CONFIGS, "--output-folder=checkpoints", "--date-str=day") == 0
+    distances = ("get-distances", *CONFIGS, *MODELS, "--dist-type=max")
+    assert paper(*distances, "--results-folder=whole") == 0
+    names = [f"day{TRAINED.format('SmallCIFAR10', seed)}" for seed in (0, 1, 2)]
+    (images / "checkpoints" / names[0]).unlink()
+    (images / "checkpoints" / f"{names[1]}_reps_test.safetensors").unlink()
+    assert paper(*distances, "--results-folder=mixed") == 0
+    whole, mixed = (next((images / folder).iterdir()) for folder in ("whole", "mixed"))
+    assert read_distances(mixed.parent, mixed.name).llv.tolist() == pytest.approx(
+        read_distances(whole.parent, whole.name).llv.tolist(), rel=1e-5
+    )
+    for path in (images / "checkpoints").glob("dayuntrained*"):
+        path.rename(path.with_name(path.name.replace("dayuntrained", "1Jununtrained")))
+    for path in (images / "checkpoints").glob("daytrained*"):
+        path.rename(path.with_name(path.name.replace("daytrained", "1Juntrained")))
+    # of the newest date, which ends as "untrained" begins; on training images too, for which it needs checkpoints
+    assert paper("cal-mcca", "--final-dim=2", *CONFIGS) == 0
+    assert "using seeds 1, 2" in capsys.readouterr().err
+
+
+def test_a_damaged_result_file_is_named_and_no_other_network_drawn_in_its_place(images, capsys):
+    configs = f"--config-folder={Path(__file__).parents[1] / 'configs'}"
+    for model_type, tail in (("ResNetCIFAR10", ""), ("MedCIFAR10", "_MedCIFAR10_20000")):
+        write_mcca(images / f"results/mcca_cifar_fd2{tail}.json", [MCCARow((0, 1), 0.1, 0.2, 0.5, 0.9)])
+        write_losses(images / f"results/loss_cifar_fd2{tail}.json", [LossRow(0, 1.0, 1.0), LossRow(1, 1.0, 1.2)])
+        assert paper("make-plot", "--plot-type=loss_diff_vs_mcca", configs, "--format=png") == 0
+        assert "ResNetCIFAR10, 20,000 steps" in capsys.readouterr().out, model_type
+    (images / "results/mcca_cifar_fd2.json").write_text("{}")
+    assert paper("make-plot", "--plot-type=loss_diff_vs_mcca", configs, "--format=png") == 2
+    assert "mcca_cifar_fd2.json" in capsys.readouterr().err
 
 
 def test_without_configs_the_largest_image_models_that_there_are_are_drawn(images, capsys):

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from closedist.errors import InputError
-from closedist.figures.plots import make_llv_constructed
+from closedist.experiments import Measurement, measure_distances
 from closedist.plan import (
     date_of_folder,
     image_runs,
@@ -43,6 +43,8 @@ def test_the_plan_counts_what_is_there_and_what_a_saved_state_spares(tmp_path):
     assert second.seconds > 0
     train_runs([small_runs(200)[1]], place)
     assert make_plan([wide], place.folders, CPU)[0].steps_left == 300
+    shorter = small_runs(100)[1]  # the state of a longer training is of no use to it
+    assert make_plan([shorter], place.folders, CPU)[0].steps_left == 300
 
 
 def test_a_plan_trains_what_is_missing_and_reports_all_of_its_estimate(tmp_path):
@@ -56,32 +58,44 @@ def test_a_plan_trains_what_is_missing_and_reports_all_of_its_estimate(tmp_path)
     assert train_plan(make_plan(runs, place.folders, CPU), place, told.append) == 0
 
 
-def test_result_files_are_kept_where_they_have_the_same_seeds_and_made_anew_where_not(tmp_path):
+def test_result_files_are_kept_where_they_have_these_seeds_measured_so_and_made_anew_where_not(tmp_path):
     place = workplace(tmp_path)
     runs = small_runs()
     train_runs(runs, place)
-    files = measure_runs(runs, place.folders, CPU)
-    before = {path: path.stat().st_mtime_ns for path in files}
-    assert measure_runs(runs, place.folders, CPU) == files
-    assert before == {path: path.stat().st_mtime_ns for path in files}
-    measure_runs(small_runs(seeds=(0, 1)), place.folders, CPU)
-    assert before != {path: path.stat().st_mtime_ns for path in files}
+    fewer = small_runs(seeds=(0, 1))
+    files = measure_runs(fewer, Measurement(), place.folders, CPU)
+
+    def written():
+        return {path: path.stat().st_mtime_ns for path in files if "_distances_" in path.name}
+
+    of_fewer = written()
+    assert measure_runs(runs, Measurement(), place.folders, CPU) == files
+    of_all = written()
+    assert all(of_all[path] > of_fewer[path] for path in of_all)
+    for seeds in (runs, fewer):
+        assert measure_runs(seeds, Measurement(), place.folders, CPU) == files
+        assert written() == of_all
+    for other in (Measurement(seed=1), Measurement(num_samples=10)):
+        list(measure_distances(runs, other, place.folders, CPU))  # as a command with other options would
+        of_other = written()
+        measure_runs(runs, Measurement(), place.folders, CPU)
+        assert all(written()[path] > of_other[path] for path in of_other)
 
 
 def test_every_bound_holds_for_every_pair_and_is_counted(tmp_path):
     place = workplace(tmp_path)
     runs = small_runs()
     train_runs(runs, place)
-    held = bounds_held(measure_runs(runs, place.folders, CPU))
+    held = bounds_held(measure_runs(runs, Measurement(), place.folders, CPU))
     assert held == {"paper's bound": (6, 6), "certificate": (6, 6), "quadratic bound": (6, 6)}
 
 
 def test_what_cannot_be_drawn_is_reported_with_its_reason(tmp_path, monkeypatch):
-    monkeypatch.setattr("closedist.reproduce.make_llv_constructed", lambda: make_llv_constructed((4,)))
+    monkeypatch.setattr("closedist.reproduce.CONSTRUCTED_LABELS", (4,))
     place = workplace(tmp_path)
     place.folders.results.mkdir()
     report = Report()
-    draw_synthetic((4,), "day", place.folders, ("png",), report)
+    draw_synthetic((4,), "day", 0, place.folders, ("png",), report)
     assert any("d_LLV_vs_width" in reason and "get-distances" in reason for reason in report.left_out)
     names = {path.name for path in report.figure_files}
     assert {"KL_table.tex", "KL_table.md", "synthetic_data_cls4.png"} <= names

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import torch
 
 from closedist.checkpoint import write_weights
 from closedist.errors import InputError
+from closedist.signals import stop_requests
 from closedist.sweep import train_runs
 from closedist.training import Interrupted
 from tests.small import contents, small_family, small_run, small_training, workplace, write_configs
@@ -62,6 +64,17 @@ def test_a_signal_stops_training_with_its_state_saved_and_the_command_goes_on(tm
     assert 0 < int(state.stem.rpartition("steps")[2]) < 200_000
 
 
+def test_an_interrupt_that_the_process_was_started_to_ignore_stays_ignored():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as of `command &` in a script
+    try:
+        with stop_requests() as stopping:
+            signal.raise_signal(signal.SIGINT)
+            assert not stopping()
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_continued_from_a_shorter_training_it_equals_the_long_one(tmp_path):
     short, long = small_run(training=small_training(600)), small_run(training=small_training(2700))
     train_runs([long], workplace(tmp_path / "whole"))
@@ -72,6 +85,14 @@ def test_continued_from_a_shorter_training_it_equals_the_long_one(tmp_path):
     for seed in long.models.random_seeds:
         for name in (f"checkpoints/{long.name.trained(seed)}", f"metrics/{long.name.metrics(seed)}"):
             assert parts[name] == whole[name]
+
+
+def test_any_date_finds_its_states_again():
+    for date in ("day", "GROUP_A_", "STEP", "a.b+"):
+        name = replace(small_run().name, date=date)
+        match = name.state_pattern().fullmatch(name.state((0, 1), 600))
+        assert match
+        assert match["step"] == "600"
 
 
 def test_fewer_seeds_continue_from_the_state_of_more(tmp_path):

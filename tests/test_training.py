@@ -115,6 +115,21 @@ def test_training_that_diverges_names_seed_step_and_loss_and_keeps_the_others(tm
     assert "seed 4" not in message
 
 
+def test_a_model_that_the_last_step_breaks_has_no_checkpoint_either(tmp_path):
+    run = small_run(small_family((0, 1)), small_training(1, learning_rate=1e30))
+    for _ in range(2):  # anew, and from the final state
+        with pytest.raises(Diverged, match=r"seed 0 by step 0 \(test loss nan\), seed 1 by"):
+            train_runs([run], workplace(tmp_path))
+    assert not list((tmp_path / "checkpoints").glob("daytrained*"))
+
+
+def test_after_a_bare_checkpoint_losses_are_of_the_steps_since(tmp_path):
+    nan = torch.full((1, 2), torch.nan, dtype=torch.float64)
+    losses = Losses(16_700, nan, nan, nan[:, :1])
+    assert losses.recorded_steps() == [16_000, 16_500, 16_699]
+    assert "seed 3 by step 16000" in str(diverged_models(losses, (3,), 0.1))
+
+
 def test_losses_are_recorded_every_500_and_2000_steps_with_the_last_ones(tmp_path):
     run = small_run(small_family((0, 1)), small_training(2300))
     place = workplace(tmp_path)

@@ -1,6 +1,6 @@
 """The commands get-distances, get-accuracies and cal-mcca."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from closedist.cli.cluster import NO_CLUSTER, Cluster
 from closedist.cli.options import (
@@ -12,9 +12,14 @@ from closedist.cli.options import (
     DateStr,
     device,
     image_run,
+    numbers,
     radial_configs,
-    runs_of,
 )
+from closedist.cli.overrides import NO_OVERRIDES, Overrides
+from closedist.errors import InputError
+
+if TYPE_CHECKING:
+    from closedist.runs import TrainingRun
 
 
 def get_distances(
@@ -29,6 +34,7 @@ def get_distances(
     sum_or_max: Literal["sum", "max"] = "sum",
     num_samples: int = 10,
     use_train: bool = False,
+    overrides: Overrides = NO_OVERRIDES,
     cuda: Cuda = False,
     cluster: Cluster = NO_CLUSTER,
     common: Common = DEFAULTS,
@@ -49,7 +55,6 @@ def get_distances(
     cluster.check(common, cuda)
     from closedist.experiments import Measurement, measure_distances
 
-    dataset, models, training = configs.read(common.config_folder, *radial_configs(num_classes, extra_suff))
     measurement = Measurement(
         split="train" if use_train else "test",
         reduction=dist_type,
@@ -57,9 +62,9 @@ def get_distances(
         weight=weight,
         num_samples=num_samples,
         seed=common.seed,
-        extra_suffix=extra_suff,
+        extra_suffix=extra_suff + overrides.suffix,
     )
-    runs = runs_of(dataset, models, training, date_str, layer_size, num_classes)
+    runs = _runs(common, configs, overrides, date_str, layer_size, num_classes, extra_suff)
     if cluster.slurm:
         from closedist.cluster.works import measuring_works
 
@@ -82,6 +87,7 @@ def get_accuracies(
     configs: ConfigFiles = NO_CONFIGS,
     extra_suff: str = "",
     use_train: bool = False,
+    overrides: Overrides = NO_OVERRIDES,
     cuda: Cuda = False,
     common: Common = DEFAULTS,
 ) -> None:
@@ -96,10 +102,9 @@ def get_accuracies(
     common.set_up()
     from closedist.experiments import measure_accuracies
 
-    dataset, models, training = configs.read(common.config_folder, *radial_configs(num_classes, extra_suff))
-    runs = runs_of(dataset, models, training, date_str, layer_size, num_classes)
+    runs = _runs(common, configs, overrides, date_str, layer_size, num_classes, extra_suff)
     split = "train" if use_train else "test"
-    for path in measure_accuracies(runs, split, extra_suff, common.folders, device(cuda)):
+    for path in measure_accuracies(runs, split, extra_suff + overrides.suffix, common.folders, device(cuda)):
         print(path)
 
 
@@ -119,4 +124,31 @@ def cal_mcca(
     common.set_up()
     from closedist.experiments import measure_mcca
 
-    print(measure_mcca(image_run(common, configs, final_dim, date_str), common.folders, device(cuda)))
+    print(measure_mcca(image_run(common, configs, final_dim, date_str, split="train"), common.folders, device(cuda)))
+
+
+def _runs(
+    common: Common,
+    configs: ConfigFiles,
+    overrides: Overrides,
+    date_str: str,
+    layer_size: str,
+    num_classes: int,
+    extra_suff: str,
+) -> "list[TrainingRun]":
+    """The trainings that get-distances and get-accuracies speak of.
+
+    Raises:
+        InputError: the label count or a width is not the configs'.
+    """
+    from closedist.runs import training_runs
+
+    dataset, models, training = configs.read(common.config_folder, *radial_configs(num_classes, extra_suff))
+    widths = numbers("--layer-size", layer_size, int, smallest=1)
+    if num_classes != models.num_classes:
+        raise InputError(
+            f"--num-classes: {num_classes}, but the model variations config has {models.num_classes}; pass the config "
+            "that belongs to it with --model-var-config and --dataset-config"
+        )
+    chosen = type(models).model_validate(models.model_dump() | {"num_features": widths})
+    return list(training_runs(dataset, chosen, overrides.applied(training, dataset), date_str, overrides.suffix))

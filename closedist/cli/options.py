@@ -116,7 +116,7 @@ class ConfigFiles:
 
         def found(given: Path | None, default: str) -> Path:
             path = given or Path(default)
-            return path if path.is_file() else folder / path if not path.is_absolute() else path
+            return path if path.is_file() else folder / path  # an absolute path stays itself
 
         return (
             read_config(found(self.dataset_config, default_dataset), DatasetConfig),
@@ -205,33 +205,10 @@ def radial_configs(num_classes: int, extra_suff: str) -> tuple[str, str, str]:
     )
 
 
-def runs_of(
-    dataset: "DatasetConfig",
-    models: "ModelVariationsConfig",
-    training: "TrainConfig",
-    date_str: str,
-    layer_size: str,
-    num_classes: int,
-) -> "list[TrainingRun]":
-    """The trainings that get-distances and get-accuracies speak of.
-
-    Raises:
-        InputError: the label count or a width is not the configs'.
-    """
-    from closedist.runs import training_runs
-
-    widths = numbers("--layer-size", layer_size, int, smallest=1)
-    if num_classes != models.num_classes:
-        raise InputError(
-            f"--num-classes: {num_classes}, but the model variations config has {models.num_classes}; pass the config "
-            "that belongs to it with --model-var-config and --dataset-config"
-        )
-    chosen = models.model_dump() | {"num_features": widths}
-    return list(training_runs(dataset, type(models).model_validate(chosen), training, date_str))
-
-
-def image_run(common: Common, configs: ConfigFiles, rep_dim: int, date_str: str) -> "TrainingRun":
+def image_run(common: Common, configs: ConfigFiles, rep_dim: int, date_str: str, split: str = "test") -> "TrainingRun":
     """The CIFAR-10 training that a command speaks of, cut to the seeds that there are; without configs the ResNet's.
+
+    ``split`` says on which images its models are to be measured.
 
     Raises:
         InputError: the configs' representation dimension is another, or there are no models.
@@ -251,4 +228,4 @@ def image_run(common: Common, configs: ConfigFiles, rep_dim: int, date_str: str)
             "belong together"
         )
     run = next(training_runs(dataset, models, training, date_str))
-    return with_available_seeds(run, common.checkpoint_folder)
+    return with_available_seeds(run, split, common.checkpoint_folder)

@@ -40,7 +40,6 @@ TABLE_FORMATS = ("latex", "markdown", "csv")
 FROM_RESULTS = ("d_LLV_train_synthetic", "d_LLV_vs_width", "loss_diff_vs_mcca")
 DEFAULT_LABELS = 6
 SMALLEST_LABELS = 3
-DIMENSIONS = (2, 3, 5)
 IMAGE_FAMILIES = tuple(
     f"model_variations_config_{family}_128_fd2.json" for family in ("resnetcifar10", "medcifar10", "smallcifar10")
 )
@@ -78,7 +77,7 @@ def make_plot(
 
     unread = _unread_archive(common.results_folder) if plot_type in FROM_RESULTS else ""
     try:
-        plots = _plots(plot_type, date_str or None, num_classes, configs, common)
+        plots = _plots(plot_type, date_str or None, num_classes, configs, cuda, common)
     except InputError as error:
         raise InputError(f"{error}. {unread}" if unread else str(error)) from error
     if unread:
@@ -101,7 +100,7 @@ def _unread_archive(folder: Path) -> str:
 
 
 def _plots(
-    plot_type: PlotType, date: str | None, num_classes: int | None, configs: ConfigFiles, common: Common
+    plot_type: PlotType, date: str | None, num_classes: int | None, configs: ConfigFiles, cuda: bool, common: Common
 ) -> "Plots":
     from closedist.figures import plots, trained
 
@@ -111,10 +110,12 @@ def _plots(
 
         return plots.make_synthetic_data(*radial_split(paper_dataset(num_classes or DEFAULT_LABELS), "train"))
     if plot_type == "d_LLV_constructed":
-        labels = plots.make_llv_constructed
-        return labels(seed=common.seed) if num_classes is None else labels((num_classes,), seed=common.seed)
+        from closedist.constructed import NOISE_STEP, compare_all_noisy_copies
+
+        label_counts = tuple(NOISE_STEP) if num_classes is None else (num_classes,)
+        return plots.make_llv_constructed(compare_all_noisy_copies(label_counts, common.seed, common.threads))
     if plot_type == "cifar10_reps":
-        return _cifar10_reps(date or "", configs, common)
+        return _cifar10_reps(date or "", configs, cuda, common)
     if plot_type == "loss_diff_vs_mcca":
         return _loss_diff_vs_mcca(date or "", configs, common)
     make = trained.make_llv_vs_width if plot_type == "d_LLV_vs_width" else trained.make_llv_train_synthetic
@@ -122,14 +123,14 @@ def _plots(
     return make(common.results_folder, date, chosen)
 
 
-def _cifar10_reps(date: str, configs: ConfigFiles, common: Common) -> "Plots":
+def _cifar10_reps(date: str, configs: ConfigFiles, cuda: bool, common: Common) -> "Plots":
     from closedist.cli.options import device
     from closedist.data.cifar10 import LABEL_NAMES
     from closedist.evaluation import family_representations
     from closedist.figures.plots import make_cifar10_reps
 
     run = _image_family(date, configs, common)
-    models = family_representations(run, "test", common.folders, device(cuda=False))
+    models = family_representations(run, "test", common.folders, device(cuda))
     print(f"{run.name.model_type}, {run.name.steps:,} steps, date {run.name.date}")
     return make_cifar10_reps(dict(zip(run.models.random_seeds, models, strict=True)), LABEL_NAMES, common.seed)
 
@@ -143,43 +144,48 @@ def _families(configs: ConfigFiles) -> list[ConfigFiles]:
 
 def _image_family(date: str, configs: ConfigFiles, common: Common) -> "TrainingRun":
     """The first family of which there are models."""
+    from closedist.evaluation import NoModelsError
+
     missing = []
     for family in _families(configs):
         try:
             return image_run(common, family, 2, date)
-        except InputError as error:
+        except NoModelsError as error:
             missing.append(error)
     raise missing[0]
 
 
 def _loss_diff_vs_mcca(date: str, configs: ConfigFiles, common: Common) -> "Plots":
     """Draw the first family of which there are result files."""
-    from closedist.figures.trained import make_loss_diff_vs_mcca
+    from closedist.figures.trained import NoResultsError, make_loss_diff_vs_mcca
 
     missing = []
     for family in _families(configs):
+        _gather_losses(date, family, common)
+        models, training = family.read(common.config_folder, *IMAGE_DEFAULTS)[1:]
         try:
-            model_type, steps = _gather_losses(date, family, common)
-            return make_loss_diff_vs_mcca(common.results_folder, model_type, steps, DIMENSIONS)
-        except InputError as error:
+            plots = make_loss_diff_vs_mcca(common.results_folder, models.model_type, training.train_steps)
+        except NoResultsError as error:
             missing.append(error)
+            continue
+        print(f"{models.model_type}, {training.train_steps:,} steps")
+        return plots
     raise missing[0]
 
 
-def _gather_losses(date: str, configs: ConfigFiles, common: Common) -> tuple[str, int]:
-    """Gather from the metrics the final losses that only a file of m_CCA lacks; returns model type and steps."""
+def _gather_losses(date: str, configs: ConfigFiles, common: Common) -> None:
+    """Gather from the metrics the final losses that only a file of m_CCA lacks."""
     from closedist.archive import open_results
+    from closedist.config import IMAGE_DIMENSIONS
+    from closedist.evaluation import NoModelsError
     from closedist.experiments import collect_losses
     from closedist.result_names import loss_file_name, mcca_file_name
 
-    try:
-        there = open_results(common.results_folder).names
-    except InputError:
-        there = ()
-    for rep_dim in DIMENSIONS:
+    there = open_results(common.results_folder).names
+    for rep_dim in IMAGE_DIMENSIONS:
         try:
             run = image_run(common, _of_dimension(configs, rep_dim), rep_dim, date)
-        except InputError as missing:
+        except NoModelsError as missing:
             log.debug("dimension %d: %s", rep_dim, missing)  # its result files may be there all the same
             continue
         correlations, losses = (
@@ -188,8 +194,6 @@ def _gather_losses(date: str, configs: ConfigFiles, common: Common) -> tuple[str
         )
         if correlations in there and losses not in there:
             print(collect_losses(run, common.folders))
-    models, training = configs.read(common.config_folder, *IMAGE_DEFAULTS)[1:]
-    return models.model_type, training.train_steps
 
 
 def _of_dimension(configs: ConfigFiles, rep_dim: int) -> ConfigFiles:
@@ -202,7 +206,8 @@ def _of_dimension(configs: ConfigFiles, rep_dim: int) -> ConfigFiles:
 
 
 def _table(common: Common, formats: tuple[str, ...]) -> None:
-    from closedist.figures.kl_table import kl_table, render_kl_table
+    from closedist.constructed import kl_table
+    from closedist.figures.kl_table import render_kl_table
     from closedist.files import write_atomically
 
     rows = kl_table(seed=common.seed)

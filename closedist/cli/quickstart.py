@@ -3,23 +3,32 @@
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean, median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from closedist.cli.options import DEFAULTS, Common
+from closedist.cli.options import Common
 
 if TYPE_CHECKING:
     from closedist.quickstart import WidthResult
 
 
-def quickstart(*, folder: Path = Path("quickstart"), common: Common = DEFAULTS) -> None:
+def quickstart(
+    *,
+    folder: Path = Path("quickstart"),
+    seed: int = 0,
+    threads: int | None = None,
+    log: Literal["debug", "info", "warning"] = "info",
+) -> None:
     """Train 5 seeds of two widths on the paper's 6-label data, measure all pairs and draw them: a few minutes.
 
     Stopped and run again, it goes on where it was.
 
     Args:
         folder: everything is written below it.
+        seed: of the input sets that d_LLV searches.
+        threads: processor threads. Default: all cores.
+        log: how much to say on standard error.
     """
-    common.set_up()
+    Common(seed=seed, threads=threads, log=log).set_up()
     from closedist.folders import Folders
     from closedist.progress import progress
     from closedist.quickstart import draw_quickstart, measure_quickstart, quickstart_runs, train_quickstart
@@ -31,10 +40,10 @@ def quickstart(*, folder: Path = Path("quickstart"), common: Common = DEFAULTS) 
     print(f"Training {models} models for {steps:,} steps each, as in the paper …", flush=True)
     with progress("training", models * steps) as advance:
         train_quickstart(folders, advance)
-    results = measure_quickstart(folders)
+    results = measure_quickstart(folders, seed)
     _print_table(results)
     print("\nFigures:")
-    for path in draw_quickstart(results, folders):
+    for path in draw_quickstart(results, folders, seed):
         print(f"  {path}")
     print(f"Checkpoints, losses and result files are in {folder}, in the paper's formats.\n")
     print(_closing(results))

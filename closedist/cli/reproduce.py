@@ -92,6 +92,7 @@ def reproduce(
         [piece for piece in pieces if not piece.run.on_images],
         [piece for piece in pieces if piece.run.on_images],
         labels=label_counts,
+        seed=common.seed,
         formats=formats,
     )
     if queue:

@@ -1,12 +1,12 @@
 """The command train-variations."""
 
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from closedist.cli.cluster import NO_CLUSTER, Cluster
 from closedist.cli.options import DEFAULTS, NO_CONFIGS, Common, ConfigFiles, Cuda, DateStr, at_least, device, today
+from closedist.cli.overrides import NO_OVERRIDES, Overrides
 from closedist.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,10 +23,7 @@ def train_variations(
     date_str: DateStr = "",
     continue_from: int = 0,
     checkpoint_every: int = 5000,
-    train_seed: int | None = None,
-    train_epochs: int | None = None,
-    lr: float | None = None,
-    weight_decay: float | None = None,
+    overrides: Overrides = NO_OVERRIDES,
     precision: Literal["float32", "bf16"] = "float32",
     cuda: Cuda = False,
     cluster: Cluster = NO_CLUSTER,
@@ -40,10 +37,6 @@ def train_variations(
         output_folder: where checkpoints go; the same as --checkpoint-folder.
         continue_from: go on from this step's saved state, or from checkpoints trained for so many steps.
         checkpoint_every: steps between two saves of the exact training state.
-        train_seed: seed of the batch order, in place of the train config's; names get _trainseed{n}.
-        train_epochs: passes over the data, in place of the train config's number of steps.
-        lr: learning rate, in place of the train config's.
-        weight_decay: in place of the train config's; names get _wd{x}.
         precision: of the image models' networks; bf16 is faster where the processor has it.
     """
     common.set_up()
@@ -55,22 +48,7 @@ def train_variations(
     from closedist.sweep import Workplace, train_runs
 
     dataset, models, training = configs.read(common.config_folder, "", "", "")
-    changes: dict[str, float] = {}
-    suffix = ""
-    if train_seed is not None:
-        changes["random_seed"] = at_least("--train-seed", train_seed, 0)
-        suffix += f"_trainseed{train_seed}"
-    if weight_decay is not None:
-        changes["weight_decay"] = at_least("--weight-decay", weight_decay, 0)
-        suffix += f"_wd{weight_decay}".replace(".", "_")
-    if lr is not None:
-        if not lr > 0 or math.isinf(lr):
-            raise InputError(f"--lr: {lr} is no learning rate; give a number above 0")
-        changes["learning_rate"] = lr
-    if train_epochs is not None:
-        per_epoch = math.ceil(dataset.num_points / training.batch_size)
-        changes["train_steps"] = at_least("--train-epochs", train_epochs, 1) * per_epoch
-    training = training.model_copy(update=changes)
+    training = overrides.applied(training, dataset)
     if continue_from and not 0 < continue_from < training.train_steps:
         raise InputError(
             f"--continue-from: {continue_from} is not between 0 and the {training.train_steps} steps to train"
@@ -81,7 +59,7 @@ def train_variations(
         checkpoint_every=int(at_least("--checkpoint-every", checkpoint_every, 1)),
         precision=precision,
     )
-    runs = list(training_runs(dataset, models, training, date_str or today(), suffix))
+    runs = list(training_runs(dataset, models, training, date_str or today(), overrides.suffix))
     if cluster.slurm:
         trained = _train_on_cluster(cluster, common, runs, place, continue_from)
     else:

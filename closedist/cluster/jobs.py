@@ -204,6 +204,7 @@ class Queue:
             states = self.scheduler.states(list(watched))
             now = time.monotonic()
             left = [job for job, task in watched.items() if task.left()]
+            failed = {job: why for job, why in failed.items() if job in left}  # files may come late, or from elsewhere
             if states is not None:
                 gone = {job: gone.get(job, now) for job in watched if job not in states}
                 for job in left:

@@ -10,7 +10,7 @@ import torch
 from closedist.cluster.tasks import Work
 from closedist.data.splits import load_split
 from closedist.errors import InputError
-from closedist.evaluation import represent, runs_with_checkpoints
+from closedist.evaluation import represent, runs_with_models
 from closedist.experiments import Measurement, measure_distances
 from closedist.folders import Folders
 from closedist.models.learners import seeds_together
@@ -85,7 +85,7 @@ def measuring_works(
             _seconds(run, measurement, folders),
             Measuring(run, measurement, folders, device),
         )
-        for run in runs_with_checkpoints(runs, folders.checkpoints)
+        for run in runs_with_models(runs, measurement.split, folders.checkpoints)
     ]
 
 

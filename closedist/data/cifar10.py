@@ -5,6 +5,7 @@ then green, then blue). The Python layout, ``cifar-10-batches-py``, holds the sa
 only. Images stay bytes, four times smaller than floats, and are scaled a batch at a time.
 """
 
+import logging
 import pickle
 import tarfile
 import tempfile
@@ -16,8 +17,11 @@ import torch
 from torch import Tensor
 
 from closedist.data.inert_pickle import PickledArray, read_inert_pickle
-from closedist.errors import InputError
+from closedist.errors import InputError, brief
 from closedist.files import write_atomically
+from closedist.locks import exclusive
+
+log = logging.getLogger(__name__)
 
 ARCHIVE_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 ARCHIVE_MD5 = "c32a1d4ab5d03f1284b67883e8d87530"  # published beside it
@@ -82,19 +86,29 @@ def fetch_cifar10(folder: Path) -> None:
     """Download the binary archive, check its published MD5 and lay its six data files into ``folder``.
 
     Raises:
-        InputError: there is no network, or what came is not the published archive.
+        InputError: there is no network, what came is not the published archive, or the disk is full.
     """
+    with exclusive(folder / ".cifar10.lock", lambda: log.warning("another run is fetching CIFAR-10: waiting")):
+        if not (folder / BINARY_FOLDER).is_dir():  # else another run has fetched it meanwhile
+            _fetch(folder)
+
+
+def _fetch(folder: Path) -> None:
     import pooch  # here, since it takes a while to import and is needed once
 
     try:
         archive = Path(pooch.retrieve(ARCHIVE_URL, known_hash=f"md5:{ARCHIVE_MD5}", path=folder))
-    except (OSError, ValueError) as error:  # no network; another MD5
-        reason = str(error).splitlines()[0][:200]
+        _unpack(archive, folder)
+    except (OSError, ValueError) as error:  # no network or no room; another MD5
+        reason = brief(error) or type(error).__name__
         raise InputError(
             f"CIFAR-10 is not in {folder} and could not be downloaded ({reason}). Put data_batch_1.bin … "
             f"data_batch_5.bin and test_batch.bin from {ARCHIVE_URL} into {folder / BINARY_FOLDER}, or the files of "
             f"the Python version into {folder / PYTHON_FOLDER}, or name another folder with --data-folder"
         ) from error
+
+
+def _unpack(archive: Path, folder: Path) -> None:
     # laid out beside the final folder and renamed, so that a killed run leaves no half of it
     with tempfile.TemporaryDirectory(dir=folder) as scratch, tarfile.open(archive) as tar:
         for name in (*FILE_NAMES["train"], *FILE_NAMES["test"]):
@@ -102,7 +116,7 @@ def fetch_cifar10(folder: Path) -> None:
             if member is not None:
                 write_atomically(Path(scratch, BINARY_FOLDER, f"{name}.bin"), member.read())
         Path(scratch, BINARY_FOLDER).rename(folder / BINARY_FOLDER)
-    archive.unlink()
+    archive.unlink(missing_ok=True)
 
 
 def _read_file(path: Path) -> bytes:

@@ -129,38 +129,40 @@ class FileBlocks:
         """Write the next block, then its line of the journal."""
         data = _bytes(embeddings)
         block = Block(batch, len(embeddings), lengths, zlib.crc32(data))
-        self._file.write(data)
-        self._file.flush()
-        with open(self.journal, "ab") as journal:
-            journal.write(_line(asdict(block)))
+        with _writing(self.path):
+            self._file.write(data)
+            self._file.flush()
+            with open(self.journal, "ab") as journal:
+                journal.write(_line(asdict(block)))
         self.blocks.append(block)
         self._reached += 1
 
     def finish(self, rest: Rest) -> Representations:
         """Fill in the rest, open the file and give it its name, so that under this is never what cannot be opened."""
-        self._cut(self._reached)  # fewer batches than an earlier run had
-        rows = sum(block.rows for block in self.blocks)
-        end = self._bytes_of(rows)
-        record = json.dumps(self.key | {"inputs": combined_digest(block.batch for block in self.blocks)})
-        header: dict[str, Any] = {
-            "__metadata__": {"format": "closedist representations 1", "extraction": record},
-            "embeddings": _entry(_CODES[self.dtype], (rows, self.dimension), 0, end),
-        }
-        for name, tensor in _tensors_after(end, rest, input_ids(self.blocks, rest.positions)):
-            data = _bytes(tensor)
-            header[name] = _entry(_CODES.get(tensor.dtype, "U8"), tuple(tensor.shape), end, end + len(data))
-            self._file.write(data)
-            end += len(data)
-        text = json.dumps(header).encode()
-        self._file.seek(0)
-        self._file.write((HEADER_BYTES - 8).to_bytes(8, "little") + text.ljust(HEADER_BYTES - 8))
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        made = Representations.load(self.partial)  # what is mapped stays so under the new name
-        os.replace(self.partial, self.path)
-        self.journal.unlink()
-        return made
+        with _writing(self.path):
+            self._cut(self._reached)  # fewer batches than an earlier run had
+            rows = sum(block.rows for block in self.blocks)
+            end = self._bytes_of(rows)
+            record = json.dumps(self.key | {"inputs": combined_digest(block.batch for block in self.blocks)})
+            header: dict[str, Any] = {
+                "__metadata__": {"format": "closedist representations 1", "extraction": record},
+                "embeddings": _entry(_CODES[self.dtype], (rows, self.dimension), 0, end),
+            }
+            for name, tensor in _tensors_after(end, rest, input_ids(self.blocks, rest.positions)):
+                data = _bytes(tensor)
+                header[name] = _entry(_CODES.get(tensor.dtype, "U8"), tuple(tensor.shape), end, end + len(data))
+                self._file.write(data)
+                end += len(data)
+            text = json.dumps(header).encode()
+            self._file.seek(0)
+            self._file.write((HEADER_BYTES - 8).to_bytes(8, "little") + text.ljust(HEADER_BYTES - 8))
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            made = Representations.load(self.partial)  # what is mapped stays so under the new name
+            os.replace(self.partial, self.path)
+            self.journal.unlink()
+            return made
 
     def close(self) -> None:
         """Let go of the file; what is in it stays for the next run."""
@@ -173,9 +175,10 @@ class FileBlocks:
         """Keep the first ``count`` blocks and go to their end."""
         del self.blocks[count:]
         end = HEADER_BYTES + self._bytes_of(sum(block.rows for block in self.blocks))
-        write_atomically(self.journal, b"".join(map(_line, [self.key, *map(asdict, self.blocks)])))
-        self._file.truncate(end)
-        self._file.seek(end)
+        with _writing(self.path):
+            write_atomically(self.journal, b"".join(map(_line, [self.key, *map(asdict, self.blocks)])))
+            self._file.truncate(end)
+            self._file.seek(end)
 
     def _read_journal(self) -> list[Block]:
         """The blocks of an earlier run of the same model and settings; a last line that is not whole does not count."""
@@ -199,16 +202,24 @@ def file_blocks(
         InputError: the folder cannot be written to, or the disk is full.
     """
     with exclusive(path.with_name(f"{path.name}.lock"), on_wait):
-        try:
+        with _writing(path):
             blocks = FileBlocks(path, key, dtype, dimension)
-            try:
-                yield blocks
-            finally:
+        try:
+            yield blocks
+        finally:
+            with _writing(path):
                 blocks.close()
-        except OSError as error:
-            raise InputError(
-                f"cannot write {path}: {error.strerror or error}; make room or choose another folder"
-            ) from error
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Name the file where writing it fails; what the user's own model and batches raise is left alone."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"cannot write {path}: {error.strerror or error}; make room or choose another folder"
+        ) from error
 
 
 def _tensors_after(end: int, rest: Rest, ids: NDArray[np.int64]) -> list[tuple[str, Tensor]]:

@@ -1,45 +1,11 @@
-"""The paper's table: KL falls to zero as the unembeddings grow, while no representational distance moves."""
+"""The paper's table as text: KL falls to zero as the unembeddings grow, while no representational distance moves."""
 
 import csv
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
-from closedist.comparison import compare
-from closedist.constructed import permuted_pair
+from closedist.constructed import KLTableRow
 from closedist.errors import InputError
-
-UNEMBEDDING_LENGTHS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 20)
-NUM_SAMPLES = 100
-
-
-@dataclass(frozen=True)
-class KLTableRow:
-    """One pair of constructed models.
-
-    Attributes:
-        length: of the unembeddings.
-        kl: d_KL in nats, of the first from the second model.
-        llv: d_LLV with λ = 1e-5 and maxima.
-        mean_cca: m_CCA of the embeddings.
-        largest_d_svd: the embeddings' largest d_SVD.
-    """
-
-    length: float
-    kl: float
-    llv: float
-    mean_cca: float
-    largest_d_svd: float
-
-
-def kl_table(lengths: Sequence[float] = UNEMBEDDING_LENGTHS, seed: int = 0) -> list[KLTableRow]:
-    """Compare the permuted pair of constructed models at every length; a seed gives the same inputs in every row."""
-    rows = []
-    for length in lengths:
-        first, second = permuted_pair(length, seed)
-        c = compare(first, second, num_samples=NUM_SAMPLES, seed=seed)
-        rows.append(KLTableRow(length, c.kl, c.llv, c.mean_cca_embeddings, c.dissimilarity_embeddings))
-    return rows
 
 
 def to_latex(rows: Sequence[KLTableRow]) -> str:

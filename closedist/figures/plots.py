@@ -1,36 +1,22 @@
-"""The plot types of make-plot that need no result files: from points, representations or a seed to named figures.
+"""The plot types of make-plot that need no result files: from points, representations or comparisons to figures.
 
 Every function returns :class:`Plots`: figures by file name, and lines that say what a figure shows.
 """
 
-import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from closedist.comparison import compare
-from closedist.constructed import NOISE_STEP, compare_noisy_copies
+from closedist.comparison import Comparison, compare
 from closedist.errors import InputError
 from closedist.figures.embeddings import draw_representations, draw_side_by_side, plane_model
 from closedist.figures.llv_scatter import draw_scatters, draw_three_bounds
 from closedist.figures.synthetic_data import draw_synthetic_data
 from closedist.representations import Representations
 from closedist.results import Distances
-
-PLOT_TYPES = (
-    "cifar10_reps",
-    "d_LLV_constructed",
-    "d_LLV_train_synthetic",
-    "d_LLV_vs_width",
-    "loss_diff_vs_mcca",
-    "synthetic_data",
-    "KL_table",
-)
 
 
 @dataclass(frozen=True)
@@ -52,19 +38,12 @@ def make_synthetic_data(points: ArrayLike, labels: ArrayLike) -> Plots:
     return Plots({f"synthetic_data_cls{int(np.max(np.asarray(labels))) + 1}": figure})
 
 
-def make_llv_constructed(label_counts: Sequence[int] = tuple(NOISE_STEP), seed: int = 0) -> Plots:
-    """d_LLV_constructed: for every label count a constructed model against 250 ever noisier copies of itself.
-
-    Raises:
-        InputError: a label count that the paper gives no noise for.
-    """
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        longest_first = sorted(label_counts, reverse=True)
-        found = dict(zip(longest_first, pool.map(partial(compare_noisy_copies, seed=seed), longest_first), strict=True))
-    rows = {}
-    for num_classes in label_counts:
-        comparisons = found[num_classes]
-        rows[f"{num_classes} labels"] = Distances.of([(0, i + 1) for i in range(len(comparisons))], comparisons)
+def make_llv_constructed(comparisons: Mapping[int, Sequence[Comparison]]) -> Plots:
+    """d_LLV_constructed: by label count, a constructed model against ever noisier copies of itself."""
+    rows = {
+        f"{num_classes} labels": Distances.of([(0, i + 1) for i in range(len(found))], found)
+        for num_classes, found in comparisons.items()
+    }
     return Plots({"d_LLV_constructed": draw_scatters(rows)})
 
 
@@ -105,6 +84,7 @@ def make_quickstart(
     pair: tuple[Representations, Representations],
     distances: Mapping[str, Distances],
     titles: tuple[str, str] = ("seed 0", "seed 1"),
+    seed: int = 0,
 ) -> Plots:
     """The quickstart's figures: the data, the embeddings of two seeds, and d_LLV against d_{f,g} with three bounds.
 
@@ -113,6 +93,7 @@ def make_quickstart(
         pair: two models of one configuration, dimension 2.
         distances: by name, for example "width 16".
         titles: of the two models.
+        seed: of the input sets for d_LLV.
     """
     first, second = (
         plane_model(title, model.embeddings, model.unembeddings, model.bias)
@@ -120,7 +101,7 @@ def make_quickstart(
     )
     figures = {
         "data": draw_synthetic_data(points, labels),
-        "embeddings": draw_side_by_side(first, second, _typeset(_comparison_line(*pair, seed=0))),
+        "embeddings": draw_side_by_side(first, second, _typeset(_comparison_line(*pair, seed))),
         "bounds": draw_three_bounds(distances),
     }
     return Plots(figures)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from closedist.archive import ResultsSource, open_results
+from closedist.config import IMAGE_DIMENSIONS
 from closedist.errors import InputError
 from closedist.figures.llv_scatter import draw_overview, draw_scatters
 from closedist.figures.llv_sorted import draw_sorted
@@ -45,7 +46,6 @@ LENGTHS = {  # by the lengths that g and f are fixed to, 0 where free
     (0, 20): "embeddings of length 20",
     (20, 20): "both of length 20",
 }
-DIMENSIONS = (2, 3, 5)
 Source = str | Path | ResultsSource
 
 
@@ -125,7 +125,7 @@ def make_loss_diff_vs_mcca(
     results: Source,
     model_type: str = RESNET,
     train_steps: int = RESNET_STEPS,
-    dimensions: Sequence[int] = DIMENSIONS,
+    dimensions: Sequence[int] = IMAGE_DIMENSIONS,
 ) -> Plots:
     """loss_diff_vs_mcca: a panel for every representation dimension whose mCCA and loss files are there.
 
@@ -152,6 +152,10 @@ def make_loss_diff_vs_mcca(
     if not panels:
         raise selection.nothing_found()
     return Plots({"loss_diff_vs_mcca": draw_loss_diff_vs_mcca(panels)}, selection.missing)
+
+
+class NoResultsError(InputError):
+    """None of the result files that a figure needs are there."""
 
 
 @dataclass
@@ -184,11 +188,11 @@ class _Selection:
             (self.notes if files.found else self.missing).append(text)
         return needed(date)
 
-    def nothing_found(self) -> InputError:
+    def nothing_found(self) -> "NoResultsError":
         """The error that nothing can be drawn: what is missing for the first label count stands for the others."""
         reasons = self.missing[:1] or self.notes
         likewise = f" ({len(self.missing) - 1} more likewise)" if len(self.missing) > 1 else ""
-        return InputError("there is nothing to draw. " + "; ".join(reasons) + likewise)
+        return NoResultsError("there is nothing to draw. " + "; ".join(reasons) + likewise)
 
 
 def _groups(label_counts: Sequence[int]) -> list[tuple[int, ...]]:

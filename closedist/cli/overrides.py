@@ -1,0 +1,71 @@
+"""Options that stand in place of a train config's entries: for the training, and for who measures what it trained."""
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cyclopts import Parameter
+
+from closedist.cli.options import at_least
+from closedist.errors import InputError
+
+if TYPE_CHECKING:
+    from closedist.config import DatasetConfig, TrainConfig
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Overrides:
+    """What differs from the train config.
+
+    Attributes:
+        train_seed: seed of the batch order, in place of the train config's; names get _trainseed{n}.
+        train_epochs: passes over the data, in place of the train config's number of steps.
+        lr: learning rate, in place of the train config's.
+        weight_decay: in place of the train config's; names get _wd{x}.
+    """
+
+    train_seed: int | None = None
+    train_epochs: int | None = None
+    lr: float | None = None
+    weight_decay: float | None = None
+
+    @property
+    def suffix(self) -> str:
+        """What the names of such trainings' files end in."""
+        seed = "" if self.train_seed is None else f"_trainseed{self.train_seed}"
+        return seed + ("" if self.weight_decay is None else f"_wd{self.weight_decay}".replace(".", "_"))
+
+    def applied(self, training: "TrainConfig", dataset: "DatasetConfig") -> "TrainConfig":
+        """The train config with these entries.
+
+        Raises:
+            InputError: one is out of its range.
+        """
+        from closedist.config import changed
+
+        changes: dict[str, float] = {}
+        if self.train_seed is not None:
+            changes["random_seed"] = at_least("--train-seed", self.train_seed, 0)
+        if self.weight_decay is not None:
+            changes["weight_decay"] = at_least("--weight-decay", self.weight_decay, 0)
+        if self.lr is not None:
+            if not self.lr > 0 or math.isinf(self.lr):
+                raise InputError(f"--lr: {self.lr} is no learning rate; give a number above 0")
+            changes["learning_rate"] = self.lr
+        if self.train_epochs is not None:
+            per_epoch = math.ceil(_training_points(dataset) / training.batch_size)
+            changes["train_steps"] = at_least("--train-epochs", self.train_epochs, 1) * per_epoch
+        return changed(training, changes)
+
+
+NO_OVERRIDES = Overrides()
+
+
+def _training_points(dataset: "DatasetConfig") -> int:
+    """How many points a pass over the data has: fewer than were drawn where classes are cut to equal sizes."""
+    if dataset.dataset_name == "radial_classification" and dataset.equal_weighting_classes:
+        from closedist.data.radial import radial_split
+
+        return len(radial_split(dataset, "train")[1])
+    return dataset.num_points
