@@ -11,8 +11,6 @@ from types import FrameType
 def stop_requests() -> Iterator[Callable[[], bool]]:
     """Turn the first Ctrl-C or SIGTERM into a flag while the block runs; a second one interrupts at once.
 
-    A signal that the process was started to ignore (``command &`` in a script) stays ignored.
-
     One that comes too late for the block to act on is passed on when the block ends.
 
     Yields:
@@ -24,7 +22,7 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
     requested: int | None = None
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     # None: a handler that was not set in Python and could not be put back
-    previous = {number: handler for number, handler in handlers.items() if handler not in (signal.SIG_IGN, None)}
+    previous = {number: handler for number, handler in handlers.items() if handler is not None}
 
     def remember(number: int, frame: FrameType | None) -> None:
         nonlocal requested

@@ -146,7 +146,7 @@ def test_images_in_no_layout_are_an_error_that_says_where_they_belong(images, ca
     assert "--data-folder" in error
 
 
-def test_seeds_with_representations_and_seeds_with_checkpoints_are_measured_together(images, capsys):
+def test_seeds_with_representations_and_seeds_with_checkpoints_are_measured_together(images):
     write_configs("SmallCIFAR10", [0, 1, 2])
     assert paper("train-variations", *CONFIGS, "--output-folder=checkpoints", "--date-str=day") == 0
     distances = ("get-distances", *CONFIGS, *MODELS, "--dist-type=max")
@@ -165,7 +165,7 @@ def test_seeds_with_representations_and_seeds_with_checkpoints_are_measured_toge
         path.rename(path.with_name(path.name.replace("daytrained", "1Juntrained")))
     # of the newest date, which ends as "untrained" begins; on training images too, for which it needs checkpoints
     assert paper("cal-mcca", "--final-dim=2", *CONFIGS) == 0
-    assert "using seeds 1, 2" in capsys.readouterr().err
+    assert [row.model_seeds for row in read_mcca(images / "results", "mcca_cifar_fd2_SmallCIFAR10_3.json")] == [(1, 2)]
 
 
 def test_a_damaged_result_file_is_named_and_no_other_network_drawn_in_its_place(images, capsys):

@@ -14,7 +14,6 @@ import torch
 
 from closedist.checkpoint import write_weights
 from closedist.errors import InputError
-from closedist.signals import stop_requests
 from closedist.sweep import train_runs
 from closedist.training import Interrupted
 from tests.small import contents, small_family, small_run, small_training, workplace, write_configs
@@ -62,17 +61,6 @@ def test_a_signal_stops_training_with_its_state_saved_and_the_command_goes_on(tm
     assert "Traceback" not in error
     (state,) = (tmp_path / "checkpoint").glob("daystate*")
     assert 0 < int(state.stem.rpartition("steps")[2]) < 200_000
-
-
-def test_an_interrupt_that_the_process_was_started_to_ignore_stays_ignored():
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as of `command &` in a script
-    try:
-        with stop_requests() as stopping:
-            signal.raise_signal(signal.SIGINT)
-            assert not stopping()
-        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def test_continued_from_a_shorter_training_it_equals_the_long_one(tmp_path):

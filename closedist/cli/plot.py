@@ -177,7 +177,6 @@ def _gather_losses(date: str, configs: ConfigFiles, common: Common) -> None:
     """Gather from the metrics the final losses that only a file of m_CCA lacks."""
     from closedist.archive import open_results
     from closedist.config import IMAGE_DIMENSIONS
-    from closedist.evaluation import NoModelsError
     from closedist.experiments import collect_losses
     from closedist.result_names import loss_file_name, mcca_file_name
 
@@ -185,8 +184,8 @@ def _gather_losses(date: str, configs: ConfigFiles, common: Common) -> None:
     for rep_dim in IMAGE_DIMENSIONS:
         try:
             run = image_run(common, _of_dimension(configs, rep_dim), rep_dim, date)
-        except NoModelsError as missing:
-            log.debug("dimension %d: %s", rep_dim, missing)  # its result files may be there all the same
+        except InputError as missing:  # no config for it, or no models; its result files may be there all the same
+            log.debug("dimension %d: %s", rep_dim, missing)
             continue
         correlations, losses = (
             name_of(rep_dim=rep_dim, model_type=run.name.model_type, train_steps=run.name.steps)
