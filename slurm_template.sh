@@ -2,7 +2,7 @@
 # A job script for those who submit by hand; `closedist train-variations --slurm` does the same by itself (docs/cluster.md).
 # Copy it, fill in what is marked, and run: sbatch slurm_template.sh
 #
-# One task trains all seeds of one label count (every width and both length settings). Two minutes before its time limit
+# One task trains all seeds of one label count (every width and all four length settings). Two minutes before its time limit
 # it saves its exact state and puts itself back into the queue; after scancel or a lost node, submit again: it goes on
 # where it was, and models that are there are not trained again. Tasks never write the same file.
 

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from closedist.errors import InputError
+from closedist.errors import InputError, brief
 from closedist.files import check_name_part, parse_json, write_atomically
 
 StateDict = dict[str, Tensor]
@@ -251,7 +251,6 @@ def _read_state(path: Path, *, with_tensors: bool) -> tuple[dict[str, str], Stat
             keys = list(file.keys()) if with_tensors else []
             return file.metadata() or {}, {key: file.get_tensor(key) for key in keys}
     except (OSError, SafetensorError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
         raise InputError(
-            f"cannot read the training state {path}: {reason}; delete it to train from the start"
+            f"cannot read the training state {path}: {brief(error)}; delete it to train from the start"
         ) from error

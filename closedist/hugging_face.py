@@ -22,7 +22,7 @@ def transformers_library() -> Any:
     try:
         import transformers
     except ImportError as error:
-        raise InputError("language models need the package transformers: pip install 'closedist[hf]'") from error
+        raise InputError("language models need the package transformers: pip install transformers") from error
     return transformers
 
 

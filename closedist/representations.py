@@ -173,8 +173,7 @@ class Representations:
         except OSError as error:
             raise InputError(f"cannot read {path}: {error.strerror or error}") from error
         except (SafetensorError, ValueError, RuntimeError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise InputError(f"{path} is not a whole safetensors file: {reason}; write it again") from error
+            raise InputError(f"{path} is not a whole safetensors file: {brief(error)}; write it again") from error
         for name in ("embeddings", "unembeddings"):
             if name not in tensors:
                 raise InputError(f'{path} has no tensor "{name}"; it has {_some_of(present) or "none"}')

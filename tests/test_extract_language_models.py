@@ -384,4 +384,4 @@ def test_without_transformers_the_commands_say_what_to_install(
     monkeypatch.delitem(sys.modules, "transformers")
     monkeypatch.setattr(builtins, "__import__", absent)
     assert command("extract", folder / "first", folder / "text.txt", "-o", tmp_path / "p.safetensors") == 2
-    assert "pip install 'closedist[hf]'" in capsys.readouterr().err
+    assert "pip install transformers" in capsys.readouterr().err

@@ -27,7 +27,7 @@ def extract(
 ) -> None:
     """Write a language model's representations on texts: every position is an input, every token a label.
 
-    A stopped extraction goes on when the same command is run again. Needs the extra closedist[hf].
+    A stopped extraction goes on when the same command is run again. Needs the package transformers.
 
     Args:
         output: the safetensors file, for closedist compare.
@@ -68,7 +68,7 @@ def compare_models(
     json_output: Annotated[bool, Parameter(name="--json", negative=())] = False,
     common: Common = DEFAULTS,
 ) -> None:
-    """Compare two language models on texts; only one of them is in memory at a time. Needs the extra closedist[hf].
+    """Compare two language models on texts; only one of them is in memory at a time. Needs the package transformers.
 
     Args:
         max_tokens: how many positions at most, over all texts.

@@ -122,7 +122,7 @@ def _submitit() -> ModuleType:
         import submitit
         import submitit.helpers
     except ImportError:
-        raise InputError('--slurm needs submitit: pip install "closedist[slurm]"') from None
+        raise InputError("--slurm needs submitit: pip install submitit") from None
     return submitit
 
 
