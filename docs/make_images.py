@@ -24,7 +24,7 @@ COMMANDS = {  # by plot type: further options, and which of its figures the page
     "cifar10_reps": ([], ["cifar10_reps_seed0", "cifar10_reps_seeds0and1"]),
     "loss_diff_vs_mcca": ([], ["loss_diff_vs_mcca"]),
 }
-COLORS = 64
+COLORS = 256
 SCALES = (1.0, 0.8, 0.7, 0.6, 0.5)
 LARGEST = 140_000  # bytes
 
@@ -48,7 +48,9 @@ def keep_small_copy(picture: Path) -> None:
         for scale in SCALES:
             size = (round(image.width * scale), round(image.height * scale))
             scaled = image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
-            scaled.quantize(COLORS, dither=Image.Dither.NONE).save(copy, optimize=True)
+            # maximum coverage: the other methods shift colours of few pixels, such as those of a legend
+            small = scaled.quantize(COLORS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+            small.save(copy, optimize=True)
             if copy.stat().st_size < LARGEST:
                 break
     print(f"{copy.relative_to(ROOT)}: {copy.stat().st_size:,} bytes")
