@@ -39,7 +39,7 @@ def accuracies(root):
 def reproduce(root):
     """What the command does between its plan and its figures."""
     train(root)
-    measure_runs(small_runs(), workplace(root).folders, CPU)
+    measure_runs(small_runs(), Measurement(), workplace(root).folders, CPU)
 
 
 def extraction(root):
@@ -53,11 +53,13 @@ def in_a_child(work, root):
     child = os.fork()
     if child:
         return child
+    status = 1
     try:
         torch.set_num_threads(1)
         work(root)
+        status = 0
     finally:
-        os._exit(0)
+        os._exit(status)
 
 
 def assert_whole(root):
@@ -88,7 +90,7 @@ def test_killed_at_random_moments_a_work_ends_in_the_undisturbed_files(tmp_path,
         if work in (distances, accuracies):
             train(root)
     start = time.monotonic()
-    os.waitpid(in_a_child(work, whole), 0)
+    assert os.waitpid(in_a_child(work, whole), 0)[1] == 0
     duration = time.monotonic() - start
     for _ in range(KILLS_EACH):
         child = in_a_child(work, killed)
