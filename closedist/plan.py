@@ -9,7 +9,6 @@ from pathlib import Path
 
 import torch
 
-from closedist.checkpoint import saved_states
 from closedist.config import (
     IMAGE_DIMENSIONS,
     paper_dataset,
@@ -24,7 +23,7 @@ from closedist.files import read_json, write_json
 from closedist.folders import Folders
 from closedist.models.learners import build_learners, seeds_together
 from closedist.runs import TrainingRun, training_runs
-from closedist.sweep import check_configuration
+from closedist.sweep import check_configuration, state_to_continue
 from closedist.training import limited_threads
 
 DATE_FILE = "reproduce.json"
@@ -117,12 +116,8 @@ def make_plan(runs: Sequence[TrainingRun], folders: Folders, device: torch.devic
         if not missing:
             pieces.append(Piece(run, 0, 0, 0.0))
             continue
-        done = [
-            state.steps
-            for state in saved_states(folders.checkpoints, run.name, run.digest)
-            if set(missing) <= set(state.seeds) and state.steps <= run.training.train_steps
-        ]
-        steps_left = len(missing) * (run.training.train_steps - max(done, default=0))
+        saved = state_to_continue(run, missing, folders.checkpoints)
+        steps_left = len(missing) * (run.training.train_steps - (saved.steps if saved else 0))
         fixed = (run.name.fix_length_f > 0) + (run.name.fix_length_g > 0)
         shape = (run.name.model_type, run.name.width, run.name.num_classes, run.name.rep_dim, fixed, len(missing))
         if shape not in step_seconds:

@@ -150,7 +150,7 @@ def _train_group(
     continue_from: int,
     advance: Callable[[int], None],
 ) -> None:
-    saved = _state_to_continue(run, wanted, place, continue_from)
+    saved = state_to_continue(run, wanted, place.folders.checkpoints, continue_from)
     seeds = saved.seeds if saved else wanted  # a saved group goes on as a whole, to the same bits
     expected = [run.untrained(seed).state_dict() for seed in seeds]
     if continue_from and not saved:
@@ -205,11 +205,15 @@ def _train_group(
                 remove(state_file.path)
 
 
-def _state_to_continue(
-    run: TrainingRun, wanted: tuple[int, ...], place: Workplace, continue_from: int
+def state_to_continue(
+    run: TrainingRun, wanted: tuple[int, ...], checkpoints: Path, continue_from: int = 0
 ) -> SavedState | None:
-    """The latest saved state that has all the seeds wanted; where a step is given, that step's, or a later one's."""
-    for saved in saved_states(place.folders.checkpoints, run.name, run.digest):
+    """The latest saved state that has all the seeds wanted; where a step is given, that step's, or a later one's.
+
+    Raises:
+        InputError: a state is not whole, or belongs to another configuration.
+    """
+    for saved in saved_states(checkpoints, run.name, run.digest):
         if continue_from <= saved.steps <= run.training.train_steps and set(wanted) <= set(saved.seeds):
             return saved
     return None
