@@ -1,7 +1,7 @@
 """The paper's measurements on trained families: checkpoints in, result files out."""
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -109,34 +109,43 @@ def measure_accuracies(
     Raises:
         InputError: checkpoints are missing or broken, or a folder cannot be written.
     """
+    tables: dict[Path, list[AccuracyRow]] = {}
+    for run, rows in measured_accuracies(runs, split, folders, device).items():
+        tables.setdefault(accuracies_file(run, split, extra_suffix, folders), []).extend(rows)
+    for path, rows in tables.items():
+        write_accuracies(path, rows)
+    return list(tables)
+
+
+def measured_accuracies(
+    runs: Sequence[TrainingRun], split: str, folders: Folders, device: torch.device
+) -> dict[TrainingRun, list[AccuracyRow]]:
+    """The accuracies of all models of those runs that have checkpoints.
+
+    Raises:
+        InputError: checkpoints are missing or broken.
+    """
     _, labels = load_split(runs[0].dataset, split, folders.data)
     measured = {}
     for run in runs_with_models(runs, split, folders.checkpoints):
         models = family_representations(run, split, folders, device)
-        measured[run] = [accuracy(model, labels) for model in models]
-    return write_measured_accuracies(measured, split, extra_suffix, folders)
+        measured[run] = accuracy_rows(run, [accuracy(model, labels) for model in models])
+    return measured
 
 
-def write_measured_accuracies(
-    measured: Mapping[TrainingRun, Sequence[float]], split: str, extra_suffix: str, folders: Folders
-) -> list[Path]:
-    """Write accuracies, one a seed of each run; all length settings of a width share a file. Returns the files."""
-    tables: dict[Path, list[AccuracyRow]] = {}
-    for run, accuracies in measured.items():
-        tables.setdefault(accuracies_file(run, split, extra_suffix, folders), []).extend(
-            AccuracyRow(
-                seed=seed,
-                fix_g=run.name.fix_length_g,
-                fix_f=run.name.fix_length_f,
-                num_classes=run.name.num_classes,
-                fd=run.name.rep_dim,
-                accuracy=value,
-            )
-            for seed, value in zip(run.models.random_seeds, accuracies, strict=True)
+def accuracy_rows(run: TrainingRun, accuracies: Sequence[float]) -> list[AccuracyRow]:
+    """Accuracies of a run's seeds, in its order, as a file has them."""
+    return [
+        AccuracyRow(
+            seed=seed,
+            fix_g=run.name.fix_length_g,
+            fix_f=run.name.fix_length_f,
+            num_classes=run.name.num_classes,
+            fd=run.name.rep_dim,
+            accuracy=value,
         )
-    for path, rows in tables.items():
-        write_accuracies(path, rows)
-    return list(tables)
+        for seed, value in zip(run.models.random_seeds, accuracies, strict=True)
+    ]
 
 
 def accuracies_file(run: TrainingRun, split: str, extra_suffix: str, folders: Folders) -> Path:
@@ -179,6 +188,11 @@ def measure_mcca(run: TrainingRun, folders: Folders, device: torch.device) -> Pa
     name = mcca_file_name(rep_dim=run.name.rep_dim, model_type=run.name.model_type, train_steps=run.name.steps)
     write_mcca(folders.results / name, rows)
     return folders.results / name
+
+
+def has_metrics(run: TrainingRun, folders: Folders) -> bool:
+    """Whether the losses of all seeds were recorded."""
+    return all((folders.metrics / run.name.metrics(seed)).exists() for seed in run.models.random_seeds)
 
 
 def collect_losses(run: TrainingRun, folders: Folders) -> Path:

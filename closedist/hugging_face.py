@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from safetensors import SafetensorError
-from torch import nn
+from torch import OutOfMemoryError, nn
 
 from closedist.errors import InputError
 
@@ -36,6 +36,8 @@ def read_with(read: Any, name: str, what: str, **options: Any) -> Any:
         with quiet():
             return read(name, **options)
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
+        if isinstance(error, OutOfMemoryError) or "allocate memory" in str(error):  # PyTorch's on a GPU, on the CPU
+            raise InputError(f"{name}: its {what} do not fit into memory ({first_line(error)})") from error
         raise InputError(
             f"cannot read the {what} of {name}: {first_line(error)}; give a folder that save_pretrained wrote, or the "
             "name of a causal language model"

@@ -23,7 +23,7 @@ from closedist.files import read_json, write_json
 from closedist.folders import Folders
 from closedist.models.learners import build_learners, seeds_together
 from closedist.runs import TrainingRun, training_runs
-from closedist.sweep import check_configuration, state_to_continue
+from closedist.sweep import check_configuration, state_to_continue, training_groups
 from closedist.training import limited_threads
 
 DATE_FILE = "reproduce.json"
@@ -116,8 +116,10 @@ def make_plan(runs: Sequence[TrainingRun], folders: Folders, device: torch.devic
         if not missing:
             pieces.append(Piece(run, 0, 0, 0.0))
             continue
-        saved = state_to_continue(run, missing, folders.checkpoints)
-        steps_left = len(missing) * (run.training.train_steps - (saved.steps if saved else 0))
+        steps_left = 0
+        for group in training_groups(run, missing):
+            saved = state_to_continue(run, group, folders.checkpoints)
+            steps_left += len(group) * (run.training.train_steps - (saved.steps if saved else 0))
         fixed = (run.name.fix_length_f > 0) + (run.name.fix_length_g > 0)
         shape = (run.name.model_type, run.name.width, run.name.num_classes, run.name.rep_dim, fixed, len(missing))
         if shape not in step_seconds:

@@ -9,12 +9,12 @@ from closedist.comparison import Comparison
 from closedist.config import paper_dataset, paper_models, paper_training
 from closedist.data.splits import load_split
 from closedist.evaluation import accuracy, family_representations
-from closedist.experiments import Measurement, write_measured_accuracies
+from closedist.experiments import Measurement, accuracies_file, accuracy_rows
 from closedist.figures.plots import make_quickstart
 from closedist.figures.style import save
 from closedist.folders import Folders
 from closedist.representations import Representations
-from closedist.results import Distances, write_distances
+from closedist.results import Distances, write_accuracies, write_distances
 from closedist.runs import TrainingRun, training_runs
 from closedist.sweep import CPU, Workplace, train_runs
 
@@ -64,7 +64,7 @@ def measure_quickstart(folders: Folders, seed: int = 0) -> list[WidthResult]:
         models = family_representations(run, "test", folders, CPU)
         _, labels = load_split(run.dataset, "test", folders.data)
         accuracies = [accuracy(model, labels) for model in models]
-        write_measured_accuracies({run: accuracies}, "test", "", folders)
+        write_accuracies(accuracies_file(run, "test", "", folders), accuracy_rows(run, accuracies))
         pairs = list(combinations(run.models.random_seeds, 2))
         comparisons = measurement.compare(models)
         write_distances(folders.results / measurement.file_name(run), pairs, comparisons)

@@ -1,5 +1,6 @@
 """The whole paper, from nothing to figures: trains, measures and draws what is missing, and can be stopped anywhere."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,9 +19,9 @@ from closedist.experiments import (
     Measurement,
     accuracies_file,
     collect_losses,
-    measure_accuracies,
     measure_distances,
     measure_mcca,
+    measured_accuracies,
 )
 from closedist.figures.kl_table import render_kl_table
 from closedist.figures.plots import Plots, make_cifar10_reps, make_llv_constructed, make_synthetic_data
@@ -29,9 +30,11 @@ from closedist.figures.trained import make_llv_train_synthetic, make_llv_vs_widt
 from closedist.files import write_atomically
 from closedist.folders import Folders
 from closedist.plan import Piece
-from closedist.results import read_accuracies, read_distances
+from closedist.results import AccuracyRow, read_accuracies, read_distances, write_accuracies
 from closedist.runs import TrainingRun
 from closedist.sweep import Workplace, train_runs
+
+log = logging.getLogger(__name__)
 
 CONSTRUCTED_LABELS = tuple(NOISE_STEP)
 
@@ -73,38 +76,48 @@ def measure_runs(
 ) -> list[Path]:
     """Accuracies and distances of every run; result files that have these seeds, measured so, are kept."""
     files = []
+    larger = 0
     by_data = sorted(runs, key=lambda run: (run.name.num_classes, run.name.rep_dim, run.name.width))
     for _, group in groupby(by_data, key=lambda run: (run.name.num_classes, run.name.rep_dim, run.name.width)):
         family = list(group)
-        path = accuracies_file(family[0], "test", "", folders)
-        if not _has_accuracies(path, family):
-            measure_accuracies(family, "test", "", folders, device)
-        files.append(path)
+        files.append(_keep_or_measure_accuracies(family, folders, device))
         for run in family:
             path = folders.results / measurement.file_name(run)
-            if not _has_distances(path, run, measurement):
+            wanted = set(combinations(run.models.random_seeds, 2))
+            pairs = _pairs_measured_so(path, measurement)
+            if not wanted <= pairs:
                 list(measure_distances([run], measurement, folders, device))
+            larger += wanted < pairs
             files.append(path)
+    if larger:
+        log.info("%d files of distances are kept, and drawn, with more seeds than now asked for", larger)
     return files
 
 
-def _has_accuracies(path: Path, family: Sequence[TrainingRun]) -> bool:
-    if not path.exists():
-        return False
-    found = {(row.fix_g, row.fix_f, row.seed) for row in read_accuracies(path.parent, path.name)}
+def _keep_or_measure_accuracies(family: Sequence[TrainingRun], folders: Folders, device: torch.device) -> Path:
+    """The file of a width's accuracies, in which all its length settings have their rows."""
+    path = accuracies_file(family[0], "test", "", folders)
+    rows = _by_model(read_accuracies(path.parent, path.name)) if path.exists() else {}
     wanted = {
         (run.name.fix_length_g, run.name.fix_length_f, seed) for run in family for seed in run.models.random_seeds
     }
-    return found >= wanted
+    if not wanted <= set(rows):
+        for measured in measured_accuracies(family, "test", folders, device).values():
+            rows |= _by_model(measured)  # other lengths' rows stay
+        write_accuracies(path, [row for _, row in sorted(rows.items())])
+    return path
 
 
-def _has_distances(path: Path, run: TrainingRun, measurement: Measurement) -> bool:
+def _by_model(rows: Sequence[AccuracyRow]) -> dict[tuple[float, float, int], AccuracyRow]:
+    return {(row.fix_g, row.fix_f, row.seed): row for row in rows}
+
+
+def _pairs_measured_so(path: Path, measurement: Measurement) -> set[tuple[int, int]]:
+    """The pairs of seeds in a file, if it is there and was measured with as many input sets, of the same seed."""
     if not path.exists():
-        return False
+        return set()
     found = read_distances(path.parent, path.name)
-    # the name says neither how many input sets were drawn nor by which seed
-    measured_so = found.drawn_sets == (measurement.num_samples, measurement.seed)
-    return measured_so and set(found.model_seeds) >= set(combinations(run.models.random_seeds, 2))
+    return set(found.model_seeds) if found.drawn_sets == (measurement.num_samples, measurement.seed) else set()
 
 
 def draw_synthetic(

@@ -87,10 +87,9 @@ def train_runs(
             continue
         if data is None:
             data = _load(run.dataset, "train", place), _load(run.dataset, "test", place)
-        together = seeds_together(run.models.model_type)
-        for group in _groups(missing, together):
+        for group in training_groups(run, missing):
             # models that train one by one have a lock each, so that they can do so at the same time
-            name = run.name.state(group if together else (), 0)
+            name = run.name.state(group if seeds_together(run.models.model_type) else (), 0)
             with exclusive(
                 place.folders.checkpoints / f".{name}.lock", partial(_say_waiting, place.folders.checkpoints)
             ):
@@ -137,8 +136,9 @@ def _say_waiting(folder: Path) -> None:
     log.warning("another run is at work in %s: waiting for it to finish", folder)
 
 
-def _groups(seeds: tuple[int, ...], size: int | None) -> list[tuple[int, ...]]:
-    size = size or max(1, len(seeds))
+def training_groups(run: TrainingRun, seeds: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """The seeds of a run that train in one program, in groups."""
+    size = seeds_together(run.models.model_type) or max(1, len(seeds))
     return [seeds[first : first + size] for first in range(0, len(seeds), size)]
 
 

@@ -76,7 +76,7 @@ def test_both_commands_write_the_same_files(project):
     assert contents(project / "one") == contents(project / "two")
 
 
-def test_options_of_the_paper_that_a_command_does_not_need_are_accepted(project):
+def test_options_of_the_paper_that_a_command_does_not_need_are_accepted_and_named(project, capsys):
     unneeded = (
         "--continue-from",
         "3",
@@ -86,6 +86,8 @@ def test_options_of_the_paper_that_a_command_does_not_need_are_accepted(project)
         "--model-config=none.json",
     )
     assert paper("get-accuracies", *unneeded, "--date-str=day", "--layer-size=8", "--num-classes=4") == 0
+    ignored = "get-accuracies does not use --continue-from, --plot-type, --final-dim, --model-config"
+    assert ignored in capsys.readouterr().err.splitlines()
 
 
 def test_every_option_of_the_paper_is_known_to_one_of_its_commands():
@@ -228,9 +230,25 @@ def test_what_was_trained_with_changes_is_measured_with_them_under_a_name_of_its
     assert closedist("get-accuracies", "--date-str=day", "--layer-size=8", "--num-classes=4", *changes) == 0
     names = {path.name for path in Path("results").iterdir()}
     assert names == {
-        "day_model_distances_test_maxmax_w1e-05_SmallMLP_8_cls4_trainseed4.json",
-        "day_model_acc_test_SmallMLP_8_cls4_trainseed4.json",
+        "day_model_distances_test_maxmax_w1e-05_SmallMLP_8_cls4_lr0_01_epochs2_trainseed4.json",
+        "day_model_acc_test_SmallMLP_8_cls4_lr0_01_epochs2_trainseed4.json",
     }
+
+
+@pytest.mark.parametrize("change", ["--lr=0.01", "--train-epochs=2"])
+def test_what_was_trained_with_one_change_leaves_the_results_of_the_configs_alone(project, change):
+    assert closedist(*TRAIN, change) == 0
+    for measure in (("get-distances", *DISTANCES), ("get-accuracies",)):
+        command = (*measure, "--date-str=day", "--layer-size=8", "--num-classes=4")
+        assert closedist(*command) == 0
+        (path,) = (file for file in Path("results").iterdir() if "cls4.json" in file.name)
+        of_configs = path.read_bytes()
+        assert closedist(*command, change) == 0
+        assert path.read_bytes() == of_configs
+        (other,) = set(Path("results").iterdir()) - {path}
+        assert other.read_bytes() != of_configs
+        for file in (path, other):
+            file.unlink()
 
 
 def test_an_epoch_is_of_the_points_that_are_trained_on(project):

@@ -15,6 +15,7 @@ import closedist
 from closedist.alignment import load_aligned, over_same_labels
 from closedist.cli import COMMANDS, make_app, run
 from closedist.errors import InputError
+from closedist.hugging_face import read_with
 from closedist.representations import Representations
 
 transformers = pytest.importorskip("transformers", reason="transformers, the extra closedist[hf], is not installed")
@@ -369,6 +370,12 @@ def test_a_users_mistake_is_one_line(
     error = capsys.readouterr().err
     assert re.search(message, error)
     assert error.count("\n") == 1
+
+
+def test_weights_that_do_not_fit_into_memory_are_not_blamed_on_the_folder(folder: Path) -> None:
+    with pytest.raises(InputError, match="weights do not fit into memory") as caught:
+        read_with(lambda name: torch.empty(1 << 50), str(folder), "weights")
+    assert "save_pretrained" not in str(caught.value)
 
 
 def test_without_transformers_the_commands_say_what_to_install(

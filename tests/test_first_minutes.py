@@ -44,6 +44,9 @@ def test_quickstart_trains_measures_draws_and_says_where_everything_is(folder, f
     assert len(list(Path("quickstart/results").iterdir())) == 4
     assert closedist("quickstart", "--threads=1") == 0  # nothing is left to train
     assert capsys.readouterr().out == shown
+    assert closedist("quickstart", "--threads=1", "--seed=1") == 0
+    for path in Path("quickstart/results").glob("*_distances_*"):
+        assert set(json.loads(path.read_text())["sample_seed"]) == {1}
 
 
 @pytest.fixture

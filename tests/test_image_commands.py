@@ -146,6 +146,57 @@ def test_images_in_no_layout_are_an_error_that_says_where_they_belong(images, ca
     assert "--data-folder" in error
 
 
+def test_a_data_folder_that_cannot_be_made_is_an_error_that_says_what_belongs_where(images, capsys):
+    write_configs("SmallCIFAR10", [0])
+    (images / "occupied").write_text("a file where a folder should be")
+    assert paper("train-variations", *CONFIGS, "--date-str=day", "--data-folder=occupied/data") == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "Not a directory" in error
+    assert "occupied/data/cifar-10-batches-bin" in error
+
+
+def test_losses_are_those_of_the_date_whose_models_were_correlated(images):
+    write_configs("SmallCIFAR10", [0, 1])
+    assert paper("train-variations", *CONFIGS, "--date-str=2026-01-01") == 0
+    assert paper("train-variations", *CONFIGS, "--train-seed=0", "--date-str=2026-01-02") == 0
+    # of the later date there are representations only
+    for path in (images / "checkpoints").glob("2026-01-02trained*_trainseed0*"):
+        path.rename(path.with_name(path.name.replace("_trainseed0", "")))
+    for path in (images / "metrics").glob("2026-01-02*"):
+        losses = json.loads(path.read_text())
+        losses["test_loss"][-1] += 1
+        path.with_name(path.name.replace("_trainseed0", "")).write_text(json.dumps(losses))
+    for path in (images / "checkpoints").glob("2026-01-02trained*steps3"):
+        path.unlink()
+    assert paper("cal-mcca", "--final-dim=2", *CONFIGS) == 0
+    file = images / "results/loss_cifar_fd2_SmallCIFAR10_3.json"
+    beside = file.read_bytes()
+    file.unlink()
+    assert paper("make-plot", "--plot-type=loss_diff_vs_mcca", *CONFIGS, "--format=png") == 0
+    assert file.read_bytes() == beside
+    file.unlink()
+    assert paper("make-plot", "--plot-type=loss_diff_vs_mcca", *CONFIGS, "--format=png", "--date-str=2026-01-02") == 0
+    first, second = read_losses(file.parent, file.name), json.loads(beside)["test_loss"]
+    assert [row.test_loss for row in first] == pytest.approx([loss + 1 for loss in second])
+
+
+def test_a_dimension_whose_losses_are_lost_leaves_the_others_to_be_drawn(images, capsys):
+    write_configs("SmallCIFAR10", [0, 1])
+    assert paper("train-variations", *CONFIGS, "--date-str=day") == 0
+    for path in (images / "metrics").iterdir():
+        path.unlink()
+    assert paper("cal-mcca", "--final-dim=2", *CONFIGS) == 0
+    plot = ("make-plot", "--plot-type=loss_diff_vs_mcca", *CONFIGS, "--format=png")
+    assert paper(*plot) == 2
+    error = capsys.readouterr().err
+    assert "dimension 2" in error
+    assert "_metrics.json" in error
+    write_mcca(images / "results/mcca_cifar_fd3_SmallCIFAR10_3.json", [MCCARow((0, 1), 0.1, 0.2, 0.5, 0.9)])
+    write_losses(images / "results/loss_cifar_fd3_SmallCIFAR10_3.json", [LossRow(0, 1.0, 1.0), LossRow(1, 1.0, 1.2)])
+    assert paper(*plot) == 0
+    assert "_metrics.json" in capsys.readouterr().out
+
+
 def test_seeds_with_representations_and_seeds_with_checkpoints_are_measured_together(images):
     write_configs("SmallCIFAR10", [0, 1, 2])
     assert paper("train-variations", *CONFIGS, "--output-folder=checkpoints", "--date-str=day") == 0
@@ -178,6 +229,19 @@ def test_a_damaged_result_file_is_named_and_no_other_network_drawn_in_its_place(
     (images / "results/mcca_cifar_fd2.json").write_text("{}")
     assert paper("make-plot", "--plot-type=loss_diff_vs_mcca", configs, "--format=png") == 2
     assert "mcca_cifar_fd2.json" in capsys.readouterr().err
+
+
+def test_a_default_family_whose_config_is_not_there_is_passed_over(images, capsys):
+    configs = Path(__file__).parents[1] / "configs"
+    (images / "mine").mkdir()
+    for name in ("model_variations_config_smallcifar10_128_fd2.json", "cifar10_0_32_ADAM_0_0001_20000steps.json"):
+        shutil.copy(configs / name, images / "mine")
+    plot = ("make-plot", "--plot-type=cifar10_reps", "--config-folder=mine", "--format=png")
+    assert paper(*plot) == 2
+    assert "no two seeds of DATEtrained_cifar10_SmallCIFAR10" in capsys.readouterr().err
+    shutil.rmtree(images / "mine")
+    assert paper(*plot) == 2
+    assert "model_variations_config_resnetcifar10_128_fd2.json" in capsys.readouterr().err
 
 
 def test_without_configs_the_largest_image_models_that_there_are_are_drawn(images, capsys):

@@ -161,6 +161,15 @@ def with_unused_labels(model: Model, unused: list[int]) -> Model:
     return Model(model.f, g, b)
 
 
+def test_where_nothing_is_left_to_compare_the_error_names_the_option_that_left_nothing() -> None:
+    models = [with_unused_labels(random_model(seed, 50, 3, 1), [0, 1]) for seed in (1, 2)]
+    p, q = map(represent, models)
+    with pytest.raises(InputError, match=r"pivot label 0.*give another pivot_label or left_out_label"):
+        llv_distance(p, q, constant_labels="ignore", pivot_label=0, left_out_label=2)
+    with pytest.raises(InputError, match="give other pivots"):
+        llv_distance(p, q, constant_labels="ignore", pivots=[0])
+
+
 @pytest.mark.parametrize("unused", [[2, 5, 9], [0, 1, 6, 7]])
 @pytest.mark.parametrize("tile", [3, 100])
 @pytest.mark.parametrize("reduction", ["max", "mean"])

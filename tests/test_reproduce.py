@@ -1,5 +1,6 @@
 """The whole paper in one command: a plan that knows what is there, and files that a kill does not change."""
 
+import json
 import random
 import subprocess
 import sys
@@ -7,6 +8,8 @@ import time
 
 import pytest
 
+from closedist.cli import COMMANDS, make_app, run
+from closedist.config import paper_training
 from closedist.errors import InputError
 from closedist.experiments import Measurement, measure_distances
 from closedist.plan import (
@@ -47,6 +50,14 @@ def test_the_plan_counts_what_is_there_and_what_a_saved_state_spares(tmp_path):
     assert make_plan([shorter], place.folders, CPU)[0].steps_left == 300
 
 
+def test_the_plan_counts_the_saved_state_of_each_of_the_models_that_train_one_by_one(tmp_path, monkeypatch):
+    monkeypatch.setattr("closedist.sweep.seeds_together", lambda model_type: 1)
+    place = workplace(tmp_path)
+    train_runs(small_runs(200, (0,)), place)
+    train_runs(small_runs(100, (1,)), place)
+    assert [piece.steps_left for piece in make_plan(small_runs(), place.folders, CPU)] == [100 + 200 + 300] * 2
+
+
 def test_a_plan_trains_what_is_missing_and_reports_all_of_its_estimate(tmp_path):
     place = workplace(tmp_path)
     runs = small_runs()
@@ -80,6 +91,31 @@ def test_result_files_are_kept_where_they_have_these_seeds_measured_so_and_made_
         of_other = written()
         measure_runs(runs, Measurement(), place.folders, CPU)
         assert all(written()[path] > of_other[path] for path in of_other)
+
+
+def test_a_call_with_fewer_seeds_says_that_it_keeps_the_results_of_more(tmp_path, caplog):
+    place = workplace(tmp_path)
+    train_runs(small_runs(), place)
+    with caplog.at_level("INFO", "closedist.reproduce"):
+        measure_runs(small_runs(), Measurement(), place.folders, CPU)
+        assert not caplog.messages
+        measure_runs(small_runs(seeds=(0, 1)), Measurement(), place.folders, CPU)
+    assert caplog.messages == ["2 files of distances are kept, and drawn, with more seeds than now asked for"]
+
+
+def test_accuracies_of_other_lengths_stay_where_a_later_call_measures_its_own(tmp_path):
+    place = workplace(tmp_path)
+    free, fixed = (
+        list(training_runs(small_dataset(), small_family(fix_length_g=length), small_training(300), "day"))
+        for length in (0, 20)
+    )
+    train_runs([*free, *fixed], place)
+    together = measure_runs([*free, *fixed], Measurement(), place.folders, CPU)[0].read_bytes()
+    for first, second in ((free, fixed), (fixed, free)):
+        apart = workplace(tmp_path / str(first[0].name.fix_length_g))
+        train_runs([*free, *fixed], apart)
+        measure_runs(first, Measurement(), apart.folders, CPU)
+        assert measure_runs(second, Measurement(), apart.folders, CPU)[0].read_bytes() == together
 
 
 def test_every_bound_holds_for_every_pair_and_is_counted(tmp_path):
@@ -131,6 +167,19 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(tmp_path):
     )
     assert "width 16" in result.stdout
     assert contents(tmp_path) == {}
+
+
+def test_the_seed_reaches_the_input_sets_that_are_drawn(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        "closedist.plan.paper_training", lambda: paper_training().model_copy(update={"train_steps": 60})
+    )
+    monkeypatch.setattr("closedist.reproduce.CONSTRUCTED_LABELS", (4,))
+    options = ("--labels=4", "--widths=8", "--lengths=0", "--seeds=2", "--format=png", "--threads=1")
+    for seed in (1, 2):
+        assert run(make_app("closedist", COMMANDS), ["reproduce", *options, f"--seed={seed}"]) == 0
+        (path,) = (tmp_path / "results").glob("*_distances_*")
+        assert json.loads(path.read_text())["sample_seed"] == [seed]
 
 
 @pytest.mark.slow

@@ -69,7 +69,9 @@ def run(app: App, tokens: list[str]) -> int:
     """Run one command line and return its exit code: 2 and one line on standard error for a user's mistake."""
     try:
         if tokens and tokens[0] in PAPER_COMMANDS:
-            tokens = without_unused_options(app, tokens)
+            tokens, ignored = without_unused_options(app, tokens)
+            if ignored:
+                print(f"{tokens[0]} does not use {', '.join(ignored)}", file=sys.stderr)
         app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
     except KeyboardInterrupt as stop:
         return _stop(str(stop))

@@ -62,7 +62,7 @@ def get_distances(
         weight=weight,
         num_samples=num_samples,
         seed=common.seed,
-        extra_suffix=extra_suff + overrides.suffix,
+        extra_suffix=extra_suff + overrides.result_suffix,
     )
     runs = _runs(common, configs, overrides, date_str, layer_size, num_classes, extra_suff)
     if cluster.slurm:
@@ -104,7 +104,8 @@ def get_accuracies(
 
     runs = _runs(common, configs, overrides, date_str, layer_size, num_classes, extra_suff)
     split = "train" if use_train else "test"
-    for path in measure_accuracies(runs, split, extra_suff + overrides.suffix, common.folders, device(cuda)):
+    suffix = extra_suff + overrides.result_suffix
+    for path in measure_accuracies(runs, split, suffix, common.folders, device(cuda)):
         print(path)
 
 
@@ -116,15 +117,18 @@ def cal_mcca(
     cuda: Cuda = False,
     common: Common = DEFAULTS,
 ) -> None:
-    """Measure m_CCA between all pairs of seeds of a CIFAR-10 model, on training and test images.
+    """Measure m_CCA between all pairs of seeds of a CIFAR-10 model, on training and test images; gather their losses.
 
     Args:
         final_dim: the representation dimension, 2, 3 or 5 in the paper.
     """
     common.set_up()
-    from closedist.experiments import measure_mcca
+    from closedist.experiments import collect_losses, has_metrics, measure_mcca
 
-    print(measure_mcca(image_run(common, configs, final_dim, date_str, split="train"), common.folders, device(cuda)))
+    run = image_run(common, configs, final_dim, date_str, split="train")
+    print(measure_mcca(run, common.folders, device(cuda)))
+    if has_metrics(run, common.folders):  # published checkpoints may come without
+        print(collect_losses(run, common.folders))
 
 
 def _runs(

@@ -20,8 +20,8 @@ class Overrides:
 
     Attributes:
         train_seed: seed of the batch order, in place of the train config's; names get _trainseed{n}.
-        train_epochs: passes over the data, in place of the train config's number of steps.
-        lr: learning rate, in place of the train config's.
+        train_epochs: passes over the data, in place of the config's number of steps; results' names get _epochs{n}.
+        lr: learning rate, in place of the train config's; results' names get _lr{x}.
         weight_decay: in place of the train config's; names get _wd{x}.
     """
 
@@ -33,8 +33,12 @@ class Overrides:
     @property
     def suffix(self) -> str:
         """What the names of such trainings' files end in."""
-        seed = "" if self.train_seed is None else f"_trainseed{self.train_seed}"
-        return seed + ("" if self.weight_decay is None else f"_wd{self.weight_decay}".replace(".", "_"))
+        return _named("trainseed", self.train_seed) + _named("wd", self.weight_decay)
+
+    @property
+    def result_suffix(self) -> str:
+        """What the names of their results end in, which do not have the learning rate and the steps in them already."""
+        return _named("lr", self.lr) + _named("epochs", self.train_epochs) + self.suffix
 
     def applied(self, training: "TrainConfig", dataset: "DatasetConfig") -> "TrainConfig":
         """The train config with these entries.
@@ -60,6 +64,10 @@ class Overrides:
 
 
 NO_OVERRIDES = Overrides()
+
+
+def _named(entry: str, value: float | None) -> str:
+    return "" if value is None else f"_{entry}{value}".replace(".", "_")
 
 
 def _training_points(dataset: "DatasetConfig") -> int:

@@ -135,11 +135,12 @@ def _cifar10_reps(date: str, configs: ConfigFiles, cuda: bool, common: Common) -
     return make_cifar10_reps(dict(zip(run.models.random_seeds, models, strict=True)), LABEL_NAMES, common.seed)
 
 
-def _families(configs: ConfigFiles) -> list[ConfigFiles]:
-    """The models that the configs name; where they name none the ResNets, then smaller networks to take instead."""
+def _families(configs: ConfigFiles, common: Common) -> list[ConfigFiles]:
+    """The models that the configs name; else the ResNets, then smaller networks, those whose configs are there."""
     if configs.model_var_config:
         return [configs]
-    return [replace(configs, model_var_config=Path(name)) for name in IMAGE_FAMILIES]
+    there = [Path(name) for name in IMAGE_FAMILIES if Path(name).is_file() or (common.config_folder / name).is_file()]
+    return [replace(configs, model_var_config=name) for name in there or [Path(IMAGE_FAMILIES[0])]]
 
 
 def _image_family(date: str, configs: ConfigFiles, common: Common) -> "TrainingRun":
@@ -147,7 +148,7 @@ def _image_family(date: str, configs: ConfigFiles, common: Common) -> "TrainingR
     from closedist.evaluation import NoModelsError
 
     missing = []
-    for family in _families(configs):
+    for family in _families(configs, common):
         try:
             return image_run(common, family, 2, date)
         except NoModelsError as error:
@@ -160,30 +161,32 @@ def _loss_diff_vs_mcca(date: str, configs: ConfigFiles, common: Common) -> "Plot
     from closedist.figures.trained import NoResultsError, make_loss_diff_vs_mcca
 
     missing = []
-    for family in _families(configs):
-        _gather_losses(date, family, common)
+    for family in _families(configs, common):
+        lost = _gather_losses(date, family, common)
         models, training = family.read(common.config_folder, *IMAGE_DEFAULTS)[1:]
         try:
             plots = make_loss_diff_vs_mcca(common.results_folder, models.model_type, training.train_steps)
         except NoResultsError as error:
-            missing.append(error)
+            missing.append(NoResultsError("; ".join([str(error), *lost])))
             continue
         print(f"{models.model_type}, {training.train_steps:,} steps")
-        return plots
+        return replace(plots, notes=[*plots.notes, *lost])
     raise missing[0]
 
 
-def _gather_losses(date: str, configs: ConfigFiles, common: Common) -> None:
-    """Gather from the metrics the final losses that only a file of m_CCA lacks."""
+def _gather_losses(date: str, configs: ConfigFiles, common: Common) -> list[str]:
+    """Gather from the metrics the final losses that only a file of m_CCA lacks; returns why some could not be."""
     from closedist.archive import open_results
     from closedist.config import IMAGE_DIMENSIONS
     from closedist.experiments import collect_losses
     from closedist.result_names import loss_file_name, mcca_file_name
 
     there = open_results(common.results_folder).names
+    split = "test" if date else "train"  # with no date given, that of the models that cal-mcca takes then
+    failed = []
     for rep_dim in IMAGE_DIMENSIONS:
         try:
-            run = image_run(common, _of_dimension(configs, rep_dim), rep_dim, date)
+            run = image_run(common, _of_dimension(configs, rep_dim), rep_dim, date, split)
         except InputError as missing:  # no config for it, or no models; its result files may be there all the same
             log.debug("dimension %d: %s", rep_dim, missing)
             continue
@@ -192,7 +195,11 @@ def _gather_losses(date: str, configs: ConfigFiles, common: Common) -> None:
             for name_of in (mcca_file_name, loss_file_name)
         )
         if correlations in there and losses not in there:
-            print(collect_losses(run, common.folders))
+            try:
+                print(collect_losses(run, common.folders))
+            except InputError as error:
+                failed.append(f"dimension {rep_dim}: {error}")
+    return failed
 
 
 def _of_dimension(configs: ConfigFiles, rep_dim: int) -> ConfigFiles:

@@ -29,17 +29,22 @@ PAPER_OPTIONS = {
 }
 
 
-def without_unused_options(app: App, tokens: list[str]) -> list[str]:
-    """Drop those of the paper's options that the command, the first token, does not have itself."""
+def without_unused_options(app: App, tokens: list[str]) -> tuple[list[str], list[str]]:
+    """Drop those of the paper's options that the command, the first token, does not have itself.
+
+    Returns:
+        What is left, and the names of the options dropped.
+    """
     command = app[tokens[0]]
     own = {name for argument in command.assemble_argument_collection() for name in argument.names}
-    kept, rest = [tokens[0]], tokens[1:]
+    kept, dropped, rest = [tokens[0]], [], tokens[1:]
     while rest:
         token = rest.pop(0)
         name = token.partition("=")[0].replace("_", "-")
         if name in PAPER_OPTIONS and name not in own:
+            dropped.append(name)
             if PAPER_OPTIONS[name] and "=" not in token and rest:
                 rest.pop(0)
         else:
             kept.append(token)
-    return kept
+    return kept, dropped

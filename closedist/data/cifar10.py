@@ -88,18 +88,14 @@ def fetch_cifar10(folder: Path) -> None:
     Raises:
         InputError: there is no network, what came is not the published archive, or the disk is full.
     """
-    with exclusive(folder / ".cifar10.lock", lambda: log.warning("another run is fetching CIFAR-10: waiting")):
-        if not (folder / BINARY_FOLDER).is_dir():  # else another run has fetched it meanwhile
-            _fetch(folder)
-
-
-def _fetch(folder: Path) -> None:
     import pooch  # here, since it takes a while to import and is needed once
 
     try:
-        archive = Path(pooch.retrieve(ARCHIVE_URL, known_hash=f"md5:{ARCHIVE_MD5}", path=folder))
-        _unpack(archive, folder)
-    except (OSError, ValueError) as error:  # no network or no room; another MD5
+        with exclusive(folder / ".cifar10.lock", lambda: log.warning("another run is fetching CIFAR-10: waiting")):
+            if not (folder / BINARY_FOLDER).is_dir():  # else another run has fetched it meanwhile
+                archive = Path(pooch.retrieve(ARCHIVE_URL, known_hash=f"md5:{ARCHIVE_MD5}", path=folder))
+                _unpack(archive, folder)
+    except (OSError, ValueError) as error:  # no network, no room or no right to write; another MD5
         reason = brief(error) or type(error).__name__
         raise InputError(
             f"CIFAR-10 is not in {folder} and could not be downloaded ({reason}). Put data_batch_1.bin … "

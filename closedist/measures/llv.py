@@ -64,9 +64,10 @@ def distances(models: Family, measured: Moments, pairs: Tensor, size: int, setti
         labels = choose_labels(by_label, settings.reduction, pivots, settings.constant_labels)
     if not bool(labels.used.any(-1).all()):
         pivot_label = int(labels.pivot[~labels.used.any(-1)][0])
+        others = "other pivots" if settings.labels is None else "another pivot_label or left_out_label"
         raise InputError(
             f"constant_labels: besides the left-out label none varies against pivot label {pivot_label}, so that "
-            "nothing is compared; give other pivots"
+            f"nothing is compared; give {others}"
         )
 
     sets = (
