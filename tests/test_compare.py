@@ -1,6 +1,7 @@
 """The result of a comparison as a person, a program and a JSON reader see it."""
 
 import dataclasses
+import inspect
 import json
 import subprocess
 import sys
@@ -113,3 +114,10 @@ def test_a_black_box_leaves_other_pairs_as_they_are(three: list[Representations]
     plain, *with_box = compare_all([p, q, box])
     assert plain.mean_cca_unembeddings == pytest.approx(compare(p, q).mean_cca_unembeddings)
     assert [c.mean_cca_unembeddings for c in with_box] == [None, None]
+
+
+def test_d_llv_alone_has_the_defaults_of_a_comparison() -> None:
+    alone, whole = (inspect.signature(call).parameters for call in (closedist.llv_distance, compare))
+    shared = set(alone) & set(whole)
+    assert {"weight", "reduction", "combine", "num_samples", "seed", "pivots", "constant_labels"} <= shared
+    assert all(alone[name].default == whole[name].default for name in shared)

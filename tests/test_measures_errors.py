@@ -245,6 +245,24 @@ def test_labels_fixed_by_half_or_twice() -> None:
     text = message(llv_distance, P, P, pivot_label=1, left_out_label=1)
     assert text.startswith("pivot_label and left_out_label: [1, 1] has the same index twice")
     assert "indices of the 5 labels" in message(llv_distance, P, P, pivot_label=1, left_out_label=5)
+    assert message(llv_distance, P, P, pivot_label=1, left_out_label=2.5).startswith("pivot_label and left_out_label: ")
+
+
+def test_too_few_inputs_or_labels_for_d_llv_alone() -> None:
+    one_input, two_labels = Representations(F[:1], G), Representations(F, G[:2])
+    assert message(llv_distance, one_input, one_input).startswith("embeddings: 1 input; ")
+    assert message(llv_distance, two_labels, two_labels).startswith("unembeddings: 2 labels; at least 3 are needed")
+
+
+def test_one_pair_of_many_without_a_label_to_compare_is_an_error_that_names_its_pivot() -> None:
+    """Of three labels the first two share a row in two of the models, so that for these every pivot leaves nothing."""
+    first, second, other = (np.random.default_rng(seed).normal(size=(3, 1)) for seed in (2, 3, 4))
+    first[1], second[1], other = first[0], second[0], other[[1, 0, 2]]
+    models = [Representations(F[:, :1], unembeddings) for unembeddings in (first, second, other)]
+    assert compare(models[0], models[2], constant_labels="ignore", pivots=[0, 1]).pivot_label == 1
+    for pairs in (None, [(0, 2), (0, 1)]):
+        text = message(compare_all, models, pairs=pairs, constant_labels="ignore", pivots=[0, 1])
+        assert "against pivot label 0" in text
 
 
 @pytest.mark.parametrize("limit", [None, "JOINT_COLUMNS", "_BATCH_ELEMENTS"])

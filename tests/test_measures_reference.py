@@ -206,6 +206,16 @@ def test_cka_of_more_columns_than_rows_is_the_same_formula() -> None:
     assert linear_cka(z, w) == pytest.approx(slow_cka(z, w), rel=1e-9)
 
 
+def test_cka_of_a_turned_copy_does_not_exceed_1_by_rounding() -> None:
+    generator = np.random.default_rng(2)
+    for _ in range(50):
+        z = generator.normal(size=(50, 3))
+        turned = z @ np.linalg.qr(generator.normal(size=(3, 3)))[0] * generator.uniform(0.1, 10)
+        assert 1 - 1e-12 < linear_cka(z, turned) <= 1
+        p, q = (Representations(view, generator.normal(size=(5, 3))) for view in (z, turned))
+        assert 1 - 1e-12 < compare(p, q).cka_embeddings <= 1
+
+
 def test_canonical_correlations_count_the_rank_in_the_precision_of_the_data() -> None:
     generator = np.random.default_rng(1)
     z, w = generator.normal(size=(100, 3)), generator.normal(size=(100, 3))
