@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Literal
@@ -180,19 +180,20 @@ def measure_mcca(run: TrainingRun, folders: Folders, device: torch.device) -> Pa
             for first, second in combinations(models, 2)
         ]
     rows = [
-        MCCARow(pair, *on_train, *on_test)
+        MCCARow(pair, *on_train, *on_test, run.name.date)
         for pair, on_train, on_test in zip(
             combinations(run.models.random_seeds, 2), columns["train"], columns["test"], strict=True
         )
     ]
+    path = mcca_file(run, folders)
+    write_mcca(path, rows)
+    return path
+
+
+def mcca_file(run: TrainingRun, folders: Folders) -> Path:
+    """Where the canonical correlations of a CIFAR-10 training go."""
     name = mcca_file_name(rep_dim=run.name.rep_dim, model_type=run.name.model_type, train_steps=run.name.steps)
-    write_mcca(folders.results / name, rows)
     return folders.results / name
-
-
-def has_metrics(run: TrainingRun, folders: Folders) -> bool:
-    """Whether the losses of all seeds were recorded."""
-    return all((folders.metrics / run.name.metrics(seed)).exists() for seed in run.models.random_seeds)
 
 
 def collect_losses(run: TrainingRun, folders: Folders) -> Path:
@@ -201,6 +202,17 @@ def collect_losses(run: TrainingRun, folders: Folders) -> Path:
     Raises:
         InputError: a metrics file is missing or broken, or a folder cannot be written.
     """
+    path = loss_file(run, folders)
+    write_losses(path, final_losses(run, folders))
+    return path
+
+
+def final_losses(run: TrainingRun, folders: Folders) -> list[LossRow]:
+    """The final losses of all seeds, from their metrics files.
+
+    Raises:
+        InputError: a metrics file is missing or broken.
+    """
     rows = []
     for seed in run.models.random_seeds:
         path = folders.metrics / run.name.metrics(seed)
@@ -208,10 +220,41 @@ def collect_losses(run: TrainingRun, folders: Folders) -> Path:
         train_loss, test_loss = _last_number(content, "train_loss"), _last_number(content, "test_loss")
         if train_loss is None or test_loss is None:
             raise InputError(f"{path} has no lists train_loss and test_loss of numbers: train that model again")
-        rows.append(LossRow(seed, train_loss, test_loss))
-    path = loss_file(run, folders)
-    write_losses(path, rows)
-    return path
+        rows.append(LossRow(seed, train_loss, test_loss, run.name.date))
+    return rows
+
+
+def losses_of_pairs(
+    run: TrainingRun, correlations: Sequence[MCCARow], folders: Folders
+) -> tuple[TrainingRun, list[LossRow]]:
+    """The final losses of the very models whose m_CCA a file has.
+
+    Where the file, the paper's code's, names no date they are the run's date's or, where the run has none, those of the
+    newest date with metrics of all seeds.
+
+    Returns:
+        The run of these models, and their losses.
+
+    Raises:
+        InputError: metrics are missing or broken.
+    """
+    seeds = tuple(sorted({seed for row in correlations for seed in row.model_seeds}))
+    date = correlations[0].date or run.name.date
+    if not date:
+        names = [run.name.metrics(seed) for seed in seeds]  # without a date: the end of the name that has one
+        dated = [{path.name[: -len(name)] for path in folders.metrics.glob(f"*{name}")} for name in names]
+        date = max(set.intersection(*dated), default="")
+        if not date:
+            raise InputError(
+                f"{folders.metrics} has no date with metrics like DATE{names[0]} of all {len(seeds)} seeds: train "
+                "them, or give another --metrics-folder"
+            )
+    of_pairs = replace(
+        run,
+        name=replace(run.name, date=date),
+        models=run.models.model_copy(update={"random_seeds": seeds}),
+    )
+    return of_pairs, final_losses(of_pairs, folders)
 
 
 def _last_number(content: object, key: str) -> float | None:

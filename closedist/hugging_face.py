@@ -35,9 +35,13 @@ def read_with(read: Any, name: str, what: str, **options: Any) -> Any:
     try:
         with quiet():
             return read(name, **options)
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
-        if isinstance(error, OutOfMemoryError) or "allocate memory" in str(error):  # PyTorch's on a GPU, on the CPU
-            raise InputError(f"{name}: its {what} do not fit into memory ({first_line(error)})") from error
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, MemoryError, SafetensorError) as error:
+        # Python's, PyTorch's on a GPU, PyTorch's on the CPU
+        if isinstance(error, MemoryError | OutOfMemoryError) or "allocate memory" in str(error):
+            raise InputError(
+                f"{name}: its {what} do not fit into memory ({first_line(error)}); take a smaller model, a smaller "
+                "--dtype or a machine with more memory"
+            ) from error
         raise InputError(
             f"cannot read the {what} of {name}: {first_line(error)}; give a folder that save_pretrained wrote, or the "
             "name of a causal language model"

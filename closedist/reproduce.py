@@ -19,6 +19,8 @@ from closedist.experiments import (
     Measurement,
     accuracies_file,
     collect_losses,
+    loss_file,
+    mcca_file,
     measure_distances,
     measure_mcca,
     measured_accuracies,
@@ -30,7 +32,14 @@ from closedist.figures.trained import make_llv_train_synthetic, make_llv_vs_widt
 from closedist.files import write_atomically
 from closedist.folders import Folders
 from closedist.plan import Piece
-from closedist.results import AccuracyRow, read_accuracies, read_distances, write_accuracies
+from closedist.results import (
+    AccuracyRow,
+    read_accuracies,
+    read_distances,
+    read_losses,
+    read_mcca,
+    write_accuracies,
+)
 from closedist.runs import TrainingRun
 from closedist.sweep import Workplace, train_runs
 
@@ -76,7 +85,7 @@ def measure_runs(
 ) -> list[Path]:
     """Accuracies and distances of every run; result files that have these seeds, measured so, are kept."""
     files = []
-    larger = 0
+    larger = replaced = 0
     by_data = sorted(runs, key=lambda run: (run.name.num_classes, run.name.rep_dim, run.name.width))
     for _, group in groupby(by_data, key=lambda run: (run.name.num_classes, run.name.rep_dim, run.name.width)):
         family = list(group)
@@ -84,13 +93,19 @@ def measure_runs(
         for run in family:
             path = folders.results / measurement.file_name(run)
             wanted = set(combinations(run.models.random_seeds, 2))
-            pairs = _pairs_measured_so(path, measurement)
-            if not wanted <= pairs:
+            known = read_distances(path.parent, path.name) if path.exists() else None
+            pairs = set(known.model_seeds) if known else set()
+            # the name says neither how many input sets were drawn nor by which seed
+            if known and known.drawn_sets == (measurement.num_samples, measurement.seed) and wanted <= pairs:
+                larger += wanted < pairs
+            else:
                 list(measure_distances([run], measurement, folders, device))
-            larger += wanted < pairs
+                replaced += not pairs <= wanted
             files.append(path)
     if larger:
-        log.info("%d files of distances are kept, and drawn, with more seeds than now asked for", larger)
+        log.info("files of distances that are kept, and drawn, with more seeds than now asked for: %d", larger)
+    if replaced:
+        log.info("files of distances that had more seeds, and are replaced by these seeds': %d", replaced)
     return files
 
 
@@ -110,14 +125,6 @@ def _keep_or_measure_accuracies(family: Sequence[TrainingRun], folders: Folders,
 
 def _by_model(rows: Sequence[AccuracyRow]) -> dict[tuple[float, float, int], AccuracyRow]:
     return {(row.fix_g, row.fix_f, row.seed): row for row in rows}
-
-
-def _pairs_measured_so(path: Path, measurement: Measurement) -> set[tuple[int, int]]:
-    """The pairs of seeds in a file, if it is there and was measured with as many input sets, of the same seed."""
-    if not path.exists():
-        return set()
-    found = read_distances(path.parent, path.name)
-    return set(found.model_seeds) if found.drawn_sets == (measurement.num_samples, measurement.seed) else set()
 
 
 def draw_synthetic(
@@ -191,7 +198,7 @@ def finish_images(
     """m_CCA, losses, distances and figures of the CIFAR-10 models."""
     report.result_files += measure_runs(runs, Measurement(seed=seed), folders, device)
     for run in runs:
-        report.result_files += [measure_mcca(run, folders, device), collect_losses(run, folders)]
+        report.result_files += _keep_or_correlate(run, folders, device)
     plane = next(run for run in runs if run.name.rep_dim == 2)
     models = family_representations(plane, "test", folders, device)
     by_seed = dict(zip(plane.models.random_seeds, models, strict=True))
@@ -200,6 +207,20 @@ def finish_images(
         "loss_diff_vs_mcca": lambda: make_loss_diff_vs_mcca(folders.results),
     }
     _draw(figures, folders, formats, report)
+
+
+def _keep_or_correlate(run: TrainingRun, folders: Folders, device: torch.device) -> list[Path]:
+    """The files of m_CCA and of losses; where they have all these seeds, of models of this date, they are kept."""
+    correlations, losses = mcca_file(run, folders), loss_file(run, folders)
+    seeds = run.models.random_seeds
+    if not (correlations.exists() and losses.exists()):
+        return [measure_mcca(run, folders, device), collect_losses(run, folders)]
+    pairs = {(*row.model_seeds, row.date) for row in read_mcca(correlations.parent, correlations.name)}
+    models = {(row.model_seed, row.date) for row in read_losses(losses.parent, losses.name)}
+    date = run.name.date
+    if pairs >= {(*pair, date) for pair in combinations(seeds, 2)} and models >= {(seed, date) for seed in seeds}:
+        return [correlations, losses]
+    return [measure_mcca(run, folders, device), collect_losses(run, folders)]
 
 
 def _draw(figures: Mapping[str, Callable[[], Plots]], folders: Folders, formats: Sequence[str], report: Report) -> None:

@@ -13,6 +13,7 @@ from closedist.errors import InputError
 
 Floats = NDArray[np.float64]
 LARGEST_INTEGER = 2**63
+LONGEST_TEXT = 64
 SEED_PAIR = re.compile(r"([0-9]{1,18})vs([0-9]{1,18})")
 
 
@@ -52,6 +53,16 @@ class ResultTable:
         if len(values) != self.length:
             raise InputError(f"{self.title}: {key!r} has {len(values)} entries, the other lists {self.length}")
         return self.floats(key)
+
+    def texts(self, key: str) -> list[str]:
+        """A column of ours with short texts: empty ones where the file has none of it."""
+        values = self.columns.get(key, [""] * self.length)
+        if not isinstance(values, list) or len(values) != self.length:
+            raise InputError(f"{self.title}: {key!r} is no list as long as the others, {self.length} entries")
+        for i, value in enumerate(values):
+            if not isinstance(value, str) or len(value) > LONGEST_TEXT:
+                raise InputError(f"{self.title}: {key}[{i}] is {value!r:.50}, not a text of up to {LONGEST_TEXT}")
+        return list(values)
 
     def float_lists(self, key: str, minimum: float, maximum: float) -> tuple[Floats, ...]:
         """One non-empty list of numbers a row; a bare number counts as a list of one."""

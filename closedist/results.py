@@ -176,22 +176,27 @@ class AccuracyRow:
 
 @dataclass(frozen=True)
 class MCCARow:
-    """The mean canonical correlations of one pair of models, for embeddings (f) and unembeddings (g) on both splits."""
+    """The mean canonical correlations of one pair of models, for embeddings (f) and unembeddings (g) on both splits.
+
+    ``date`` is that of the models' names; "" in files of the paper's code.
+    """
 
     model_seeds: tuple[int, int]
     train_f_mcca: float
     train_g_mcca: float
     test_f_mcca: float
     test_g_mcca: float
+    date: str = ""
 
 
 @dataclass(frozen=True)
 class LossRow:
-    """One model's final losses in nats an input."""
+    """One model's final losses in nats an input, and the date of its name; "" in files of the paper's code."""
 
     model_seed: int
     train_loss: float
     test_loss: float
+    date: str = ""
 
 
 # --- writing -------------------------------------------------------------------------------------------------------
@@ -251,13 +256,19 @@ def write_mcca(path: Path, rows: Sequence[MCCARow]) -> None:
     """Write an mCCA file, one entry a pair of models."""
     keys = ("train_f_mcca", "train_g_mcca", "test_f_mcca", "test_g_mcca")
     seeds = ["{}vs{}".format(*row.model_seeds) for row in rows]
-    write_json(path, {"model_seeds": seeds} | {key: [getattr(row, key) for row in rows] for key in keys})
+    columns = {key: [getattr(row, key) for row in rows] for key in keys}
+    write_json(path, {"model_seeds": seeds} | columns | _dates(rows))
 
 
 def write_losses(path: Path, rows: Sequence[LossRow]) -> None:
     """Write a losses file, one entry a model."""
     keys = ("model_seed", "train_loss", "test_loss")
-    write_json(path, {key: [getattr(row, key) for row in rows] for key in keys})
+    write_json(path, {key: [getattr(row, key) for row in rows] for key in keys} | _dates(rows))
+
+
+def _dates(rows: Sequence[MCCARow] | Sequence[LossRow]) -> dict[str, list[str]]:
+    """A column of ours, where the rows have it."""
+    return {"date": [row.date for row in rows]} if all(row.date for row in rows) else {}
 
 
 def _plain(value: Any) -> Any:
@@ -325,7 +336,8 @@ def read_mcca(source: Source, name: str) -> list[MCCARow]:
     """Read an mCCA file; arguments and errors as for :func:`read_distances`."""
     keys = ("train_f_mcca", "train_g_mcca", "test_f_mcca", "test_g_mcca")
     table = ResultTable(open_results(source), name, ("model_seeds", *keys))
-    columns = [table.floats(key, -SLACK, 1 + SLACK).tolist() for key in keys]
+    columns: list[list[Any]] = [table.floats(key, -SLACK, 1 + SLACK).tolist() for key in keys]
+    columns.append(table.texts("date"))
     return [MCCARow(*row) for row in zip(table.seed_pairs("model_seeds"), *columns, strict=True)]
 
 
@@ -333,4 +345,4 @@ def read_losses(source: Source, name: str) -> list[LossRow]:
     """Read a losses file; arguments and errors as for :func:`read_distances`."""
     table = ResultTable(open_results(source), name, ("model_seed", "train_loss", "test_loss"))
     losses = (table.floats("train_loss").tolist(), table.floats("test_loss").tolist())
-    return [LossRow(*row) for row in zip(table.integers("model_seed"), *losses, strict=True)]
+    return [LossRow(*row) for row in zip(table.integers("model_seed"), *losses, table.texts("date"), strict=True)]

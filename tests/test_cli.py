@@ -88,6 +88,9 @@ def test_options_of_the_paper_that_a_command_does_not_need_are_accepted_and_name
     assert paper("get-accuracies", *unneeded, "--date-str=day", "--layer-size=8", "--num-classes=4") == 0
     ignored = "get-accuracies does not use --continue-from, --plot-type, --final-dim, --model-config"
     assert ignored in capsys.readouterr().err.splitlines()
+    # an option without its value takes no other option for it, and is named once
+    assert paper("get-accuracies", "--weight", "--date-str=day", "--weight=1", "--layer-size=8", "--num-classes=4") == 0
+    assert "get-accuracies does not use --weight" in capsys.readouterr().err.splitlines()
 
 
 def test_every_option_of_the_paper_is_known_to_one_of_its_commands():
@@ -160,6 +163,9 @@ MEASURE = ("get-distances", "--date-str=day", "--num-classes=4", "--dist-type=ma
         (("reproduce", "--labels=2"), "--labels"),
         (("reproduce", "--lengths=nan"), "--lengths"),
         (("reproduce", "--seeds=1"), "--seeds"),
+        (("reproduce", "--seeds=2.5"), "--seeds: '2.5' is not a whole number"),
+        (("train-variations", "--train_seed", "2.6"), "'2.6' is not a whole number"),
+        ((*MEASURE, "--layer-size=8", f"--extra-suff={60 * 'x'}", "--lr=0.1"), "what other options append"),
         (("reproduce", "--dry-run", "--format=jpg"), "--format"),
         (("reproduce", "--dry-run", "--checkpoint-every=0"), "--checkpoint-every"),
         (("reproduce", "--dry-run", f"--results-folder={CONFIG}"), f"--results-folder: {CONFIG} is a file"),

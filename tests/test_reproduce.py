@@ -93,14 +93,18 @@ def test_result_files_are_kept_where_they_have_these_seeds_measured_so_and_made_
         assert all(written()[path] > of_other[path] for path in of_other)
 
 
-def test_a_call_with_fewer_seeds_says_that_it_keeps_the_results_of_more(tmp_path, caplog):
+def test_a_call_with_fewer_seeds_says_which_results_of_more_it_keeps_and_which_it_replaces(tmp_path, caplog):
     place = workplace(tmp_path)
     train_runs(small_runs(), place)
     with caplog.at_level("INFO", "closedist.reproduce"):
         measure_runs(small_runs(), Measurement(), place.folders, CPU)
         assert not caplog.messages
         measure_runs(small_runs(seeds=(0, 1)), Measurement(), place.folders, CPU)
-    assert caplog.messages == ["2 files of distances are kept, and drawn, with more seeds than now asked for"]
+        measure_runs(small_runs(seeds=(0, 1)), Measurement(seed=1), place.folders, CPU)
+    assert caplog.messages == [
+        "files of distances that are kept, and drawn, with more seeds than now asked for: 2",
+        "files of distances that had more seeds, and are replaced by these seeds': 2",
+    ]
 
 
 def test_accuracies_of_other_lengths_stay_where_a_later_call_measures_its_own(tmp_path):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from cyclopts import App, CycloptsError
 
-from closedist.cli.tokens import without_unused_options
+from closedist.cli.tokens import check_whole_numbers, without_unused_options
 from closedist.errors import InputError
 
 COMMANDS = {
@@ -72,6 +72,8 @@ def run(app: App, tokens: list[str]) -> int:
             tokens, ignored = without_unused_options(app, tokens)
             if ignored:
                 print(f"{tokens[0]} does not use {', '.join(ignored)}", file=sys.stderr)
+        if tokens and tokens[0] in COMMANDS:
+            check_whole_numbers(app, tokens)
         app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
     except KeyboardInterrupt as stop:
         return _stop(str(stop))

@@ -117,18 +117,15 @@ def cal_mcca(
     cuda: Cuda = False,
     common: Common = DEFAULTS,
 ) -> None:
-    """Measure m_CCA between all pairs of seeds of a CIFAR-10 model, on training and test images; gather their losses.
+    """Measure m_CCA between all pairs of seeds of a CIFAR-10 model, on training and test images.
 
     Args:
         final_dim: the representation dimension, 2, 3 or 5 in the paper.
     """
     common.set_up()
-    from closedist.experiments import collect_losses, has_metrics, measure_mcca
+    from closedist.experiments import measure_mcca
 
-    run = image_run(common, configs, final_dim, date_str, split="train")
-    print(measure_mcca(run, common.folders, device(cuda)))
-    if has_metrics(run, common.folders):  # published checkpoints may come without
-        print(collect_losses(run, common.folders))
+    print(measure_mcca(image_run(common, configs, final_dim, date_str, split="train"), common.folders, device(cuda)))
 
 
 def _runs(
@@ -145,8 +142,11 @@ def _runs(
     Raises:
         InputError: the label count or a width is not the configs'.
     """
+    from closedist.files import check_name_part
     from closedist.runs import training_runs
 
+    check_name_part("--extra-suff", extra_suff)
+    check_name_part("--extra-suff and what other options append to it", extra_suff + overrides.result_suffix)
     dataset, models, training = configs.read(common.config_folder, *radial_configs(num_classes, extra_suff))
     widths = numbers("--layer-size", layer_size, int, smallest=1)
     if num_classes != models.num_classes:

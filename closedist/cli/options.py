@@ -214,6 +214,16 @@ def image_run(common: Common, configs: ConfigFiles, rep_dim: int, date_str: str,
         InputError: the configs' representation dimension is another, or there are no models.
     """
     from closedist.evaluation import with_available_seeds
+
+    return with_available_seeds(image_training(common, configs, rep_dim, date_str), split, common.checkpoint_folder)
+
+
+def image_training(common: Common, configs: ConfigFiles, rep_dim: int, date_str: str) -> "TrainingRun":
+    """The same, whether its models are there or not.
+
+    Raises:
+        InputError: a config is not there, or the configs' representation dimension is another.
+    """
     from closedist.runs import training_runs
 
     dataset, models, training = configs.read(
@@ -227,5 +237,4 @@ def image_run(common: Common, configs: ConfigFiles, rep_dim: int, date_str: str,
             f"--final-dim: {rep_dim}, but the model variations config has rep_dim {models.rep_dim}: pass two that "
             "belong together"
         )
-    run = next(training_runs(dataset, models, training, date_str))
-    return with_available_seeds(run, split, common.checkpoint_folder)
+    return next(training_runs(dataset, models, training, date_str))

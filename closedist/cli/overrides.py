@@ -37,7 +37,7 @@ class Overrides:
 
     @property
     def result_suffix(self) -> str:
-        """What the names of their results end in, which do not have the learning rate and the steps in them already."""
+        """What the names of their results end in: unlike checkpoints' these do not all have learning rate and steps."""
         return _named("lr", self.lr) + _named("epochs", self.train_epochs) + self.suffix
 
     def applied(self, training: "TrainConfig", dataset: "DatasetConfig") -> "TrainConfig":

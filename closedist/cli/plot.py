@@ -18,11 +18,13 @@ from closedist.cli.options import (
     DateStr,
     formats_of,
     image_run,
+    image_training,
 )
 from closedist.errors import InputError
 
 if TYPE_CHECKING:
     from closedist.figures.plots import Plots
+    from closedist.results import LossRow
     from closedist.runs import TrainingRun
 
 log = logging.getLogger(__name__)
@@ -160,46 +162,59 @@ def _loss_diff_vs_mcca(date: str, configs: ConfigFiles, common: Common) -> "Plot
     """Draw the first family of which there are result files."""
     from closedist.figures.trained import NoResultsError, make_loss_diff_vs_mcca
 
-    missing = []
+    missing: list[InputError] = []
     for family in _families(configs, common):
-        lost = _gather_losses(date, family, common)
+        gathered, lost = _gather_losses(date, family, common)
         models, training = family.read(common.config_folder, *IMAGE_DEFAULTS)[1:]
         try:
-            plots = make_loss_diff_vs_mcca(common.results_folder, models.model_type, training.train_steps)
+            plots = make_loss_diff_vs_mcca(
+                common.results_folder, models.model_type, training.train_steps, gathered=gathered
+            )
         except NoResultsError as error:
-            missing.append(NoResultsError("; ".join([str(error), *lost])))
+            # that there is m_CCA without losses says more than that there is nothing of another family
+            missing.insert(0 if lost else len(missing), NoResultsError("; ".join([str(error), *lost])))
             continue
         print(f"{models.model_type}, {training.train_steps:,} steps")
         return replace(plots, notes=[*plots.notes, *lost])
     raise missing[0]
 
 
-def _gather_losses(date: str, configs: ConfigFiles, common: Common) -> list[str]:
-    """Gather from the metrics the final losses that only a file of m_CCA lacks; returns why some could not be."""
+def _gather_losses(date: str, configs: ConfigFiles, common: Common) -> "tuple[dict[int, list[LossRow]], list[str]]":
+    """The final losses, by dimension, that a file of m_CCA lacks, from the metrics; and why some could not be had.
+
+    They are written beside the file of m_CCA, unless that is in an archive.
+    """
     from closedist.archive import open_results
     from closedist.config import IMAGE_DIMENSIONS
-    from closedist.experiments import collect_losses
-    from closedist.result_names import loss_file_name, mcca_file_name
+    from closedist.experiments import loss_file, losses_of_pairs, mcca_file
+    from closedist.figures.loss_vs_mcca import why_apart
+    from closedist.results import read_losses, read_mcca, write_losses
 
-    there = open_results(common.results_folder).names
-    split = "test" if date else "train"  # with no date given, that of the models that cal-mcca takes then
-    failed = []
+    source = open_results(common.results_folder)
+    gathered, failed = {}, []
     for rep_dim in IMAGE_DIMENSIONS:
         try:
-            run = image_run(common, _of_dimension(configs, rep_dim), rep_dim, date, split)
-        except InputError as missing:  # no config for it, or no models; its result files may be there all the same
+            run = image_training(common, _of_dimension(configs, rep_dim), rep_dim, date)
+        except InputError as missing:  # no config for it; its result files may be there all the same
             log.debug("dimension %d: %s", rep_dim, missing)
             continue
-        correlations, losses = (
-            name_of(rep_dim=rep_dim, model_type=run.name.model_type, train_steps=run.name.steps)
-            for name_of in (mcca_file_name, loss_file_name)
-        )
-        if correlations in there and losses not in there:
-            try:
-                print(collect_losses(run, common.folders))
-            except InputError as error:
-                failed.append(f"dimension {rep_dim}: {error}")
-    return failed
+        path = loss_file(run, common.folders)
+        if mcca_file(run, common.folders).name not in source:
+            continue
+        correlations = read_mcca(source, mcca_file(run, common.folders).name)
+        if path.name in source and not why_apart(correlations, read_losses(source, path.name)):
+            continue
+        try:
+            run, losses = losses_of_pairs(run, correlations, common.folders)
+        except InputError as error:
+            failed.append(f"dimension {rep_dim}: {error}")
+            continue
+        gathered[rep_dim] = losses
+        print(f"dimension {rep_dim}: losses of the models of date {run.name.date}")
+        if source.place.is_dir():
+            write_losses(path, losses)
+            print(path)
+    return gathered, failed
 
 
 def _of_dimension(configs: ConfigFiles, rep_dim: int) -> ConfigFiles:

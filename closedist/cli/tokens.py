@@ -2,6 +2,8 @@
 
 from cyclopts import App
 
+from closedist.errors import InputError
+
 # every option of the paper's commands, and whether a value follows it
 PAPER_OPTIONS = {
     "--output-folder": True,
@@ -43,8 +45,23 @@ def without_unused_options(app: App, tokens: list[str]) -> tuple[list[str], list
         name = token.partition("=")[0].replace("_", "-")
         if name in PAPER_OPTIONS and name not in own:
             dropped.append(name)
-            if PAPER_OPTIONS[name] and "=" not in token and rest:
+            if PAPER_OPTIONS[name] and "=" not in token and rest and not rest[0].startswith("--"):
                 rest.pop(0)
         else:
             kept.append(token)
-    return kept, dropped
+    return kept, list(dict.fromkeys(dropped))
+
+
+def check_whole_numbers(app: App, tokens: list[str]) -> None:
+    """Refuse a fraction for an option that counts, which cyclopts would round.
+
+    Raises:
+        InputError: the value of such an option has a decimal point.
+    """
+    arguments = app[tokens[0]].assemble_argument_collection()
+    counting = {name for argument in arguments if argument.hint in (int, int | None) for name in argument.names}
+    for token, following in zip(tokens, [*tokens[1:], ""], strict=True):
+        name, equals, value = token.partition("=")
+        value = value if equals else following
+        if name.replace("_", "-") in counting and "." in value:
+            raise InputError(f"{name}: {value!r} is not a whole number")

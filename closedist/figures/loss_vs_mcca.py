@@ -16,17 +16,17 @@ def draw_loss_diff_vs_mcca(panels: Mapping[int, tuple[Sequence[MCCARow], Sequenc
         panels: by representation dimension, the pairs' canonical correlations and the models' final losses.
 
     Raises:
-        InputError: a seed of a pair has no loss.
+        InputError: a seed of a pair has no loss, or one of models of another date.
     """
     with closedist_style():
         figure = new_figure(PAGE_WIDTH, 2.4)
         axes_row = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
         top = 0.0
         for axes, (dimension, (correlations, losses)) in zip(axes_row, panels.items(), strict=True):
+            reason = why_apart(correlations, losses)
+            if reason:
+                raise InputError(f"dimension {dimension}: {reason}; make the file of losses again")
             loss = {row.model_seed: row.test_loss for row in losses}
-            missing = sorted({seed for row in correlations for seed in row.model_seeds} - set(loss))
-            if missing:
-                raise InputError(f"losses of dimension {dimension}: seed {missing[0]} has none; make the file again")
             x = [row.test_f_mcca for row in correlations]
             y = [abs(loss[row.model_seeds[0]] - loss[row.model_seeds[1]]) for row in correlations]
             axes.scatter(x, y, s=12, c=POINT_COLOR, linewidths=0, alpha=0.8)
@@ -37,3 +37,14 @@ def draw_loss_diff_vs_mcca(panels: Mapping[int, tuple[Sequence[MCCARow], Sequenc
             ylabel="|difference of test loss| (nats)", ylim=(-0.03 * top, 1.08 * top) if top > 0 else (0, 1)
         )
     return figure
+
+
+def why_apart(correlations: Sequence[MCCARow], losses: Sequence[LossRow]) -> str:
+    """Why losses are not those of the models that were correlated; nothing where they are, as far as files say."""
+    missing = sorted({seed for row in correlations for seed in row.model_seeds} - {row.model_seed for row in losses})
+    if missing:
+        return f"the losses lack seed {missing[0]}, of which there is m_CCA"
+    dates = [{row.date for row in rows if row.date} for rows in (correlations, losses)]
+    if all(dates) and dates[0] != dates[1]:
+        return f"m_CCA is of models of date {', '.join(sorted(dates[0]))}, losses of {', '.join(sorted(dates[1]))}"
+    return ""

@@ -4,7 +4,7 @@ Each takes a results folder or a results.zip, and for every label count the newe
 missing is noted with the command that makes it; where nothing is there, that is the error.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,11 +20,12 @@ from closedist.figures.llv_vs_width import (
     draw_llv_vs_width,
     summarise_width,
 )
-from closedist.figures.loss_vs_mcca import draw_loss_diff_vs_mcca
+from closedist.figures.loss_vs_mcca import draw_loss_diff_vs_mcca, why_apart
 from closedist.figures.plots import Plots
 from closedist.result_names import RESNET, RESNET_STEPS, SMALL_MLP
 from closedist.results import (
     Distances,
+    LossRow,
     accuracies_file_name,
     distances_file_name,
     loss_file_name,
@@ -126,12 +127,18 @@ def make_loss_diff_vs_mcca(
     model_type: str = RESNET,
     train_steps: int = RESNET_STEPS,
     dimensions: Sequence[int] = IMAGE_DIMENSIONS,
+    gathered: Mapping[int, Sequence[LossRow]] | None = None,
 ) -> Plots:
-    """loss_diff_vs_mcca: a panel for every representation dimension whose mCCA and loss files are there.
+    """loss_diff_vs_mcca: a panel for every representation dimension with m_CCA and losses of the same models.
+
+    Args:
+        results, model_type, train_steps, dimensions: where the files are, and of which models.
+        gathered: losses by dimension that take the place of their file.
 
     Raises:
-        InputError: they are there for none of the dimensions.
+        InputError: there are both for none of the dimensions.
     """
+    gathered = gathered or {}
     selection = _Selection(open_results(results), None)
     source = selection.source
     panels = {}
@@ -140,15 +147,21 @@ def make_loss_diff_vs_mcca(
             name_of(rep_dim=dimension, model_type=model_type, train_steps=train_steps)
             for name_of in (mcca_file_name, loss_file_name)
         ]
-        missing = [name for name in names if name not in source]
+        missing = [name for name in names[: 1 if dimension in gathered else 2] if name not in source]
         if missing:
             selection.missing.append(
                 f"dimension {dimension}: {source.place} has no {' and no '.join(missing)}; with {model_type} trained "
-                f"for {train_steps:,} steps, `closedist cal-mcca --final-dim={dimension}` makes the first and "
-                "`closedist make-plot --plot-type=loss_diff_vs_mcca` the second"
+                f"for {train_steps:,} steps, `closedist cal-mcca --final-dim={dimension}` (with its configs) makes the "
+                "first, and this command, where its metrics are, the second"
             )
+            continue
+        correlations = read_mcca(source, names[0])
+        losses = gathered.get(dimension) or read_losses(source, names[1])
+        reason = why_apart(correlations, losses)
+        if reason:
+            selection.missing.append(f"dimension {dimension}: {reason}, in {source.place}; measure both again")
         else:
-            panels[dimension] = (read_mcca(source, names[0]), read_losses(source, names[1]))
+            panels[dimension] = (correlations, losses)
     if not panels:
         raise selection.nothing_found()
     return Plots({"loss_diff_vs_mcca": draw_loss_diff_vs_mcca(panels)}, selection.missing)
