@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -30,6 +31,19 @@ def end(process):
     """Its exit code and what it said on standard error."""
     _, error = process.communicate(timeout=SECONDS)
     return process.returncode, error
+
+
+def halt_between_writes(process, folder):
+    """Halt the process (SIGSTOP) at a moment when no file in the folder is half written."""
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        if not [name for name in os.listdir(folder) if name.startswith(".") and not name.endswith(".lock")]:
+            return
+        process.send_signal(signal.SIGCONT)
+        time.sleep(0.003)
+    raise AssertionError(f"{folder} always has a half written file")
 
 
 def test_two_processes_of_a_command_end_in_the_files_of_one_and_the_second_says_that_it_waits(train, tmp_path):
@@ -61,10 +75,11 @@ def test_a_folder_made_read_only_midway_stops_the_command_which_goes_on_afterwar
     deadline = time.monotonic() + SECONDS
     while not list(checkpoints.glob("*state*_steps[1-9]*")) and time.monotonic() < deadline:
         time.sleep(0.02)
-    # a mount of its own over the folder: what the process opened before stays writable, what it opens now is not
+    halt_between_writes(process, checkpoints)  # a file open for writing would keep the mount from becoming read-only
     subprocess.run(["mount", "--bind", checkpoints, checkpoints], check=True)
     try:
         subprocess.run(["mount", "-o", "remount,bind,ro", checkpoints], check=True)
+        process.send_signal(signal.SIGCONT)
         code, error = end(process)
     finally:
         subprocess.run(["umount", checkpoints], check=True)
