@@ -118,6 +118,8 @@ def test_all_pairs_of_views_at_once_equal_each_pair_alone() -> None:
         mean_cca_matrix([views[0], np.ones((60, 2))])
     with pytest.raises(InputError, match=r"views\[1\] and views\[0\]: 59 and 60 rows"):
         mean_cca_matrix([views[0], views[1][1:]])
+    with pytest.raises(InputError, match=r"^views\[0\]: "):
+        mean_cca_matrix([views[0][:, 0], views[1]])
     columns = mean_cca_matrix([views[0][:, :1], views[1][:, :1]])
     assert float(columns[0, 1]) == pytest.approx(mean_cca(views[0][:, :1], views[1][:, :1]), rel=1e-12)
     with pytest.raises(InputError, match="at least one"):
