@@ -53,6 +53,11 @@ class RunName:
         """The name of the trained model's file; its metrics and representations are named after it."""
         return f"{self.date}trained_{self._model(f'_seed{seed}')}{self._training(self.steps)}"
 
+    @property
+    def models(self) -> str:
+        """What the trained models' names say besides their seeds."""
+        return f"{self.date}trained_{self._model('')}{self._training(self.steps)}"
+
     def metrics(self, seed: int) -> str:
         """The name of the losses' file."""
         return f"{self.trained(seed)}_metrics.json"

@@ -180,7 +180,7 @@ def measure_mcca(run: TrainingRun, folders: Folders, device: torch.device) -> Pa
             for first, second in combinations(models, 2)
         ]
     rows = [
-        MCCARow(pair, *on_train, *on_test, run.name.date)
+        MCCARow(pair, *on_train, *on_test, run.name.models)
         for pair, on_train, on_test in zip(
             combinations(run.models.random_seeds, 2), columns["train"], columns["test"], strict=True
         )
@@ -220,7 +220,7 @@ def final_losses(run: TrainingRun, folders: Folders) -> list[LossRow]:
         train_loss, test_loss = _last_number(content, "train_loss"), _last_number(content, "test_loss")
         if train_loss is None or test_loss is None:
             raise InputError(f"{path} has no lists train_loss and test_loss of numbers: train that model again")
-        rows.append(LossRow(seed, train_loss, test_loss, run.name.date))
+        rows.append(LossRow(seed, train_loss, test_loss, run.name.models))
     return rows
 
 
@@ -229,17 +229,25 @@ def losses_of_pairs(
 ) -> tuple[TrainingRun, list[LossRow]]:
     """The final losses of the very models whose m_CCA a file has.
 
-    Where the file, the paper's code's, names no date they are the run's date's or, where the run has none, those of the
-    newest date with metrics of all seeds.
+    Where the file, the paper's code's, does not name them they are those of the run's date or, where the run has none,
+    of the newest date with metrics of all seeds.
 
     Returns:
         The run of these models, and their losses.
 
     Raises:
-        InputError: metrics are missing or broken.
+        InputError: metrics are missing or broken, or the models are not the run's but for their date.
     """
+    named = {row.models for row in correlations if row.models}
+    undated = replace(run.name, date="").models
+    for name in sorted(named):
+        if len(named) > 1 or not name.endswith(undated):
+            raise InputError(
+                f"m_CCA is of models {name}, not only of models like DATE{undated}: pass the configs that they were "
+                "trained with, or run cal-mcca again"
+            )
     seeds = tuple(sorted({seed for row in correlations for seed in row.model_seeds}))
-    date = correlations[0].date or run.name.date
+    date = next((name.removesuffix(undated) for name in named), run.name.date)
     if not date:
         names = [run.name.metrics(seed) for seed in seeds]  # without a date: the end of the name that has one
         dated = [{path.name[: -len(name)] for path in folders.metrics.glob(f"*{name}")} for name in names]

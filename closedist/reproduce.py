@@ -26,6 +26,7 @@ from closedist.experiments import (
     measured_accuracies,
 )
 from closedist.figures.kl_table import render_kl_table
+from closedist.figures.loss_vs_mcca import why_apart
 from closedist.figures.plots import Plots, make_cifar10_reps, make_llv_constructed, make_synthetic_data
 from closedist.figures.style import save
 from closedist.figures.trained import make_llv_train_synthetic, make_llv_vs_width, make_loss_diff_vs_mcca
@@ -210,16 +211,14 @@ def finish_images(
 
 
 def _keep_or_correlate(run: TrainingRun, folders: Folders, device: torch.device) -> list[Path]:
-    """The files of m_CCA and of losses; where they have all these seeds, of models of this date, they are kept."""
+    """The files of m_CCA and of losses; where both have all these seeds of these models, they are kept."""
     correlations, losses = mcca_file(run, folders), loss_file(run, folders)
-    seeds = run.models.random_seeds
-    if not (correlations.exists() and losses.exists()):
-        return [measure_mcca(run, folders, device), collect_losses(run, folders)]
-    pairs = {(*row.model_seeds, row.date) for row in read_mcca(correlations.parent, correlations.name)}
-    models = {(row.model_seed, row.date) for row in read_losses(losses.parent, losses.name)}
-    date = run.name.date
-    if pairs >= {(*pair, date) for pair in combinations(seeds, 2)} and models >= {(seed, date) for seed in seeds}:
-        return [correlations, losses]
+    if correlations.exists() and losses.exists():
+        rows = read_mcca(correlations.parent, correlations.name)
+        apart = why_apart(rows, read_losses(losses.parent, losses.name))
+        wanted = {(pair, run.name.models) for pair in combinations(run.models.random_seeds, 2)}
+        if not apart and wanted <= {(row.model_seeds, row.models) for row in rows}:
+            return [correlations, losses]
     return [measure_mcca(run, folders, device), collect_losses(run, folders)]
 
 

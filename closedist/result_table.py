@@ -13,7 +13,7 @@ from closedist.errors import InputError
 
 Floats = NDArray[np.float64]
 LARGEST_INTEGER = 2**63
-LONGEST_TEXT = 64
+LONGEST_TEXT = 255  # what a file's name may have
 SEED_PAIR = re.compile(r"([0-9]{1,18})vs([0-9]{1,18})")
 
 

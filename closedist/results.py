@@ -178,7 +178,7 @@ class AccuracyRow:
 class MCCARow:
     """The mean canonical correlations of one pair of models, for embeddings (f) and unembeddings (g) on both splits.
 
-    ``date`` is that of the models' names; "" in files of the paper's code.
+    ``models`` is the models' name without their seeds; "" in files of the paper's code.
     """
 
     model_seeds: tuple[int, int]
@@ -186,17 +186,17 @@ class MCCARow:
     train_g_mcca: float
     test_f_mcca: float
     test_g_mcca: float
-    date: str = ""
+    models: str = ""
 
 
 @dataclass(frozen=True)
 class LossRow:
-    """One model's final losses in nats an input, and the date of its name; "" in files of the paper's code."""
+    """One model's final losses in nats an input, and its name without the seed; "" in files of the paper's code."""
 
     model_seed: int
     train_loss: float
     test_loss: float
-    date: str = ""
+    models: str = ""
 
 
 # --- writing -------------------------------------------------------------------------------------------------------
@@ -257,18 +257,18 @@ def write_mcca(path: Path, rows: Sequence[MCCARow]) -> None:
     keys = ("train_f_mcca", "train_g_mcca", "test_f_mcca", "test_g_mcca")
     seeds = ["{}vs{}".format(*row.model_seeds) for row in rows]
     columns = {key: [getattr(row, key) for row in rows] for key in keys}
-    write_json(path, {"model_seeds": seeds} | columns | _dates(rows))
+    write_json(path, {"model_seeds": seeds} | columns | _models(rows))
 
 
 def write_losses(path: Path, rows: Sequence[LossRow]) -> None:
     """Write a losses file, one entry a model."""
     keys = ("model_seed", "train_loss", "test_loss")
-    write_json(path, {key: [getattr(row, key) for row in rows] for key in keys} | _dates(rows))
+    write_json(path, {key: [getattr(row, key) for row in rows] for key in keys} | _models(rows))
 
 
-def _dates(rows: Sequence[MCCARow] | Sequence[LossRow]) -> dict[str, list[str]]:
+def _models(rows: Sequence[MCCARow] | Sequence[LossRow]) -> dict[str, list[str]]:
     """A column of ours, where the rows have it."""
-    return {"date": [row.date for row in rows]} if all(row.date for row in rows) else {}
+    return {"models": [row.models for row in rows]} if all(row.models for row in rows) else {}
 
 
 def _plain(value: Any) -> Any:
@@ -337,7 +337,7 @@ def read_mcca(source: Source, name: str) -> list[MCCARow]:
     keys = ("train_f_mcca", "train_g_mcca", "test_f_mcca", "test_g_mcca")
     table = ResultTable(open_results(source), name, ("model_seeds", *keys))
     columns: list[list[Any]] = [table.floats(key, -SLACK, 1 + SLACK).tolist() for key in keys]
-    columns.append(table.texts("date"))
+    columns.append(table.texts("models"))
     return [MCCARow(*row) for row in zip(table.seed_pairs("model_seeds"), *columns, strict=True)]
 
 
@@ -345,4 +345,4 @@ def read_losses(source: Source, name: str) -> list[LossRow]:
     """Read a losses file; arguments and errors as for :func:`read_distances`."""
     table = ResultTable(open_results(source), name, ("model_seed", "train_loss", "test_loss"))
     losses = (table.floats("train_loss").tolist(), table.floats("test_loss").tolist())
-    return [LossRow(*row) for row in zip(table.integers("model_seed"), *losses, table.texts("date"), strict=True)]
+    return [LossRow(*row) for row in zip(table.integers("model_seed"), *losses, table.texts("models"), strict=True)]

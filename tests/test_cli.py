@@ -113,6 +113,11 @@ def test_no_help_imports_pytorch(command):
     assert "Usage" in result.stdout
 
 
+def test_a_command_that_run_py_does_not_have_is_one_line(capsys):
+    assert paper("compare", "a.safetensors", "b.safetensors") == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
 def test_run_py_lists_the_papers_commands():
     result = subprocess.run([sys.executable, "run.py", "-h"], capture_output=True, text=True, cwd=ROOT)
     assert result.returncode == 0

@@ -407,9 +407,14 @@ def test_loss_differences_stand_over_the_test_correlations_of_their_pair() -> No
 def test_a_seed_without_a_loss_is_named() -> None:
     with pytest.raises(InputError, match="dimension 2: the losses lack seed 1"):
         draw_loss_diff_vs_mcca({2: ([MCCARow((0, 1), 0.1, 0.2, 0.5, 0.9)], [LossRow(0, 1.0, 1.0)])})
-    dated = [LossRow(0, 1.0, 1.0, "b"), LossRow(1, 1.0, 1.0, "b")]
-    with pytest.raises(InputError, match="m_CCA is of models of date a, losses of b"):
-        draw_loss_diff_vs_mcca({2: ([MCCARow((0, 1), 0.1, 0.2, 0.5, 0.9, "a")], dated)})
+    named = [LossRow(0, 1.0, 1.0, "b"), LossRow(1, 1.0, 1.0, "b")]
+    with pytest.raises(InputError, match="m_CCA is of a, losses of b"):
+        draw_loss_diff_vs_mcca({2: ([MCCARow((0, 1), 0.1, 0.2, 0.5, 0.9, "a")], named)})
+    unnamed = [LossRow(0, 1.0, 1.0), LossRow(1, 1.0, 1.0)]
+    with pytest.raises(InputError, match="losses of models that their file does not name"):
+        draw_loss_diff_vs_mcca({2: ([MCCARow((0, 1), 0.1, 0.2, 0.5, 0.9, "a")], unnamed)})
+    for losses in (named, unnamed):  # m_CCA of the paper's code may be of any models
+        assert draw_loss_diff_vs_mcca({2: ([MCCARow((0, 1), 0.1, 0.2, 0.5, 0.9)], losses)}).axes
 
 
 # --- the table

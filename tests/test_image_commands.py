@@ -194,7 +194,7 @@ def test_losses_are_those_of_the_date_whose_models_were_correlated(two_dates, da
         path.unlink()  # metrics are all that is needed
     assert paper(*PLOT_LOSSES) == 0
     file = two_dates / "results/loss_cifar_fd2_SmallCIFAR10_3.json"
-    assert [(row.test_loss, row.date) for row in read_losses(file.parent, file.name)] == [
+    assert [(row.test_loss, row.models[:10]) for row in read_losses(file.parent, file.name)] == [
         (loss, date) for loss in recorded(two_dates, date)
     ]
 
@@ -214,8 +214,31 @@ def test_losses_of_another_date_or_of_too_few_seeds_are_gathered_anew_or_not_dra
     capsys.readouterr()
     assert paper(*PLOT_LOSSES) == 2
     error = capsys.readouterr().err
-    assert "m_CCA is of models of date 2026-01-01, losses of 2026-01-02" in error
+    assert "m_CCA is of 2026-01-01trained_cifar10_SmallCIFAR10_classes10_features16" in error
     assert "2026-01-01trained_cifar10_SmallCIFAR10_classes10_seed1" in error
+
+
+def test_losses_of_models_of_another_learning_rate_or_of_nobody_knows_which_are_gathered_anew(two_dates, capsys):
+    folder = two_dates / "results"
+    file = folder / "loss_cifar_fd2_SmallCIFAR10_3.json"
+    expected = recorded(two_dates, "2026-01-01")
+    write_losses(file, [LossRow(seed, 9.0, 9.0 + seed) for seed in (0, 1, 2)])
+    correlate = ("cal-mcca", "--final-dim=2", "--date-str=2026-01-01", *CONFIGS)
+    assert paper(*correlate) == 0
+    assert paper(*PLOT_LOSSES) == 0
+    assert [row.test_loss for row in read_losses(folder, file.name)] == expected
+    config = Path("training.json").read_text()
+    Path("training.json").write_text(config.replace("0.001", "0.1"))
+    assert paper("train-variations", *CONFIGS, "--date-str=2026-01-01") == 0
+    assert paper(*correlate) == 0
+    Path("training.json").write_text(config)
+    assert paper(*PLOT_LOSSES) == 2
+    assert "lr0_1_steps3, not only of models like DATEtrained" in capsys.readouterr().err
+    assert [row.test_loss for row in read_losses(folder, file.name)] == expected
+    assert paper(*correlate) == 0
+    capsys.readouterr()
+    assert paper(*PLOT_LOSSES, "--date-str=2026-01-02") == 0
+    assert "not of --date-str=2026-01-02: run cal-mcca with it" in capsys.readouterr().out
 
 
 def test_m_cca_of_no_date_has_the_losses_of_the_newest_that_has_all_seeds(two_dates, capsys):
@@ -345,3 +368,8 @@ def test_a_reproduction_keeps_correlations_and_losses_of_more_seeds(two_dates):
     other = finish("2026-01-02", (0, 2))
     assert all(of_all[name] != other[name] for name in of_all)
     assert finish("2026-01-01", (0, 1, 2)) == of_all
+    short = folders.results / "loss_cifar_fd2_SmallCIFAR10_3.json"
+    write_losses(short, read_losses(folders.results, short.name)[:2])
+    assert len(read_mcca(folders.results, "mcca_cifar_fd2_SmallCIFAR10_3.json")) == 3
+    finish("2026-01-01", (0, 1))  # not beside m_CCA of more seeds, which could not be drawn
+    assert len(read_mcca(folders.results, "mcca_cifar_fd2_SmallCIFAR10_3.json")) == 1

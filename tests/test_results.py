@@ -190,24 +190,23 @@ def test_accuracies_correlations_and_losses_written_are_read(tmp_path: Path) -> 
     accuracies = [AccuracyRow(0, 0, 20, 4, 2, 0.97), AccuracyRow(1, 0.5, 0, 4, 2, 0.5)]
     write_accuracies(tmp_path / "a.json", accuracies)
     assert read_accuracies(tmp_path, "a.json") == accuracies
-    for date in ("", "2026-01-01"):
-        correlations = [MCCARow((0, 1), 0.5, 0.6, 0.55, 0.65, date)]
-        losses = [LossRow(0, 1.1, 1.2, date), LossRow(1, 1.0, 1.25, date)]
+    for models in ("", "2026-01-01trained_x"):
+        correlations = [MCCARow((0, 1), 0.5, 0.6, 0.55, 0.65, models)]
+        losses = [LossRow(0, 1.1, 1.2, models), LossRow(1, 1.0, 1.25, models)]
         write_mcca(tmp_path / "m.json", correlations)
         write_losses(tmp_path / "l.json", losses)
         assert read_mcca(tmp_path, "m.json") == correlations
         assert read_losses(tmp_path, "l.json") == losses
-        assert ("date" in json.loads((tmp_path / "m.json").read_text())) == bool(
-            date
-        )  # as the paper's code, or with it
+        content = json.loads((tmp_path / "m.json").read_text())
+        assert ("models" in content) == bool(models)  # without them, as the paper's code writes it
 
 
-@pytest.mark.parametrize("dates", ["2026-01-01", ["a"], ["a", 3], ["a", "b" * 65], None])
-def test_dates_that_are_no_column_of_short_texts_are_refused(tmp_path: Path, dates: object) -> None:
+@pytest.mark.parametrize("models", ["2026-01-01", ["a"], ["a", 3], ["a", "b" * 256], None])
+def test_names_that_are_no_column_of_short_texts_are_refused(tmp_path: Path, models: object) -> None:
     write_losses(tmp_path / "l.json", [LossRow(0, 1.1, 1.2), LossRow(1, 1.0, 1.25)])
     content = json.loads((tmp_path / "l.json").read_text())
-    (tmp_path / "l.json").write_text(json.dumps(content | {"date": dates}))
-    with pytest.raises(InputError, match="date"):
+    (tmp_path / "l.json").write_text(json.dumps(content | {"models": models}))
+    with pytest.raises(InputError, match="models"):
         read_losses(tmp_path, "l.json")
 
 

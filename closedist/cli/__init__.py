@@ -72,7 +72,7 @@ def run(app: App, tokens: list[str]) -> int:
             tokens, ignored = without_unused_options(app, tokens)
             if ignored:
                 print(f"{tokens[0]} does not use {', '.join(ignored)}", file=sys.stderr)
-        if tokens and tokens[0] in COMMANDS:
+        if tokens and tokens[0] in COMMANDS and tokens[0] in app:
             check_whole_numbers(app, tokens)
         app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
     except KeyboardInterrupt as stop:

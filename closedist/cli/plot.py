@@ -163,8 +163,10 @@ def _loss_diff_vs_mcca(date: str, configs: ConfigFiles, common: Common) -> "Plot
     from closedist.figures.trained import NoResultsError, make_loss_diff_vs_mcca
 
     missing: list[InputError] = []
+    notes: list[str] = []
     for family in _families(configs, common):
         gathered, lost = _gather_losses(date, family, common)
+        notes += lost
         models, training = family.read(common.config_folder, *IMAGE_DEFAULTS)[1:]
         try:
             plots = make_loss_diff_vs_mcca(
@@ -175,7 +177,7 @@ def _loss_diff_vs_mcca(date: str, configs: ConfigFiles, common: Common) -> "Plot
             missing.insert(0 if lost else len(missing), NoResultsError("; ".join([str(error), *lost])))
             continue
         print(f"{models.model_type}, {training.train_steps:,} steps")
-        return replace(plots, notes=[*plots.notes, *lost])
+        return replace(plots, notes=[*plots.notes, *notes])
     raise missing[0]
 
 
@@ -202,6 +204,11 @@ def _gather_losses(date: str, configs: ConfigFiles, common: Common) -> "tuple[di
         if mcca_file(run, common.folders).name not in source:
             continue
         correlations = read_mcca(source, mcca_file(run, common.folders).name)
+        measured = correlations[0].models
+        if date and measured and not measured.startswith(f"{date}trained_"):
+            failed.append(
+                f"dimension {rep_dim}: m_CCA is of {measured}, not of --date-str={date}: run cal-mcca with it"
+            )
         if path.name in source and not why_apart(correlations, read_losses(source, path.name)):
             continue
         try:
@@ -212,8 +219,11 @@ def _gather_losses(date: str, configs: ConfigFiles, common: Common) -> "tuple[di
         gathered[rep_dim] = losses
         print(f"dimension {rep_dim}: losses of the models of date {run.name.date}")
         if source.place.is_dir():
-            write_losses(path, losses)
-            print(path)
+            try:
+                write_losses(path, losses)
+                print(path)
+            except InputError as error:  # they are drawn all the same
+                failed.append(f"dimension {rep_dim}: {error}")
     return gathered, failed
 
 

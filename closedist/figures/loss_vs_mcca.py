@@ -16,7 +16,7 @@ def draw_loss_diff_vs_mcca(panels: Mapping[int, tuple[Sequence[MCCARow], Sequenc
         panels: by representation dimension, the pairs' canonical correlations and the models' final losses.
 
     Raises:
-        InputError: a seed of a pair has no loss, or one of models of another date.
+        InputError: a seed of a pair has no loss, or that of another model.
     """
     with closedist_style():
         figure = new_figure(PAGE_WIDTH, 2.4)
@@ -44,7 +44,8 @@ def why_apart(correlations: Sequence[MCCARow], losses: Sequence[LossRow]) -> str
     missing = sorted({seed for row in correlations for seed in row.model_seeds} - {row.model_seed for row in losses})
     if missing:
         return f"the losses lack seed {missing[0]}, of which there is m_CCA"
-    dates = [{row.date for row in rows if row.date} for rows in (correlations, losses)]
-    if all(dates) and dates[0] != dates[1]:
-        return f"m_CCA is of models of date {', '.join(sorted(dates[0]))}, losses of {', '.join(sorted(dates[1]))}"
+    correlated, measured = ({row.models for row in rows if row.models} for rows in (correlations, losses))
+    if correlated and correlated != measured:  # files of the paper's code name no models: such m_CCA takes any losses
+        other = ", ".join(sorted(measured)) or "models that their file does not name"
+        return f"m_CCA is of {', '.join(sorted(correlated))}, losses of {other}"
     return ""
