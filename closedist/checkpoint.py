@@ -15,7 +15,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from closedist.errors import InputError, brief
-from closedist.files import check_name_part, parse_json, write_atomically
+from closedist.files import check_name_part, number_in_name, parse_json, write_atomically
 
 StateDict = dict[str, Tensor]
 STATE_RECORD = "training"  # the metadata entry that says whose state a file holds
@@ -51,12 +51,12 @@ class RunName:
 
     def trained(self, seed: int) -> str:
         """The name of the trained model's file; its metrics and representations are named after it."""
-        return f"{self.date}trained_{self._model(f'_seed{seed}')}{self._training(self.steps)}"
+        return self._trained(f"_seed{seed}")
 
     @property
     def models(self) -> str:
         """What the trained models' names say besides their seeds."""
-        return f"{self.date}trained_{self._model('')}{self._training(self.steps)}"
+        return self._trained("")
 
     def metrics(self, seed: int) -> str:
         """The name of the losses' file."""
@@ -80,6 +80,9 @@ class RunName:
         parts = re.escape(self._state("\0", "\0")).split("\0")
         return re.compile(rf"{parts[0]}_\d+seeds_[0-9a-f]{{8}}{parts[1]}(?P<step>\d+){parts[2]}")
 
+    def _trained(self, seed: str) -> str:
+        return f"{self.date}trained_{self._model(seed)}{self._training(self.steps)}"
+
     def _state(self, group: str, step: str) -> str:
         return f"{self.date}state_{self._model(group)}{self._training(step)}.safetensors"
 
@@ -93,12 +96,12 @@ class RunName:
         return f"{family}{seed}_features{self.width}_fd{self.rep_dim}"
 
     def _training(self, steps: int | str) -> str:
-        rate = str(self.learning_rate).replace(".", "_")
+        rate = number_in_name(self.learning_rate)
         return f"_data{self.num_points}_lr{rate}_steps{steps}{self.suffix}"
 
 
 def _fixed(network: str, length: float) -> str:
-    return f"_fix{network}{length:g}".replace(".", "_") if length > 0 else ""
+    return f"_fix{network}{number_in_name(f'{length:g}')}" if length > 0 else ""
 
 
 def write_weights(path: Path, state: StateDict) -> None:

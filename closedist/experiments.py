@@ -110,14 +110,14 @@ def measure_accuracies(
         InputError: checkpoints are missing or broken, or a folder cannot be written.
     """
     tables: dict[Path, list[AccuracyRow]] = {}
-    for run, rows in measured_accuracies(runs, split, folders, device).items():
+    for run, rows in accuracies_by_run(runs, split, folders, device).items():
         tables.setdefault(accuracies_file(run, split, extra_suffix, folders), []).extend(rows)
     for path, rows in tables.items():
         write_accuracies(path, rows)
     return list(tables)
 
 
-def measured_accuracies(
+def accuracies_by_run(
     runs: Sequence[TrainingRun], split: str, folders: Folders, device: torch.device
 ) -> dict[TrainingRun, list[AccuracyRow]]:
     """The accuracies of all models of those runs that have checkpoints.
@@ -224,19 +224,14 @@ def final_losses(run: TrainingRun, folders: Folders) -> list[LossRow]:
     return rows
 
 
-def losses_of_pairs(
-    run: TrainingRun, correlations: Sequence[MCCARow], folders: Folders
-) -> tuple[TrainingRun, list[LossRow]]:
-    """The final losses of the very models whose m_CCA a file has.
+def run_of_pairs(run: TrainingRun, correlations: Sequence[MCCARow], folders: Folders) -> TrainingRun:
+    """The run of the very models whose m_CCA a file has: with their date and seeds.
 
     Where the file, the paper's code's, does not name them they are those of the run's date or, where the run has none,
     of the newest date with metrics of all seeds.
 
-    Returns:
-        The run of these models, and their losses.
-
     Raises:
-        InputError: metrics are missing or broken, or the models are not the run's but for their date.
+        InputError: the models are not the run's but for their date, or no date has the metrics of all.
     """
     named = {row.models for row in correlations if row.models}
     undated = replace(run.name, date="").models
@@ -257,12 +252,8 @@ def losses_of_pairs(
                 f"{folders.metrics} has no date with metrics like DATE{names[0]} of all {len(seeds)} seeds: train "
                 "them, or give another --metrics-folder"
             )
-    of_pairs = replace(
-        run,
-        name=replace(run.name, date=date),
-        models=run.models.model_copy(update={"random_seeds": seeds}),
-    )
-    return of_pairs, final_losses(of_pairs, folders)
+    models = run.models.model_copy(update={"random_seeds": seeds})
+    return replace(run, name=replace(run.name, date=date), models=models)
 
 
 def _last_number(content: object, key: str) -> float | None:

@@ -27,6 +27,11 @@ def check_name_part(option: str, text: str) -> None:
         )
 
 
+def number_in_name(value: float | str) -> str:
+    """A number as names of files have it: 1e-05 → 1e-05, 1.0 → 1_0."""
+    return str(value).replace(".", "_")
+
+
 def write_atomically(path: Path, write: bytes | Callable[[Path], None]) -> None:
     """Write a file under a temporary name in the same folder, flush it to disk and rename it.
 

@@ -17,13 +17,13 @@ from closedist.errors import InputError
 from closedist.evaluation import family_representations
 from closedist.experiments import (
     Measurement,
+    accuracies_by_run,
     accuracies_file,
     collect_losses,
     loss_file,
     mcca_file,
     measure_distances,
     measure_mcca,
-    measured_accuracies,
 )
 from closedist.figures.kl_table import render_kl_table
 from closedist.figures.loss_vs_mcca import why_apart
@@ -118,7 +118,7 @@ def _keep_or_measure_accuracies(family: Sequence[TrainingRun], folders: Folders,
         (run.name.fix_length_g, run.name.fix_length_f, seed) for run in family for seed in run.models.random_seeds
     }
     if not wanted <= set(rows):
-        for measured in measured_accuracies(family, "test", folders, device).values():
+        for measured in accuracies_by_run(family, "test", folders, device).values():
             rows |= _by_model(measured)  # other lengths' rows stay
         write_accuracies(path, [row for _, row in sorted(rows.items())])
     return path

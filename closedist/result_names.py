@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from closedist.archive import ResultsSource
 from closedist.errors import InputError
-from closedist.files import check_name_part
+from closedist.files import check_name_part, number_in_name
 
 SMALL_MLP = "SmallMLP"
 RESNET = "ResNetCIFAR10"
@@ -44,8 +44,10 @@ def distances_file_name(
     """
     check_name_part("--date-str", date)
     check_name_part("--extra-suff", extra_suffix)
-    method = f"{_split(split)}_{reduction}{'' if combine == 'sum' else combine}_w{_number(float(weight))}"
-    lengths = "".join(f"_{name}_{_number(f'{r:g}')}" for name, r in (("g", fix_length_g), ("f", fix_length_f)) if r > 0)
+    method = f"{_split(split)}_{reduction}{'' if combine == 'sum' else combine}_w{number_in_name(float(weight))}"
+    lengths = "".join(
+        f"_{name}_{number_in_name(f'{r:g}')}" for name, r in (("g", fix_length_g), ("f", fix_length_f)) if r > 0
+    )
     tail = _configuration_tail(model_type, width, num_classes, rep_dim, train_steps)
     return f"{date}{DISTANCES_PART}{method}_{model_type}{lengths}_{tail}{extra_suffix}.json"
 
@@ -100,11 +102,6 @@ def _split(split: str) -> str:
     if split not in ("train", "test"):
         raise InputError(f"split: {split!r} is neither 'train' nor 'test'")
     return split
-
-
-def _number(value: float | str) -> str:
-    """A number in a file name: 1e-05 → 1e-05, 1.0 → 1_0."""
-    return str(value).replace(".", "_")
 
 
 # --- the newest date -----------------------------------------------------------------------------------------------

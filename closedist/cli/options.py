@@ -114,15 +114,17 @@ class ConfigFiles:
         """Read all three, the default's name taken where none is given."""
         from closedist.config import DatasetConfig, ModelVariationsConfig, TrainConfig, read_config
 
-        def found(given: Path | None, default: str) -> Path:
-            path = given or Path(default)
-            return path if path.is_file() else folder / path  # an absolute path stays itself
-
         return (
-            read_config(found(self.dataset_config, default_dataset), DatasetConfig),
-            read_config(found(self.model_var_config, default_models), ModelVariationsConfig),
-            read_config(found(self.train_config, default_training), TrainConfig),
+            read_config(config_file(self.dataset_config or default_dataset, folder), DatasetConfig),
+            read_config(config_file(self.model_var_config or default_models, folder), ModelVariationsConfig),
+            read_config(config_file(self.train_config or default_training, folder), TrainConfig),
         )
+
+
+def config_file(name: Path | str, folder: Path) -> Path:
+    """Where a config is, if it is there: at its name or, if no file is, in the config folder."""
+    path = Path(name)
+    return path if path.is_file() else folder / path  # an absolute path stays itself
 
 
 DEFAULTS = Common()

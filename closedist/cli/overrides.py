@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from closedist.cli.options import at_least
 from closedist.errors import InputError
+from closedist.files import number_in_name
 
 if TYPE_CHECKING:
     from closedist.config import DatasetConfig, TrainConfig
@@ -67,7 +68,7 @@ NO_OVERRIDES = Overrides()
 
 
 def _named(entry: str, value: float | None) -> str:
-    return "" if value is None else f"_{entry}{value}".replace(".", "_")
+    return "" if value is None else f"_{entry}{number_in_name(value)}"
 
 
 def _training_points(dataset: "DatasetConfig") -> int:

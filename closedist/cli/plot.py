@@ -16,6 +16,7 @@ from closedist.cli.options import (
     ConfigFiles,
     Cuda,
     DateStr,
+    config_file,
     formats_of,
     image_run,
     image_training,
@@ -141,7 +142,7 @@ def _families(configs: ConfigFiles, common: Common) -> list[ConfigFiles]:
     """The models that the configs name; else the ResNets, then smaller networks, those whose configs are there."""
     if configs.model_var_config:
         return [configs]
-    there = [Path(name) for name in IMAGE_FAMILIES if Path(name).is_file() or (common.config_folder / name).is_file()]
+    there = [Path(name) for name in IMAGE_FAMILIES if config_file(name, common.config_folder).is_file()]
     return [replace(configs, model_var_config=name) for name in there or [Path(IMAGE_FAMILIES[0])]]
 
 
@@ -188,7 +189,7 @@ def _gather_losses(date: str, configs: ConfigFiles, common: Common) -> "tuple[di
     """
     from closedist.archive import open_results
     from closedist.config import IMAGE_DIMENSIONS
-    from closedist.experiments import loss_file, losses_of_pairs, mcca_file
+    from closedist.experiments import final_losses, loss_file, mcca_file, run_of_pairs
     from closedist.figures.loss_vs_mcca import why_apart
     from closedist.results import read_losses, read_mcca, write_losses
 
@@ -200,10 +201,10 @@ def _gather_losses(date: str, configs: ConfigFiles, common: Common) -> "tuple[di
         except InputError as missing:  # no config for it; its result files may be there all the same
             log.debug("dimension %d: %s", rep_dim, missing)
             continue
-        path = loss_file(run, common.folders)
-        if mcca_file(run, common.folders).name not in source:
+        correlated, path = mcca_file(run, common.folders), loss_file(run, common.folders)
+        if correlated.name not in source:
             continue
-        correlations = read_mcca(source, mcca_file(run, common.folders).name)
+        correlations = read_mcca(source, correlated.name)
         measured = correlations[0].models
         if date and measured and not measured.startswith(f"{date}trained_"):
             failed.append(
@@ -212,7 +213,8 @@ def _gather_losses(date: str, configs: ConfigFiles, common: Common) -> "tuple[di
         if path.name in source and not why_apart(correlations, read_losses(source, path.name)):
             continue
         try:
-            run, losses = losses_of_pairs(run, correlations, common.folders)
+            run = run_of_pairs(run, correlations, common.folders)
+            losses = final_losses(run, common.folders)
         except InputError as error:
             failed.append(f"dimension {rep_dim}: {error}")
             continue

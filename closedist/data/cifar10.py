@@ -86,7 +86,8 @@ def fetch_cifar10(folder: Path) -> None:
     """Download the binary archive, check its published MD5 and lay its six data files into ``folder``.
 
     Raises:
-        InputError: there is no network, what came is not the published archive, or the disk is full.
+        InputError: there is no network, what came is not the published archive, the disk is full, or the folder cannot
+            be written to.
     """
     import pooch  # here, since it takes a while to import and is needed once
 

@@ -143,11 +143,12 @@ def make_loss_diff_vs_mcca(
     source = selection.source
     panels = {}
     for dimension in dimensions:
-        names = [
+        correlated, measured = (
             name_of(rep_dim=dimension, model_type=model_type, train_steps=train_steps)
             for name_of in (mcca_file_name, loss_file_name)
-        ]
-        missing = [name for name in names[: 1 if dimension in gathered else 2] if name not in source]
+        )
+        needed = [correlated] if dimension in gathered else [correlated, measured]
+        missing = [name for name in needed if name not in source]
         if missing:
             selection.missing.append(
                 f"dimension {dimension}: {source.place} has no {' and no '.join(missing)}; with {model_type} trained "
@@ -155,8 +156,8 @@ def make_loss_diff_vs_mcca(
                 "first, and this command, where its metrics are, the second"
             )
             continue
-        correlations = read_mcca(source, names[0])
-        losses = gathered.get(dimension) or read_losses(source, names[1])
+        correlations = read_mcca(source, correlated)
+        losses = gathered[dimension] if dimension in gathered else read_losses(source, measured)
         reason = why_apart(correlations, losses)
         if reason:
             selection.missing.append(f"dimension {dimension}: {reason}, in {source.place}; measure both again")
