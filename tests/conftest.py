@@ -1,8 +1,12 @@
 """Fixtures that every part of the suite shares."""
 
+import shutil
 from pathlib import Path
 
 import pytest
+
+from tests.small import write_images
+from tests.small_images import NUM_POINTS
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -13,3 +17,12 @@ def shared() -> Path:
     if not (SHARED / "golden").is_dir():
         pytest.skip(f"the published checkpoints and golden numbers are not at {SHARED}")
     return SHARED
+
+
+@pytest.fixture
+def images(tmp_path, monkeypatch):
+    """A working directory with a made-up CIFAR-10 where commands look for it."""
+    monkeypatch.chdir(tmp_path)
+    write_images(tmp_path / "downloaded_data", per_file=NUM_POINTS // 5)
+    shutil.copy(Path(__file__).parents[1] / "configs/cifar10_0_cls10.json", tmp_path)
+    return tmp_path
