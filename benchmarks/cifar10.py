@@ -20,11 +20,11 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.flop_counter import FlopCounterMode
 
-from closedist.config import DatasetConfig, ModelType, ModelVariationsConfig, TrainConfig
-from closedist.data.cifar10 import normalise
-from closedist.models.arithmetic import Precision
-from closedist.models.learners import build_learners, seeds_together
-from closedist.runs import TrainingRun, training_runs
+from closedist.paper.config import DatasetConfig, ModelType, ModelVariationsConfig, TrainConfig
+from closedist.paper.data.cifar10 import normalise
+from closedist.paper.runs import TrainingRun, training_runs
+from closedist.paper.training.arithmetic import Precision
+from closedist.paper.training.learners import build_learners, seeds_together
 
 WIDTH = 128
 IMAGES = 2048

@@ -18,11 +18,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
-from closedist.config import paper_dataset, paper_models, paper_training
-from closedist.data.radial import radial_split
-from closedist.models.learners import build_learners
-from closedist.runs import TrainingRun, training_runs
-from closedist.training import limited_threads
+from closedist.paper.config import paper_dataset, paper_models, paper_training
+from closedist.paper.data.radial import radial_split
+from closedist.paper.runs import TrainingRun, training_runs
+from closedist.paper.training.learners import build_learners
+from closedist.paper.training.loop import limited_threads
 
 
 def seconds_per_call(call: Callable[[], object], repeats: int) -> float:

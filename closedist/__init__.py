@@ -9,13 +9,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from closedist.comparison import Comparison, compare, compare_all
+    from closedist.comparison import Comparison
     from closedist.errors import InputError
     from closedist.extraction import extract, extract_logits
     from closedist.measures.cca import linear_cka, mean_cca, mean_cca_matrix
     from closedist.measures.likelihood import kl_divergence
     from closedist.measures.llv import llv_distance
     from closedist.measures.svd import mean_svd
+    from closedist.pairs import compare, compare_all
     from closedist.representations import Representations
 
 __version__ = "0.1.0"
@@ -24,8 +25,8 @@ _HOMES = {
     "Comparison": "closedist.comparison",
     "InputError": "closedist.errors",
     "Representations": "closedist.representations",
-    "compare": "closedist.comparison",
-    "compare_all": "closedist.comparison",
+    "compare": "closedist.pairs",
+    "compare_all": "closedist.pairs",
     "extract": "closedist.extraction",
     "extract_logits": "closedist.extraction",
     "kl_divergence": "closedist.measures.likelihood",

@@ -1,12 +1,14 @@
-"""Compare models: close in distribution? close in representation? and does the bound that links the two hold?"""
+"""The record of a comparison of two models, and how it reads: as a table for a person, and as JSON."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from math import isinf
+from typing import Any
 
-from closedist.measures._joint import measure_pairs
-from closedist.measures._label_table import ConstantLabels, Reduction
-from closedist.measures._settings import Combine, Settings, indices, sorted_indices
-from closedist.representations import Representations
+from closedist.errors import InputError
+from closedist.measures.label_table import Reduction
+from closedist.measures.settings import Combine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,103 +90,133 @@ class Comparison:
 
     def __str__(self) -> str:
         """A table for a person."""
-        from closedist.tables import pair_table
-
         return pair_table(self)
 
 
-def compare(
-    p: Representations,
-    q: Representations,
-    *,
-    weight: float = 1e-5,
-    reduction: Reduction = "max",
-    combine: Combine = "max",
-    input_set: Sequence[int] | None = None,
-    num_samples: int = 200,
-    seed: int = 0,
-    subset_size: int | None = None,
-    num_subsets: int | None = None,
-    pivots: Sequence[int] | None = None,
-    constant_labels: ConstantLabels = "error",
-) -> Comparison:
-    """Compare two models on the same N inputs and C labels.
+def as_dict(comparison: Comparison) -> dict[str, Any]:
+    """Every field and derived fact of a comparison as what JSON can hold: numbers, strings, lists, None.
+
+    What is infinite, since some log-odds vary in one model only, is None, and ``infinite`` is true.
+    """
+    fields = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(comparison).items()}
+    finite = {name: None if isinstance(value, float) and isinf(value) else value for name, value in fields.items()}
+    return finite | {
+        "infinite": isinf(comparison.llv),
+        "bound_informative": comparison.bound_informative,
+        "subsets_sampled": comparison.subsets_sampled,
+    }
+
+
+def pair_table(comparison: Comparison, names: Sequence[str] = ("p", "q")) -> str:
+    """A readable table of one comparison.
 
     Args:
-        p, q: the representations, of the same inputs and labels in the same order; the dimensions may differ.
-        weight: λ of the scale terms in d_LLV.
-        reduction: "max" or "mean" of the terms over labels.
-        combine: "max" or "sum" of t1, t2, λ·t3 and λ·t4.
-        input_set: 1 + K indices of inputs, the pivot input first; by default the best of ``num_samples`` random ones.
-        num_samples, seed: of the search for the input set; the seed is also that of sampled label subsets.
-        subset_size: K, by default min(max(M, M'), C − 2).
-        num_subsets: sample so many label subsets where there are more; by default all, up to 10,000.
-        pivots: the pivot labels to choose from, by default all.
-        constant_labels: "ignore" leaves out labels whose log-odds against the pivot vary in neither model.
-
-    Returns:
-        A :class:`Comparison`.
-
-    Raises:
-        InputError: the models cannot be compared, or an argument is out of its range; the message says what to do.
+        comparison: of two models.
+        names: what to call them.
     """
-    return compare_all(
-        [p, q],
-        weight=weight,
-        reduction=reduction,
-        combine=combine,
-        input_set=input_set,
-        num_samples=num_samples,
-        seed=seed,
-        subset_size=subset_size,
-        num_subsets=num_subsets,
-        pivots=pivots,
-        constant_labels=constant_labels,
-    )[0]
+    c = comparison
+    pivot, left_out = map(repr, c.label_names or (c.pivot_label, c.left_out_label))  # a token may be a space
+    lines = [
+        f"{names[0]} and {names[1]}: {c.num_inputs:,} inputs, {c.num_labels:,} labels, K = {c.subset_size}",
+        "",
+        "close in distribution?",
+        *_row("KL divergence", c.kl, f"nats, {names[0]} to {names[1]}"),
+        *_row("", c.kl_reverse, f"nats, {names[1]} to {names[0]}"),
+        *_row("d_LLV", c.llv, _how(c)),
+        *_row("  t1, over inputs", c.label_term, f"pivot label {pivot}, left-out label {left_out}{_searched(c)}"),
+        *_row("  t2, over labels", c.input_term, f"input set {_shortened(c.input_set)}"),
+        *_row("  t3, t4, scales", c.label_scale_term, f"and {_number(c.input_scale_term)}, times {c.weight:g}"),
+        "",
+        "close in representation?",
+        *_row("d_f,g", c.dissimilarity, _subsets(c)),
+        *_row("m_CCA", c.mean_cca_embeddings, "embeddings"),
+        *([] if c.mean_cca_unembeddings is None else _row("", c.mean_cca_unembeddings, "unembeddings")),
+        *_row("linear CKA", c.cka_embeddings, "embeddings"),
+        "",
+        "bounds on d_f,g",
+        *_row("certificate", c.certificate, "" if c.certificate < 1 else "says nothing above 1"),
+    ]
+    if c.quadratic_bound is not None and c.bound is not None:
+        lines += _row("2·max(t1, t2)²", c.quadratic_bound, "" if c.quadratic_bound < 1 else "says nothing above 1")
+        lines += _row(f"2K·d_LLV, K = {c.subset_size}", c.bound, "" if c.bound_informative else "says nothing above 1")
+    return "\n".join(line.rstrip() for line in lines)
 
 
-def compare_all(
-    models: Sequence[Representations],
-    *,
-    pairs: Sequence[tuple[int, int]] | None = None,
-    names: Sequence[str] | None = None,
-    weight: float = 1e-5,
-    reduction: Reduction = "max",
-    combine: Combine = "max",
-    input_set: Sequence[int] | None = None,
-    num_samples: int = 200,
-    seed: int = 0,
-    subset_size: int | None = None,
-    num_subsets: int | None = None,
-    pivots: Sequence[int] | None = None,
-    constant_labels: ConstantLabels = "error",
-) -> list[Comparison]:
-    """Compare pairs of models jointly: one pass over the inputs for all.
-
-    The arguments are those of :func:`compare`, and so is every result, to about ten digits.
+def matrix_table(comparisons: Sequence[Comparison], names: Sequence[str]) -> str:
+    """Readable matrices of all pairs: d_LLV, d_{f,g} and its bounds, KL (row to column), m_CCA and CKA.
 
     Args:
-        models: n ≥ 2 representations of the same N inputs and C labels.
-        pairs: which (i, j), i < j, to compare; for one model against all others ``[(0, j) for j in range(1, n)]``. By
-            default all n(n − 1)/2, in the order of ``itertools.combinations``.
-        names: what errors call the models; by default p and q, or their numbers.
-
-    Returns:
-        A comparison for every pair.
+        comparisons: of all pairs, in ``itertools.combinations`` order.
+        names: one a model.
 
     Raises:
-        InputError: as :func:`compare`, or a pair is none of the models.
+        InputError: the numbers of comparisons and names do not fit.
     """
-    settings = Settings(
-        weight=weight,
-        reduction=reduction,
-        combine=combine,
-        input_set=indices("input_set", input_set),
-        num_samples=num_samples,
-        seed=seed,
-        subset_size=subset_size,
-        num_subsets=num_subsets,
-        pivots=sorted_indices("pivots", pivots),
-        constant_labels=constant_labels,
-    )
-    return [Comparison(**fields) for fields in measure_pairs(models, pairs, settings, names)]
+    pairs = list(combinations(range(len(names)), 2))
+    if len(pairs) != len(comparisons):
+        raise InputError(
+            f"names: {len(names)} models have {len(pairs)} pairs, but there are {len(comparisons)} comparisons"
+        )
+    by_pair = dict(zip(pairs, comparisons, strict=True))
+    numbers = [str(index) for index in range(len(names))]
+    llv = ("d_LLV (upper right) and the bound 2·max(t1, t2)² on d_f,g (lower left)", "llv", "quadratic_bound", "0")
+    if any(c.quadratic_bound is None for c in comparisons):
+        llv = ("d_LLV", "llv", "llv", "0")
+    blocks = ["\n".join(f"{number}  {name}" for number, name in zip(numbers, names, strict=True))]
+    for title, upper, lower, diagonal in (
+        llv,
+        ("d_f,g (upper right) and its certificate (lower left)", "dissimilarity", "certificate", "0"),
+        ("KL divergence in nats, row to column", "kl", "kl_reverse", "0"),
+        (
+            "m_CCA of the embeddings (upper right) and linear CKA (lower left)",
+            "mean_cca_embeddings",
+            "cka_embeddings",
+            "1",
+        ),
+    ):
+        rows = [["", *numbers]]
+        for i, number in enumerate(numbers):
+            cells = [
+                diagonal if i == j else _number(getattr(by_pair[min(i, j), max(i, j)], upper if i < j else lower))
+                for j in range(len(names))
+            ]
+            rows.append([number, *cells])
+        blocks.append(f"{title}\n{_aligned(rows)}")
+    return "\n\n".join(blocks)
+
+
+def _row(what: str, value: float, note: str) -> list[str]:
+    return [f"  {what:<20} {_number(value):>10}   {note}"]
+
+
+def _number(value: float) -> str:
+    return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 or value == 0 else f"{value:.3e}"
+
+
+def _aligned(rows: list[list[str]]) -> str:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+
+
+def _shortened(indices: Sequence[int]) -> str:
+    shown = ", ".join(map(str, indices[:6]))
+    return shown if len(indices) <= 6 else f"{shown}, … ({len(indices)} inputs)"
+
+
+def _how(c: Comparison) -> str:
+    terms = "t1, t2, λ·t3, λ·t4"
+    return f"the {'largest' if c.combine == 'max' else 'sum'} of {terms}; terms by {c.reduction}"
+
+
+def _searched(c: Comparison) -> str:
+    tried = "" if c.num_pivots == c.num_labels else f", of {c.num_pivots} pivots tried"
+    ignored = f", {c.ignored_labels} constant labels ignored" if c.ignored_labels else ""
+    infinite = ", infinite since log-odds vary in one model only" if isinf(c.label_term) else ""
+    return tried + ignored + infinite
+
+
+def _subsets(c: Comparison) -> str:
+    if c.subsets_sampled:
+        return f"at least (over {len(c.m_svd_embeddings):,} sampled label subsets), at most the certificate"
+    plural = "s" if c.num_label_subsets > 1 else ""
+    return f"the largest 1 − m_SVD of {c.num_label_subsets:,} label subset{plural} and the input set"

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from closedist.errors import InputError, brief
-from closedist.files import write_atomically
+from closedist.system.files import write_atomically
 
 MAX_BLACK_BOX_LABELS = 10_000  # its unembeddings are a C×C identity: 400 MB in float32
 MAX_NAME_CHARACTERS = 1 << 28  # 1 GiB as an array of strings

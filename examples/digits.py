@@ -21,8 +21,8 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
 
 import closedist
-from closedist.figures.style import closedist_style, new_figure, save
-from closedist.tables import matrix_table
+from closedist.comparison import matrix_table
+from closedist.paper.figures.style import closedist_style, new_figure, save
 
 
 def mlp(width: int, dimension: int) -> nn.Module:

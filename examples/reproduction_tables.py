@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from closedist.archive import open_results
-from closedist.results import Distances, read_accuracies, read_distances
+from closedist.paper.results.archive import open_results
+from closedist.paper.results.tables import Distances, read_accuracies, read_distances
 
 NAME = re.compile(
     r".+_model_distances_test_maxmax_w1e-05_SmallMLP(?P<lengths>(_g_\d+)?(_f_\d+)?)_(?P<width>\d+)_cls(?P<labels>\d+)\.json"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import submitit
 
-from closedist.cluster.jobs import Queue
-from closedist.cluster.slurm import last_error
+from closedist.paper.cluster.jobs import Queue
+from closedist.paper.cluster.slurm import last_error
 
 
 class LocalProcesses:

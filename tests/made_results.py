@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from closedist.results import accuracies_file_name, distances_file_name
+from closedist.paper.results.tables import accuracies_file_name, distances_file_name
 
 DATE = "2025-04-22"
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from closedist.config import DatasetConfig, ModelVariationsConfig, TrainConfig
-from closedist.folders import Folders
-from closedist.runs import TrainingRun, training_runs
-from closedist.sweep import Workplace
+from closedist.paper.config import DatasetConfig, ModelVariationsConfig, TrainConfig
+from closedist.paper.folders import Folders
+from closedist.paper.runs import TrainingRun, training_runs
+from closedist.paper.sweep import Workplace
 
 
 def small_dataset(num_classes: int = 4, num_points: int = 1000) -> DatasetConfig:

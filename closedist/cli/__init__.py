@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from cyclopts import App, CycloptsError
 
-from closedist.cli.tokens import check_whole_numbers, without_unused_options
+from closedist.cli.paper_options import check_whole_numbers, without_unused_options
 from closedist.errors import InputError
 
 COMMANDS = {
@@ -48,8 +48,8 @@ def _place(command: str) -> str:
         "get-accuracies": "measure",
         "cal-mcca": "measure",
         "make-plot": "plot",
-        "extract": "models",
-        "compare-models": "models",
+        "extract": "language_models",
+        "compare-models": "language_models",
     }
     module = modules.get(command, command)
     return f"closedist.cli.{module}:{command.replace('-', '_')}"

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     import torch
 
-    from closedist.cluster.jobs import Queue
-    from closedist.cluster.resources import Resources
-    from closedist.cluster.tasks import Work
+    from closedist.paper.cluster.jobs import Queue
+    from closedist.paper.cluster.resources import Resources
+    from closedist.paper.cluster.tasks import Work
 
 
 @Parameter(name="*", group="SLURM")
@@ -95,8 +95,8 @@ class Cluster:
         """The cluster, with its record and logs beside the checkpoints; sets this process's threads as the tasks'."""
         import torch
 
-        from closedist.cluster.jobs import Queue
-        from closedist.cluster.slurm import Slurm
+        from closedist.paper.cluster.jobs import Queue
+        from closedist.paper.cluster.slurm import Slurm
 
         scheduler = Slurm(self._resources(common))
         scheduler.check_available()
@@ -110,7 +110,7 @@ class Cluster:
         )
 
     def _resources(self, common: Common) -> "Resources":
-        from closedist.cluster.resources import Resources, minutes_of
+        from closedist.paper.cluster.resources import Resources, minutes_of
 
         further = []
         for part in filter(None, self.sbatch.split(",")):

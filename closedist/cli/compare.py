@@ -45,9 +45,9 @@ def compare(
         raise InputError("compare needs two files or more, as in: closedist compare p.safetensors q.safetensors")
     from itertools import combinations
 
-    from closedist.alignment import load_aligned
-    from closedist.comparison import compare_all
-    from closedist.tables import as_dict, matrix_table, pair_table
+    from closedist.comparison import as_dict, matrix_table, pair_table
+    from closedist.extraction.alignment import load_aligned
+    from closedist.pairs import compare_all
 
     models, note = load_aligned(files)
     comparisons = compare_all(

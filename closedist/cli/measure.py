@@ -19,7 +19,7 @@ from closedist.cli.overrides import NO_OVERRIDES, Overrides
 from closedist.errors import InputError
 
 if TYPE_CHECKING:
-    from closedist.runs import TrainingRun
+    from closedist.paper.runs import TrainingRun
 
 
 def get_distances(
@@ -53,7 +53,7 @@ def get_distances(
     """
     common.set_up()
     cluster.check(common, cuda)
-    from closedist.experiments import Measurement, measure_distances
+    from closedist.paper.measurements import Measurement, measure_distances
 
     measurement = Measurement(
         split="train" if use_train else "test",
@@ -66,7 +66,7 @@ def get_distances(
     )
     runs = _runs(common, configs, overrides, date_str, layer_size, num_classes, extra_suff)
     if cluster.slurm:
-        from closedist.cluster.works import measuring_works
+        from closedist.paper.cluster.works import measuring_works
 
         queue = cluster.queue(common, common.checkpoint_folder)
         works = measuring_works(runs, measurement, common.folders, cluster.device)
@@ -100,7 +100,7 @@ def get_accuracies(
         use_train: measure on the training inputs instead of the test inputs.
     """
     common.set_up()
-    from closedist.experiments import measure_accuracies
+    from closedist.paper.measurements import measure_accuracies
 
     runs = _runs(common, configs, overrides, date_str, layer_size, num_classes, extra_suff)
     split = "train" if use_train else "test"
@@ -123,7 +123,7 @@ def cal_mcca(
         final_dim: the representation dimension, 2, 3 or 5 in the paper.
     """
     common.set_up()
-    from closedist.experiments import measure_mcca
+    from closedist.paper.measurements import measure_mcca
 
     print(measure_mcca(image_run(common, configs, final_dim, date_str, split="train"), common.folders, device(cuda)))
 
@@ -142,8 +142,8 @@ def _runs(
     Raises:
         InputError: the label count or a width is not the configs'.
     """
-    from closedist.files import check_name_part
-    from closedist.runs import training_runs
+    from closedist.paper.runs import training_runs
+    from closedist.system.files import check_name_part
 
     check_name_part("--extra-suff", extra_suff)
     check_name_part("--extra-suff and what other options append to it", extra_suff + overrides.result_suffix)

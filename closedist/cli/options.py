@@ -15,9 +15,9 @@ from closedist.errors import InputError
 if TYPE_CHECKING:
     import torch
 
-    from closedist.config import DatasetConfig, ModelVariationsConfig, TrainConfig
-    from closedist.folders import Folders
-    from closedist.runs import TrainingRun
+    from closedist.paper.config import DatasetConfig, ModelVariationsConfig, TrainConfig
+    from closedist.paper.folders import Folders
+    from closedist.paper.runs import TrainingRun
 
 FOLDERS = "Folders and log"
 LARGEST = 8192  # width, label count or fixed length: what the configs take
@@ -56,7 +56,7 @@ class Common:
     @property
     def folders(self) -> "Folders":
         """The folders by their role."""
-        from closedist.folders import Folders
+        from closedist.paper.folders import Folders
 
         return Folders(
             checkpoints=self.checkpoint_folder,
@@ -112,7 +112,7 @@ class ConfigFiles:
         self, folder: Path, default_dataset: str, default_models: str, default_training: str
     ) -> tuple["DatasetConfig", "ModelVariationsConfig", "TrainConfig"]:
         """Read all three, the default's name taken where none is given."""
-        from closedist.config import DatasetConfig, ModelVariationsConfig, TrainConfig, read_config
+        from closedist.paper.config import DatasetConfig, ModelVariationsConfig, TrainConfig, read_config
 
         return (
             read_config(config_file(self.dataset_config or default_dataset, folder), DatasetConfig),
@@ -215,7 +215,7 @@ def image_run(common: Common, configs: ConfigFiles, rep_dim: int, date_str: str,
     Raises:
         InputError: the configs' representation dimension is another, or there are no models.
     """
-    from closedist.evaluation import with_available_seeds
+    from closedist.paper.trained_models import with_available_seeds
 
     return with_available_seeds(image_training(common, configs, rep_dim, date_str), split, common.checkpoint_folder)
 
@@ -226,7 +226,7 @@ def image_training(common: Common, configs: ConfigFiles, rep_dim: int, date_str:
     Raises:
         InputError: a config is not there, or the configs' representation dimension is another.
     """
-    from closedist.runs import training_runs
+    from closedist.paper.runs import training_runs
 
     dataset, models, training = configs.read(
         common.config_folder,

@@ -8,10 +8,10 @@ from cyclopts import Parameter
 
 from closedist.cli.options import at_least
 from closedist.errors import InputError
-from closedist.files import number_in_name
+from closedist.system.files import number_in_name
 
 if TYPE_CHECKING:
-    from closedist.config import DatasetConfig, TrainConfig
+    from closedist.paper.config import DatasetConfig, TrainConfig
 
 
 @Parameter(name="*")
@@ -47,7 +47,7 @@ class Overrides:
         Raises:
             InputError: one is out of its range.
         """
-        from closedist.config import changed
+        from closedist.paper.config import changed
 
         changes: dict[str, float] = {}
         if self.train_seed is not None:
@@ -74,7 +74,7 @@ def _named(entry: str, value: float | None) -> str:
 def _training_points(dataset: "DatasetConfig") -> int:
     """How many points a pass over the data has: fewer than were drawn where classes are cut to equal sizes."""
     if dataset.dataset_name == "radial_classification" and dataset.equal_weighting_classes:
-        from closedist.data.radial import radial_split
+        from closedist.paper.data.radial import radial_split
 
         return len(radial_split(dataset, "train")[1])
     return dataset.num_points

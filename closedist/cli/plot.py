@@ -24,9 +24,9 @@ from closedist.cli.options import (
 from closedist.errors import InputError
 
 if TYPE_CHECKING:
-    from closedist.figures.plots import Plots
-    from closedist.results import LossRow
-    from closedist.runs import TrainingRun
+    from closedist.paper.figures.plots import Plots
+    from closedist.paper.results.tables import LossRow
+    from closedist.paper.runs import TrainingRun
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ def make_plot(
         _table(common, formats_of(format, TABLE_FORMATS, ("latex",)))
         return
     formats = formats_of(format, FIGURE_FORMATS, ("png", "pdf"))
-    from closedist.figures.style import save
+    from closedist.paper.figures.style import save
 
     unread = _unread_archive(common.results_folder) if plot_type in FROM_RESULTS else ""
     try:
@@ -94,7 +94,7 @@ def make_plot(
 
 def _unread_archive(folder: Path) -> str:
     """What to say where there is an archive beside the results folder that is not read, since the folder has files."""
-    from closedist.archive import unread_archive
+    from closedist.paper.results.archive import unread_archive
 
     archive = unread_archive(folder)
     if archive is None:
@@ -105,15 +105,15 @@ def _unread_archive(folder: Path) -> str:
 def _plots(
     plot_type: PlotType, date: str | None, num_classes: int | None, configs: ConfigFiles, cuda: bool, common: Common
 ) -> "Plots":
-    from closedist.figures import plots, trained
+    from closedist.paper.figures import plots, trained
 
     if plot_type == "synthetic_data":
-        from closedist.config import paper_dataset
-        from closedist.data.radial import radial_split
+        from closedist.paper.config import paper_dataset
+        from closedist.paper.data.radial import radial_split
 
         return plots.make_synthetic_data(*radial_split(paper_dataset(num_classes or DEFAULT_LABELS), "train"))
     if plot_type == "d_LLV_constructed":
-        from closedist.constructed import NOISE_STEP, compare_all_noisy_copies
+        from closedist.paper.constructed import NOISE_STEP, compare_all_noisy_copies
 
         label_counts = tuple(NOISE_STEP) if num_classes is None else (num_classes,)
         return plots.make_llv_constructed(compare_all_noisy_copies(label_counts, common.seed, common.threads))
@@ -128,9 +128,9 @@ def _plots(
 
 def _cifar10_reps(date: str, configs: ConfigFiles, cuda: bool, common: Common) -> "Plots":
     from closedist.cli.options import device
-    from closedist.data.cifar10 import LABEL_NAMES
-    from closedist.evaluation import family_representations
-    from closedist.figures.plots import make_cifar10_reps
+    from closedist.paper.data.cifar10 import LABEL_NAMES
+    from closedist.paper.figures.plots import make_cifar10_reps
+    from closedist.paper.trained_models import family_representations
 
     run = _image_family(date, configs, common)
     models = family_representations(run, "test", common.folders, device(cuda))
@@ -148,7 +148,7 @@ def _families(configs: ConfigFiles, common: Common) -> list[ConfigFiles]:
 
 def _image_family(date: str, configs: ConfigFiles, common: Common) -> "TrainingRun":
     """The first family of which there are models."""
-    from closedist.evaluation import NoModelsError
+    from closedist.paper.trained_models import NoModelsError
 
     missing = []
     for family in _families(configs, common):
@@ -161,7 +161,7 @@ def _image_family(date: str, configs: ConfigFiles, common: Common) -> "TrainingR
 
 def _loss_diff_vs_mcca(date: str, configs: ConfigFiles, common: Common) -> "Plots":
     """Draw the first family of which there are result files."""
-    from closedist.figures.trained import NoResultsError, make_loss_diff_vs_mcca
+    from closedist.paper.figures.trained import NoResultsError, make_loss_diff_vs_mcca
 
     missing: list[InputError] = []
     notes: list[str] = []
@@ -187,11 +187,11 @@ def _gather_losses(date: str, configs: ConfigFiles, common: Common) -> "tuple[di
 
     They are written beside the file of m_CCA, unless that is in an archive.
     """
-    from closedist.archive import open_results
-    from closedist.config import IMAGE_DIMENSIONS
-    from closedist.experiments import final_losses, loss_file, mcca_file, run_of_pairs
-    from closedist.figures.loss_vs_mcca import why_apart
-    from closedist.results import read_losses, read_mcca, write_losses
+    from closedist.paper.config import IMAGE_DIMENSIONS
+    from closedist.paper.figures.loss_vs_mcca import why_apart
+    from closedist.paper.measurements import final_losses, loss_file, mcca_file, run_of_pairs
+    from closedist.paper.results.archive import open_results
+    from closedist.paper.results.tables import read_losses, read_mcca, write_losses
 
     source = open_results(common.results_folder)
     gathered, failed = {}, []
@@ -239,9 +239,9 @@ def _of_dimension(configs: ConfigFiles, rep_dim: int) -> ConfigFiles:
 
 
 def _table(common: Common, formats: tuple[str, ...]) -> None:
-    from closedist.constructed import kl_table
-    from closedist.figures.kl_table import render_kl_table
-    from closedist.files import write_atomically
+    from closedist.paper.constructed import kl_table
+    from closedist.paper.figures.kl_table import render_kl_table
+    from closedist.system.files import write_atomically
 
     rows = kl_table(seed=common.seed)
     for name in formats:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from closedist.cli.options import Common
 
 if TYPE_CHECKING:
-    from closedist.quickstart import WidthResult
+    from closedist.paper.quickstart import WidthResult
 
 
 def quickstart(
@@ -29,9 +29,9 @@ def quickstart(
         log: how much to say on standard error.
     """
     Common(seed=seed, threads=threads, log=log).set_up()
-    from closedist.folders import Folders
-    from closedist.progress import progress
-    from closedist.quickstart import draw_quickstart, measure_quickstart, quickstart_runs, train_quickstart
+    from closedist.paper.folders import Folders
+    from closedist.paper.quickstart import draw_quickstart, measure_quickstart, quickstart_runs, train_quickstart
+    from closedist.system.progress import progress
 
     folders = Folders.under(folder)
     runs = quickstart_runs()

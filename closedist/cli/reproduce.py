@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
     import torch
 
-    from closedist.cluster.jobs import Queue
-    from closedist.plan import Piece
-    from closedist.reproduce import Report
-    from closedist.sweep import Workplace
+    from closedist.paper.cluster.jobs import Queue
+    from closedist.paper.plan import Piece
+    from closedist.paper.reproduce import Report
+    from closedist.paper.sweep import Workplace
 
 
 def reproduce(
@@ -60,11 +60,11 @@ def reproduce(
     """
     common.set_up()
     cluster.check(common)
-    from closedist.data.cifar10 import images_available
-    from closedist.plan import date_of_folder, image_runs, make_plan, remember_date, synthetic_runs
-    from closedist.progress import progress
-    from closedist.reproduce import run_plan, train_plan
-    from closedist.sweep import Workplace
+    from closedist.paper.data.cifar10 import images_available
+    from closedist.paper.plan import date_of_folder, image_runs, make_plan, remember_date, synthetic_runs
+    from closedist.paper.reproduce import run_plan, train_plan
+    from closedist.paper.sweep import Workplace
+    from closedist.system.progress import progress
 
     common.check_folders()
     formats = formats_of(format, FIGURE_FORMATS, ())
@@ -113,8 +113,8 @@ def _on_cluster(
     no_wait: bool,
 ) -> "Report | None":
     """Train on the cluster and finish here; or, where nobody waits, let a job finish, and return None."""
-    from closedist.cluster.works import training_works
-    from closedist.reproduce import trained_before
+    from closedist.paper.cluster.works import training_works
+    from closedist.paper.reproduce import trained_before
 
     families = [
         training_works([piece for piece in pieces if piece.run.on_images is images], place) for images in (False, True)
@@ -165,7 +165,7 @@ def _duration(seconds: float) -> str:
 
 
 def _print_summary(report: "Report", results: Path, figures: Path) -> None:
-    from closedist.reproduce import bounds_held
+    from closedist.paper.reproduce import bounds_held
 
     print(f"\n{report.trained} models trained; {len(report.result_files)} result files in {results}")
     for name, (held, pairs) in bounds_held(report.result_files).items():

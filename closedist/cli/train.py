@@ -12,8 +12,8 @@ from closedist.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from closedist.runs import TrainingRun
-    from closedist.sweep import Workplace
+    from closedist.paper.runs import TrainingRun
+    from closedist.paper.sweep import Workplace
 
 
 def train_variations(
@@ -43,9 +43,9 @@ def train_variations(
     cluster.check(common, cuda)
     if not (configs.dataset_config and configs.model_var_config and configs.train_config):
         raise InputError("train-variations needs --dataset-config, --model-var-config and --train-config")
-    from closedist.progress import progress
-    from closedist.runs import training_runs
-    from closedist.sweep import Workplace, train_runs
+    from closedist.paper.runs import training_runs
+    from closedist.paper.sweep import Workplace, train_runs
+    from closedist.system.progress import progress
 
     dataset, models, training = configs.read(common.config_folder, "", "", "")
     training = overrides.applied(training, dataset)
@@ -76,8 +76,8 @@ def _train_on_cluster(
     cluster: Cluster, common: Common, runs: "Sequence[TrainingRun]", place: "Workplace", continue_from: int
 ) -> int:
     """Train what is missing of ``runs`` on the cluster; the number of models."""
-    from closedist.cluster.works import training_works
-    from closedist.plan import make_plan
+    from closedist.paper.cluster.works import training_works
+    from closedist.paper.plan import make_plan
 
     queue = cluster.queue(common, place.folders.checkpoints)
     pieces = make_plan(runs, place.folders, device(cuda=False))

@@ -17,9 +17,9 @@ from torch import Tensor
 from closedist.errors import InputError
 from closedist.extraction.batches import combined_digest
 from closedist.extraction.positions import Positions, sequence_ids
-from closedist.files import parse_json, write_atomically
-from closedist.locks import exclusive
 from closedist.representations import Representations, stored_names
+from closedist.system.files import parse_json, write_atomically
+from closedist.system.locks import exclusive
 
 HEADER_BYTES = 4096  # room at the start of the file for the safetensors header, which is known last
 _CODES = {torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int64: "I64"}

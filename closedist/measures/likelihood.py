@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from closedist.measures._family import Family, family
-from closedist.measures.comparable import check_comparable, check_finite, model_names
+from closedist.measures.checks import check_comparable, check_finite, model_names
+from closedist.measures.stack import Family, family
 from closedist.representations import Representations
 
 _NEGLIGIBLE = -700.0  # exp(−700) is 1e-304: below it exp gives denormals, which are slow and add nothing

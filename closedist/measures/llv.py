@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 
 from closedist.errors import InputError
-from closedist.measures._family import Family, family
-from closedist.measures._inputs import draw_input_sets, search_input_sets
-from closedist.measures._label_table import ConstantLabels, ConstantOddsError, Reduction
-from closedist.measures._labels import LabelChoice, choose_labels, fixed_labels
-from closedist.measures._moments import Moments, moments
-from closedist.measures._pairs import Axis, Terms, axis_of, written_out
-from closedist.measures._settings import Combine, Settings, indices, sorted_indices
-from closedist.measures.comparable import check_comparable, check_enough, check_varied, model_names
+from closedist.measures.checks import check_comparable, check_enough, check_varied, model_names
+from closedist.measures.input_sets import draw_input_sets, search_input_sets
+from closedist.measures.label_table import ConstantLabels, ConstantOddsError, Reduction
+from closedist.measures.labels import LabelChoice, choose_labels, fixed_labels
+from closedist.measures.moments import Moments, moments
+from closedist.measures.settings import Combine, Settings, indices, sorted_indices
+from closedist.measures.stack import Family, family
+from closedist.measures.terms import Axis, Terms, axis_of, written_out
 from closedist.representations import Representations
 
 

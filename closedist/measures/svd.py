@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from closedist.errors import InputError
-from closedist.measures._arrays import two_views
-from closedist.measures._pairs import BLOCK_ELEMENTS, square_norm
+from closedist.measures.terms import BLOCK_ELEMENTS, square_norm
+from closedist.measures.views import two_views
 
 MAX_ENUMERATED = 10_000  # label subsets that are gone through without asking
 TABLED = 1024  # columns, up to which a table of all correlations serves every subset

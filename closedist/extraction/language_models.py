@@ -1,0 +1,187 @@
+"""Causal language models from Hugging Face: extracted on texts, and compared with never more than one in memory."""
+
+import gc
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from torch import nn
+
+from closedist.comparison import Comparison
+from closedist.errors import InputError
+from closedist.extraction import extract
+from closedist.extraction.alignment import extraction_record, over_same_labels
+from closedist.extraction.batches import inputs_digest, model_digest, read_batches
+from closedist.extraction.hugging_face import read_causal_model
+from closedist.extraction.positions import Positions
+from closedist.extraction.texts import Text, Vocabulary, read_vocabulary, token_windows
+from closedist.pairs import compare
+from closedist.representations import Representations
+
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+_POSITIONS_AT_ONCE = 4096
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ModelComparison:
+    """Two language models compared.
+
+    Attributes:
+        comparison: what ``closedist.compare`` says.
+        note: which labels were left out because one vocabulary is padded, or "".
+    """
+
+    comparison: Comparison
+    note: str
+
+
+def extract_language_model(
+    model: str, text: Text, output: Path, *, dtype: str = "auto", device: str = "cpu"
+) -> Representations:
+    """Write a language model's representations on texts: every position is an input, every token a label.
+
+    A file that already holds this model on these texts is kept, a stopped extraction goes on.
+
+    Args:
+        model: a folder or a name that ``transformers`` knows.
+        text: what it reads.
+        output: the safetensors file.
+        dtype: of the weights: auto (as stored), float32, bfloat16 or float16.
+        device: where it runs, such as cpu or cuda.
+
+    Returns:
+        The representations, mapped from the file; label names are the tokens.
+
+    Raises:
+        InputError: ``transformers`` is not installed, the model or a text cannot be read, or the model is not a member
+            of the family.
+    """
+    vocabulary = read_vocabulary(model)
+    windows = token_windows(vocabulary, text)
+    return _extract(model, vocabulary, windows, text.positions, output, dtype, device)
+
+
+def compare_language_models(
+    first: str,
+    second: str,
+    text: Text,
+    *,
+    dtype: str = "auto",
+    device: str = "cpu",
+    folder: Path | None = None,
+    num_pivots: int | None = None,
+    **settings: Any,
+) -> ModelComparison:
+    """Compare two language models on texts, one after the other in memory, their embeddings on disk.
+
+    Args:
+        first, second: folders or names that ``transformers`` knows.
+        text: what both read.
+        dtype, device: as in :func:`extract_language_model`.
+        folder: keep the two representations here, as first.safetensors and second.safetensors, so that a stopped
+            comparison goes on; by default they are deleted.
+        num_pivots: choose the pivot label among so many of the texts' most frequent tokens; by default among all.
+        settings: of :func:`closedist.compare`.
+
+    Raises:
+        InputError: as :func:`extract_language_model`, or the vocabularies differ.
+    """
+    vocabularies = read_vocabulary(first), read_vocabulary(second)
+    _check_vocabularies(vocabularies, (first, second))
+    limits = [limit for limit in (vocabulary.max_context for vocabulary in vocabularies) if limit is not None]
+    windows = token_windows(vocabularies[0], text, max_context=min(limits, default=None))
+    if windows != token_windows(vocabularies[1], text, max_context=min(limits, default=None)):
+        raise InputError(f"{second} splits the texts into other tokens than {first}; models must read the same inputs")
+    if num_pivots is not None:
+        if num_pivots < 1:
+            raise InputError(f"num_pivots: {num_pivots}; at least 1 is needed")
+        seen = Counter(token for window in windows for token in window)
+        shared = min(vocabulary.size for vocabulary in vocabularies)
+        settings["pivots"] = [token for token, _ in seen.most_common() if token < shared][:num_pivots]
+    with _kept_or_temporary(folder) as place:
+        models = [
+            _extract(model, vocabulary, windows, text.positions, place / f"{role}.safetensors", dtype, device)
+            for role, model, vocabulary in zip(("first", "second"), (first, second), vocabularies, strict=True)
+        ]
+        aligned, note = over_same_labels(models, (first, second))
+        return ModelComparison(compare(*aligned, **settings), note)
+
+
+def _batches(windows: Sequence[tuple[int, ...]]) -> list[dict[str, Any]]:
+    """Sequences of equal length together; the first one alone, because the self-check computes all its logits."""
+    groups: list[list[tuple[int, ...]]] = []
+    for number, window in enumerate(windows):
+        full = number == 1 or (bool(groups) and (len(groups[-1]) + 1) * len(window) > _POSITIONS_AT_ONCE)
+        if not groups or full or len(groups[-1][0]) != len(window):
+            groups.append([])
+        groups[-1].append(window)
+    return [{"input_ids": torch.tensor(group), "use_cache": False} for group in groups]
+
+
+def _extract(
+    name: str,
+    vocabulary: Vocabulary,
+    windows: Sequence[tuple[int, ...]],
+    positions: Positions,
+    output: Path,
+    dtype: str,
+    device: str,
+) -> Representations:
+    """Load a model, extract it and let go of it."""
+    batches = _batches(windows)
+    model = _load(name, dtype, device)
+    if output.is_file():
+        record = extraction_record(output)
+        same = {"model": model_digest(model), "positions": positions, "inputs": inputs_digest(read_batches(batches))}
+        if {key: record.get(key) for key in same} == same:
+            log.info("%s already holds %s on these texts", output, name)
+            return Representations.load(output)
+    try:
+        return extract(model, batches, file=output, positions=positions, label_names=vocabulary.names)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
+    finally:
+        del model
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+def _load(name: str, dtype: str, device: str) -> nn.Module:
+    if dtype not in DTYPES:
+        raise InputError(f"dtype: {dtype!r}; it is one of {', '.join(DTYPES)}")
+    try:
+        place = torch.device(device)
+        torch.empty(0, device=place)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"device: {device!r} is none that PyTorch can use here; cpu always is") from error
+    return read_causal_model(name, dtype).to(place)
+
+
+def _check_vocabularies(vocabularies: tuple[Vocabulary, Vocabulary], names: tuple[str, str]) -> None:
+    """Find out that vocabularies differ before any weights are read."""
+    ones = [torch.ones(vocabulary.size, 1) for vocabulary in vocabularies]
+    over_same_labels(
+        [
+            Representations(torch.ones(1, 1), one, label_names=vocabulary.names)
+            for one, vocabulary in zip(ones, vocabularies, strict=True)
+        ],
+        names,
+    )
+
+
+@contextmanager
+def _kept_or_temporary(folder: Path | None) -> Iterator[Path]:
+    if folder is not None:
+        yield folder
+        return
+    with TemporaryDirectory(prefix="closedist-") as temporary:
+        yield Path(temporary)

@@ -1,0 +1,133 @@
+"""Texts as a language model reads them: its vocabulary, and sequences of tokens."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from closedist.errors import InputError
+from closedist.extraction.hugging_face import quiet, read_with, transformers_library
+from closedist.extraction.positions import Positions
+
+MAX_TOKENS, CONTEXT = 20_000, 512
+
+
+@dataclass(frozen=True)
+class Text:
+    """Which texts a model reads, and how much of them.
+
+    Attributes:
+        files: UTF-8 texts, tokenized one by one, in this order.
+        max_tokens: how many positions at most, over all texts.
+        context: tokens of a sequence, by default 512 or the most that the model takes. A text is cut into such pieces,
+            each beginning with the token that the tokenizer puts first, if any.
+        positions: which positions of a sequence are inputs: "all", the "last", or every so many.
+    """
+
+    files: tuple[Path, ...]
+    max_tokens: int = MAX_TOKENS
+    context: int | None = None
+    positions: Positions = "all"
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """A model's labels and how it reads text.
+
+    Attributes:
+        tokenizer: of ``transformers``.
+        size: C, the rows of the model's head according to its config.
+        max_context: the most tokens of a sequence, or None where the config names no limit.
+    """
+
+    tokenizer: Any
+    size: int
+    max_context: int | None
+
+    @property
+    def names(self) -> list[str]:
+        """(C,) the tokens; rows beyond the tokenizer's end are called padding."""
+        known = min(self.size, len(self.tokenizer))
+        tokens = self.tokenizer.convert_ids_to_tokens(list(range(known)))
+        unused = [f"[padding {index}]" for index in range(known, self.size)]
+        return [f"[unused {index}]" if token is None else str(token) for index, token in enumerate(tokens)] + unused
+
+
+def read_vocabulary(model: str) -> Vocabulary:
+    """A model's tokenizer and sizes, without its weights.
+
+    Raises:
+        InputError: ``transformers`` is not installed, or the model cannot be read.
+    """
+    transformers = transformers_library()
+    config = read_with(transformers.AutoConfig.from_pretrained, model, "config")
+    tokenizer = read_with(transformers.AutoTokenizer.from_pretrained, model, "tokenizer")
+    config = config.get_text_config() if hasattr(config, "get_text_config") else config
+    limit = getattr(config, "max_position_embeddings", None)
+    return Vocabulary(tokenizer, int(config.vocab_size), limit if isinstance(limit, int) and limit > 0 else None)
+
+
+def token_windows(vocabulary: Vocabulary, text: Text, max_context: int | None = None) -> list[tuple[int, ...]]:
+    """The texts as sequences of token ids.
+
+    Args:
+        vocabulary: how to read them.
+        text: the texts and how much of them.
+        max_context: the most tokens of a sequence, where less than the vocabulary's.
+
+    Returns:
+        Sequences of ``context`` tokens; the last of a text is shorter.
+
+    Raises:
+        InputError: a text cannot be read or is empty, or a number is out of its range.
+    """
+    limit = max_context or vocabulary.max_context
+    context = text.context or min(CONTEXT, limit or CONTEXT)
+    if text.context is not None and (text.context < 1 or (limit is not None and text.context > limit)):
+        raise InputError(f"context: {text.context} tokens; the models take 1 … {limit or 'any number'}")
+    if text.max_tokens < 2:
+        raise InputError(f"max-tokens: {text.max_tokens}; at least 2 are needed, in practice thousands")
+    if not text.files:
+        raise InputError("texts: none were given; name one or more UTF-8 text files")
+    begin = _beginning(vocabulary.tokenizer)
+    if context <= len(begin):
+        raise InputError(f"context: {context} tokens; each sequence begins with {len(begin)} of the tokenizer's own")
+    windows: list[tuple[int, ...]] = []
+    left = text.max_tokens
+    for file in text.files:
+        ids = _token_ids(vocabulary.tokenizer, _read_text(file), left) if left else []
+        step = context - len(begin)
+        for start in range(0, len(ids), step):
+            window = (*begin, *ids[start : start + step])[:left]
+            if window:
+                windows.append(window)
+            left -= len(window)
+    return windows
+
+
+def _read_text(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 text: {error}; convert it") from error
+    if not text.strip():
+        raise InputError(f"{path} is empty; name a text with words in it")
+    return text
+
+
+def _token_ids(tokenizer: Any, text: str, needed: int) -> list[int]:
+    """The first ``needed`` token ids, at least; no more of the text is read than that takes."""
+    length = 16 * needed
+    while True:
+        with quiet():
+            ids: list[int] = tokenizer(text[:length], add_special_tokens=False)["input_ids"]
+        if length >= len(text) or len(ids) > needed + 16:  # the cut can change the last few
+            return ids
+        length *= 2
+
+
+def _beginning(tokenizer: Any) -> tuple[int, ...]:
+    """What the tokenizer puts before a text: the token that begins a document, or nothing."""
+    first = tokenizer.bos_token_id
+    return (first,) if first is not None and tokenizer("a")["input_ids"][:1] == [first] else ()

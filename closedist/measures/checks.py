@@ -1,0 +1,158 @@
+"""Can these models be compared at all? Sizes, identities and ranges, and errors that say what to do."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from closedist.errors import InputError
+from closedist.measures.roots import Root
+from closedist.measures.stack import Family
+from closedist.representations import Representations
+
+LARGEST = 1e152  # log-odds, whose squares are still float64
+
+
+def model_names(count: int) -> list[str]:
+    """What errors call the models of a call: p and q, or their numbers."""
+    return ["p", "q"] if count == 2 else [str(index) for index in range(count)]
+
+
+def check_comparable(models: Sequence[Representations], names: Sequence[str]) -> None:
+    """Check that all models have the same inputs and the same labels in the same order.
+
+    Raises:
+        InputError: they have not; the message names the models, the sizes or the first difference, and the remedy.
+    """
+    if len(models) < 2:
+        raise InputError(f"models: {len(models)} of them; at least two are needed for a comparison")
+    for model, name in zip(models, names, strict=True):
+        if not isinstance(model, Representations):
+            raise InputError(f"model {name}: {type(model).__name__}; closedist.Representations are needed")
+    first, first_name = models[0], names[0]
+    for model, name in zip(models[1:], names[1:], strict=True):
+        if model.num_inputs != first.num_inputs:
+            raise InputError(
+                f"embeddings: model {name} has {model.num_inputs} inputs, model {first_name} has {first.num_inputs}; "
+                "both must be evaluated on the same inputs in the same order. Pass input_ids to find the difference"
+            )
+        if model.num_labels != first.num_labels:
+            raise InputError(_different_labels(first, first_name, model, name))
+    for attribute, what in (("input_ids", "inputs"), ("label_names", "labels")):
+        _check_same_names(models, names, attribute, what)
+
+
+def check_enough(model: Representations) -> None:
+    """Check that there are the inputs and labels that standard deviations and a choice of labels need.
+
+    Raises:
+        InputError: fewer than two inputs, or fewer than three labels.
+    """
+    if model.num_inputs < 2:
+        raise InputError(
+            "embeddings: 1 input; standard deviations over inputs need at least two, and in practice hundreds"
+        )
+    if model.num_labels < 3:
+        raise InputError(
+            f"unembeddings: {model.num_labels} labels; at least 3 are needed (a pivot, one left out, one more)"
+        )
+
+
+def _different_labels(first: Representations, first_name: str, other: Representations, other_name: str) -> str:
+    """An error for different numbers of labels, which says whose vocabulary is padded where that is likely."""
+    counts = {first_name: first.num_labels, other_name: other.num_labels}
+    text = (
+        f"unembeddings: model {other_name} has {other.num_labels} labels, model {first_name} has {first.num_labels}; "
+        "both must have the same labels in the same order"
+    )
+    small, large = sorted(counts.values())
+    if large - small > max(1, 0.02 * large):
+        return text
+    padded = first_name if first.num_labels == large else other_name
+    return (
+        f"{text}. The vocabulary of model {padded} is probably padded by {large - small}: if the labels agree up to "
+        f"there, cut its unembeddings (and bias) to the first {small} rows"
+    )
+
+
+def _check_same_names(models: Sequence[Representations], model_names: Sequence[str], attribute: str, what: str) -> None:
+    """Compare all models that have such names with the first that has."""
+    named = [
+        (getattr(model, attribute), model_name)
+        for model, model_name in zip(models, model_names, strict=True)
+        if getattr(model, attribute) is not None
+    ]
+    for names, model_name in named[1:]:
+        _check_equal_names(*named[0], names, model_name, attribute, what)
+
+
+def _check_equal_names(
+    names: NDArray[Any], model_name: str, other_names: NDArray[Any], other_name: str, attribute: str, what: str
+) -> None:
+    if np.array_equal(names, other_names):
+        return
+    if names.shape != other_names.shape or names.dtype.kind != other_names.dtype.kind:
+        raise InputError(
+            f"{attribute}: model {model_name} has {names.dtype} of shape {names.shape}, model {other_name} has "
+            f"{other_names.dtype} of shape {other_names.shape}; name the {what} of both in the same way"
+        )
+    different = names != other_names
+    where = int(np.flatnonzero(different.reshape(different.shape[0], -1).any(1))[0])
+    here, there = names[where].tolist(), other_names[where].tolist()
+    order = " (the same names in another order)" if np.array_equal(_sorted(names), _sorted(other_names)) else ""
+    raise InputError(
+        f"{attribute}: the first difference is at {where}: {here!r} in model {model_name}, {there!r} in model "
+        f"{other_name}{order}; both models must have the same {what} in the same order"
+    )
+
+
+def _sorted(names: NDArray[Any]) -> NDArray[Any]:
+    """Names in ascending order; those of several columns stay together."""
+    return np.sort(names) if names.ndim == 1 else names[np.lexsort(names.T)]
+
+
+def check_varied(models: Family, over_inputs: Root, over_labels: Root, names: Sequence[str]) -> None:
+    """Check that every model's embeddings and unembeddings vary, and that squares of log-odds fit into float64.
+
+    Raises:
+        InputError: they do not; the message names the model.
+    """
+    smallest = 4 * torch.finfo(torch.float64).eps  # embeddings were scaled to a largest absolute value of 1/2 … 1
+    spans = over_inputs.vectors.abs().amax((-1, -2)).tolist()
+    label_spans = over_labels.vectors.abs().amax((-1, -2)).tolist()
+    sizes = (models.labels.abs().amax(1) * over_inputs.vectors.norm(dim=1)).sum(-1).tolist()
+    for name, span, label_span, size, bias in zip(
+        names, spans, label_spans, sizes, models.bias.abs().amax(-1).tolist(), strict=True
+    ):
+        if span <= smallest:
+            raise InputError(
+                f"embeddings: model {name} gives all inputs the same embedding, so that nothing varies over inputs; "
+                "check the extraction (a dead layer, or repeated inputs)"
+            )
+        if label_span == 0:
+            raise InputError(
+                f"unembeddings: model {name} has the same row for all labels, so that its log-odds vary nowhere; "
+                "check that these are the rows of its last layer"
+            )
+        if size < 1 / LARGEST or max(size, bias) > LARGEST:
+            raise InputError(
+                f"embeddings and unembeddings: the log-odds of model {name} are of size {max(size, bias):.0e}, whose "
+                f"squares do not fit into float64; scale the embeddings so that log-odds lie between {1 / LARGEST:.0e} "
+                f"and {LARGEST:.0e}"
+            )
+
+
+def check_finite(*results: Tensor) -> None:
+    """Check that no product overflowed on the way.
+
+    Raises:
+        InputError: one did.
+    """
+    if not all(bool(torch.isfinite(values).all()) for values in results):
+        raise InputError(
+            "embeddings and unembeddings: their products, the log-likelihoods, are too large for float64; divide the "
+            "embeddings by a constant, or check how they were extracted"
+        )

@@ -1,0 +1,78 @@
+"""The input side of d_LLV: random input sets, and the search for the one with the smallest t2."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from closedist.errors import InputError
+from closedist.measures.terms import BLOCK_ELEMENTS, ZERO, Axis, powers, square_norm, squared_term
+
+
+def draw_input_sets(num_inputs: int, size: int, num_samples: int, seed: int) -> Tensor:
+    """(num_samples, size) input sets, the pivot input first, of different inputs throughout where N allows it.
+
+    Where N is too small for that many disjoint sets, every set is drawn by itself.
+
+    Raises:
+        InputError: fewer inputs than one set needs.
+    """
+    if size > num_inputs:
+        raise InputError(
+            f"embeddings: {num_inputs} inputs; an input set of {size} different inputs (subset_size + 1) is needed; "
+            "give more inputs or a smaller subset_size"
+        )
+    generator = np.random.default_rng(seed)
+    if num_samples * size <= num_inputs:
+        return torch.from_numpy(generator.permutation(num_inputs)[: num_samples * size].reshape(num_samples, size))
+    sets = [generator.choice(num_inputs, size, replace=False) for _ in range(num_samples)]
+    return torch.from_numpy(np.stack(sets))
+
+
+def search_input_sets(axis: Axis, sets: Tensor) -> Tensor:
+    """Each pair's set with the smallest t2, the first where none is below 1; a set with an s_i of 0 is passed over.
+
+    Args:
+        axis: pairs over labels, items are the inputs that occur in ``sets``.
+        sets: (S, K + 1) positions among the items, the pivot input first; cheapest where the items are the sets
+            one after the other.
+
+    Returns:
+        (m,) indices of sets.
+
+    Raises:
+        InputError: some s_i is 0 in every set.
+    """
+    known = powers(axis)
+    spread = axis.root.spread(axis.items - axis.items.mean(1, keepdim=True))
+    square = square_norm(spread)
+    parts: list[Tensor] = []
+    step = max(1, BLOCK_ELEMENTS // (len(axis.pairs) * sets.shape[1] * axis.items.shape[-1]))
+    ordered = torch.equal(sets.flatten(), torch.arange(axis.items.shape[1], device=sets.device))
+    for start in range(0, sets.shape[0], step):
+        block = sets[start : start + step]
+
+        def at(values: Tensor, block: Tensor = block) -> Tensor:
+            if ordered:  # a view
+                return values[:, int(block[0, 0]) : int(block[-1, -1]) + 1].unflatten(1, block.shape)  # type: ignore[no-untyped-call,no-any-return]
+            return values[:, block]
+
+        vectors, squares = at(spread), at(square)
+        squared = square_norm(vectors[:, :, 1:] - vectors[:, :, :1])
+        squared[squared <= ZERO**2 * (squares[:, :, 1:] + squares[:, :, :1])] = 0.0
+        inverse, other_inverse = axis.both(squared.rsqrt_())
+        first, second, gap = at(known.first), at(known.second), at(known.gap)
+        a, b = (
+            squared_term(inverse, other_inverse, first[:, :, of], second[:, :, of], gap[:, :, of])
+            for of in (slice(1, None), slice(0, 1))
+        )
+        usable = torch.isfinite(torch.maximum(inverse, other_inverse))
+        parts.append(torch.maximum(a, b).masked_fill_(~usable, torch.inf).amax(-1))
+    squared_t2 = torch.cat(parts, -1)
+    usable = torch.isfinite(squared_t2)
+    if not bool(usable.any(-1).all()):
+        raise InputError(
+            "input_set: in every set, given or drawn, the pivot input and another have log-likelihoods that differ by "
+            "a constant only (equal embeddings, up to what the unembeddings see); remove repeated inputs or give others"
+        )
+    smallest = squared_t2.min(-1)
+    return torch.where(smallest.values < 1.0, smallest.indices, usable.to(torch.uint8).argmax(-1))

@@ -1,0 +1,130 @@
+"""The label side of d_LLV: the choice of the pivot and the left-out label, and what follows from it."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from closedist.measures.label_table import ConstantLabels, ConstantOddsError, LabelTable, Reduction, label_table
+from closedist.measures.terms import ZERO, Axis, Terms, written_out
+
+SCREENED = 4096  # pivots, from which on a table in float32 says first which ones are worth one in float64
+SHORTLIST = 256  # pivots that are scored in float64 at least
+
+
+@dataclass(frozen=True)
+class LabelChoice:
+    """The pivot and left-out label of m pairs and what follows from them.
+
+    Attributes:
+        pivot, left_out: (m,) labels.
+        term, scale_term: (m,) t1 and t3.
+        terms: (m, C) all terms against the pivot.
+        used: (m, C) which labels J holds.
+        ignored: (m,) labels left out because their log-odds vary in neither model.
+    """
+
+    pivot: Tensor
+    left_out: Tensor
+    term: Tensor
+    scale_term: Tensor
+    terms: Terms
+    used: Tensor
+    ignored: Tensor
+
+
+def choose_labels(
+    axis: Axis, reduction: Reduction, pivots: Tensor | None, constant_labels: ConstantLabels
+) -> LabelChoice:
+    """The pivot and left-out label with the smallest t1; ties go to the smallest pivot, then the smallest left-out.
+
+    Args:
+        axis: pairs over inputs, items are the labels.
+        reduction: how the terms of J become t1 and t3.
+        pivots: (P,) the pivots to choose from in ascending order, None for all labels.
+        constant_labels: what to do with labels whose log-odds against the pivot do not vary in either model.
+
+    Raises:
+        ConstantOddsError: there are such labels and they are not to be ignored.
+    """
+    table = label_table(axis, reduction, constant_labels)
+    if pivots is None:
+        pivots = torch.arange(axis.items.shape[1], device=axis.items.device)
+    if len(axis.pairs) == 1 and len(pivots) >= SCREENED:
+        pivots = screened_pivots(table, pivots)
+    return with_labels(axis, reduction, pivots[table.scores(pivots).argmin(-1)])
+
+
+def fixed_labels(
+    axis: Axis, reduction: Reduction, pivot: Tensor, left_out: Tensor, constant_labels: ConstantLabels
+) -> LabelChoice:
+    """What follows from given labels, (m,) each.
+
+    Raises:
+        ConstantOddsError: labels do not vary against the pivot, in either model, and they are not to be ignored.
+    """
+    labels = with_labels(axis, reduction, pivot, left_out)
+    if constant_labels == "error":
+        for model, spread in enumerate((labels.terms.spread, labels.terms.other_spread)):
+            same = _same_as_pivot(spread, pivot).scatter_(1, pivot[:, None], False)
+            if bool(same.any()):
+                pair, label = same.nonzero()[0].tolist()
+                raise ConstantOddsError(pair, model, (label, int(pivot[pair])))
+    return labels
+
+
+def with_labels(axis: Axis, reduction: Reduction, pivot: Tensor, left_out: Tensor | None = None) -> LabelChoice:
+    """Write out the terms of each pair's pivot, (m,), and leave out the given label or the best one."""
+    rows = torch.arange(pivot.shape[0], device=pivot.device)
+    terms = written_out(axis, pivot)
+    same, other_same = _same_as_pivot(terms.spread, pivot), _same_as_pivot(terms.other_spread, pivot)
+    absent = same & other_same  # the pivot itself, and what is ignored
+    infinite = same ^ other_same
+    rest, pivots = (part.masked_fill(infinite, torch.inf) for part in (terms.rest, terms.pivot))
+    largest_term = torch.maximum(rest, pivots)
+    if left_out is None:
+        weight = (largest_term if reduction == "max" else rest + pivots).masked_fill(absent, -1.0)
+        left_out = weight.argmax(-1)
+        if reduction == "max":  # where the largest term occurs twice, leaving one out changes nothing
+            largest = weight.topk(2).values
+            left_out = torch.where(largest[:, 0] > largest[:, 1], left_out, (pivot == 0).long())
+    used = ~absent
+    used[rows, left_out] = False
+    if reduction == "max":
+        term = largest_term.masked_fill(~used, 0.0).amax(-1)
+        scale_term = terms.scale.masked_fill(~used, 0.0).amax(-1)
+    else:
+        count = used.sum(-1)
+        term = (rest + pivots).masked_fill(~used, 0.0).sum(-1) / (2 * count)
+        scale_term = terms.scale.masked_fill(~used, 0.0).sum(-1) / count
+    decorrelation = terms.decorrelation.masked_fill(infinite, 1.0)  # nothing correlates with a constant
+    written = Terms(rest, pivots, terms.scale, terms.spread, terms.other_spread, decorrelation)
+    return LabelChoice(pivot, left_out, term, scale_term, written, used, absent.sum(-1) - 1)
+
+
+def _same_as_pivot(spread: Tensor, pivot: Tensor) -> Tensor:
+    """(m, C): which labels have log-odds against the pivot that do not vary."""
+    same = spread <= ZERO * spread.amax(-1, keepdim=True)
+    return same.scatter_(1, pivot[:, None], True)
+
+
+def screened_pivots(table: LabelTable, pivots: Tensor) -> Tensor:
+    """Those pivots of a single pair that may have the smallest t1, by a table in float32.
+
+    The best few in float32 are scored in float64 too. Whoever is within eight times the largest difference seen there
+    of the best may be the best, and is scored in turn, until nobody is left; all of them, where they are many.
+    """
+    in_float32 = table.in_float32()
+    if in_float32 is None:
+        return pivots
+    rough = in_float32.scores(pivots)[0].double()
+    candidates = rough.topk(min(SHORTLIST, len(rough)), largest=False).indices.sort().values
+    while len(candidates) < len(rough) // 8:
+        exact = table.scores(pivots[candidates])[0]
+        seen = (exact - rough[candidates]).abs()
+        slack = 8 * seen[torch.isfinite(seen)].amax() if bool(torch.isfinite(seen).any()) else torch.inf
+        wider = (rough <= exact.amin() + slack).index_fill_(0, candidates, True).nonzero()[:, 0]
+        if len(wider) == len(candidates):
+            return pivots[candidates]
+        candidates = wider
+    return pivots

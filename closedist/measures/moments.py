@@ -1,0 +1,64 @@
+"""One pass over the inputs and one over the labels: everything of size N×C that any measure of any pair needs."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from closedist.measures.checks import check_finite
+from closedist.measures.likelihood import DivergenceSums, Workspace, log_likelihoods
+from closedist.measures.roots import CentredRoot, Root, cut
+from closedist.measures.stack import Family
+
+FEATURE_BYTES = 1 << 23  # of float64 features at once: what a root factor takes in with one QR
+
+
+@dataclass(frozen=True)
+class Moments:
+    """What is left of N inputs and C labels: two root factors and the divergences.
+
+    Attributes:
+        over_inputs: root of (f, −log Z) over the inputs, for standard deviations over x.
+        over_labels: root of (g, b) over the labels, for standard deviations over y.
+        divergences: (n, n) mean over inputs of KL(p_i‖p_j), in nats, of the pairs asked for.
+    """
+
+    over_inputs: Root
+    over_labels: Root
+    divergences: Tensor
+
+
+def moments(models: Family, pairs: Tensor) -> Moments:
+    """Stream over the inputs, then over the labels.
+
+    Args:
+        models: n models.
+        pairs: (m, 2) indices of those whose divergences are wanted.
+    """
+    num_models = models.labels.shape[0]
+    columns = num_models * (models.labels.shape[-1] + 1)
+    workspace = Workspace.of(models)
+    rows = -(-max(4 * columns, FEATURE_BYTES // (8 * columns)) // workspace.num_inputs) * workspace.num_inputs
+    sums = DivergenceSums(num_models, pairs, models.device)
+    root = CentredRoot()
+    for inputs in models.blocks(rows):
+        shared = inputs.new_empty(inputs.shape[:2])
+        for part, block in log_likelihoods(models, inputs, workspace):
+            sums.add(block)
+            shared[:, part] = -block.normaliser
+        root.add(_side_by_side(inputs, shared))
+    over_inputs = cut(root.root(), num_models)
+
+    root = CentredRoot()
+    rows = max(4 * columns, FEATURE_BYTES // (8 * columns))
+    for start in range(0, models.num_labels, rows):
+        part = slice(start, start + rows)
+        root.add(_side_by_side(models.labels[:, part], models.bias[:, part]))
+    over_labels = cut(root.root(), num_models)
+    check_finite(over_inputs.vectors, over_inputs.shared, over_labels.vectors, over_labels.shared, sums.sums)
+    return Moments(over_inputs, over_labels, sums.sums / models.num_inputs)
+
+
+def _side_by_side(vectors: Tensor, shared: Tensor) -> Tensor:
+    """(n, B, M) and (n, B) to (B, n(M + 1)), each model's vector columns and then its shared one."""
+    return torch.cat([vectors, shared.unsqueeze(-1)], -1).movedim(0, 1).flatten(1)

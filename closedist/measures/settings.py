@@ -1,0 +1,111 @@
+"""How a distance is asked for: the arguments that compare, compare_all and llv_distance share, and their ranges."""
+
+import math
+import operator
+from collections.abc import Iterable
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Literal
+
+from closedist.errors import InputError
+from closedist.measures.label_table import ConstantLabels, Reduction
+
+MOST_SAMPLES = 1_000_000  # input sets: minutes, where the search's gain has long ended
+MOST_SUBSETS = 1_000_000  # label subsets, for the same reason
+
+Combine = Literal["max", "sum"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How d_LLV is put together and how its labels and inputs are found, checked as far as that goes without models."""
+
+    weight: float
+    reduction: Reduction
+    combine: Combine
+    input_set: tuple[int, ...] | None
+    num_samples: int
+    seed: int
+    subset_size: int | None
+    num_subsets: int | None = None
+    pivots: tuple[int, ...] | None
+    labels: tuple[int, ...] | None = None  # the pivot and the left-out label
+    constant_labels: ConstantLabels
+
+    def __post_init__(self) -> None:
+        """Refuse what no model could make right."""
+        for name in ("num_samples", "subset_size", "num_subsets", "seed"):
+            count = getattr(self, name)
+            if count is not None and (isinstance(count, bool) or not isinstance(count, Integral)):
+                raise InputError(f"{name}: {count!r}; a whole number is needed")
+        if not isinstance(self.weight, Real):
+            raise InputError(f"weight: {self.weight!r}; a number is needed")
+        if not (math.isfinite(self.weight) and self.weight >= 0):
+            raise InputError(f"weight: {self.weight}; a finite number ≥ 0 is needed")
+        for name, allowed in (
+            ("reduction", ("max", "mean")),
+            ("combine", ("max", "sum")),
+            ("constant_labels", ("error", "ignore")),
+        ):
+            if getattr(self, name) not in allowed:
+                raise InputError(f"{name}: {getattr(self, name)!r}; it is one of {', '.join(map(repr, allowed))}")
+        for name in ("num_samples", "subset_size", "num_subsets"):
+            count = getattr(self, name)
+            if count is not None and count < 1:
+                raise InputError(f"{name}: {count}; at least 1 is needed")
+        if self.num_samples > MOST_SAMPLES:
+            raise InputError(f"num_samples: {self.num_samples:,}; at most {MOST_SAMPLES:,} input sets can be drawn")
+        if self.num_subsets is not None and self.num_subsets > MOST_SUBSETS:
+            raise InputError(f"num_subsets: {self.num_subsets:,}; at most {MOST_SUBSETS:,} label subsets can be drawn")
+        if self.seed < 0:
+            raise InputError(f"seed: {self.seed}; an integer ≥ 0 is needed")
+
+    def check_ranges(self, num_inputs: int, num_labels: int) -> None:
+        """Input set and labels against N and C."""
+        for name, what, chosen, count in (
+            ("input_set", "inputs", self.input_set, num_inputs),
+            ("pivots", "labels", self.pivots, num_labels),
+            ("pivot_label and left_out_label", "labels", self.labels, num_labels),
+        ):
+            if chosen is None:
+                continue
+            outside = [index for index in chosen if not 0 <= index < count]
+            if outside or not chosen:
+                raise InputError(f"{name}: {list(chosen)}; indices of the {count} {what}, 0 … {count - 1}, are needed")
+            if len(set(chosen)) < len(chosen):
+                raise InputError(f"{name}: {list(chosen)} has the same index twice; all must differ")
+
+    def size(self, dimension: int, num_labels: int) -> int:
+        """K for a pair of models, of which ``dimension`` is the larger M."""
+        size = self.subset_size or min(dimension, num_labels - 2)
+        if size > num_labels - 2:
+            raise InputError(
+                f"subset_size: {size} with {num_labels} labels; besides the pivot and the left-out label there are "
+                f"{num_labels - 2}, so pass at most that"
+            )
+        if self.input_set is not None and len(self.input_set) != size + 1:
+            raise InputError(
+                f"input_set: {len(self.input_set)} inputs; {size + 1} are needed, the pivot input and K = {size} more "
+                f"(or pass subset_size={len(self.input_set) - 1})"
+            )
+        return size
+
+
+def indices(name: str, values: Iterable[int] | None) -> tuple[int, ...] | None:
+    """Whole numbers as a tuple, from any sequence or one-dimensional array of them; None stays None.
+
+    Raises:
+        InputError: they are something else.
+    """
+    if values is None:
+        return None
+    try:
+        return tuple(operator.index(value) for value in values)
+    except TypeError as error:
+        raise InputError(f"{name}: {values!r}; a sequence of whole numbers is needed") from error
+
+
+def sorted_indices(name: str, values: Iterable[int] | None) -> tuple[int, ...] | None:
+    """As ``indices``, each once, in ascending order."""
+    found = indices(name, values)
+    return None if found is None else tuple(sorted(set(found)))

@@ -1,0 +1,194 @@
+"""Pairs of models on one axis, and the terms of d_LLV written out from their root factors."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from closedist.measures.roots import Root, pair_roots
+
+BLOCK_ELEMENTS = 1 << 20  # float64 numbers in a temporary: 8 MB
+ZERO = 64 * torch.finfo(torch.float64).eps  # a distance of two items relative to both: below, they are the same item
+SUSPICIOUS = 1e-6  # of a squared distance by products: below, rounding shows, and differences are taken directly
+SUSPICIOUS_IN_FLOAT32 = 1e-3
+
+
+@dataclass(frozen=True)
+class Axis:
+    """m pairs among n models over one axis: inputs, where the items are labels, or labels, where the items are inputs.
+
+    Attributes:
+        root: of the models.
+        items: (n, L, M) the items' vectors.
+        pairs: (m, 2) indices of models.
+        sides: the roots of both sides of the pairs, (m, r, M) with an r of their own.
+    """
+
+    root: Root
+    items: Tensor
+    pairs: Tensor
+    sides: tuple[Root, Root]
+
+    def some(self, which: Tensor) -> "Axis":
+        """The same axis with some of its pairs, (k,) indices."""
+        first, second = (side.select(which) for side in self.sides)
+        return Axis(self.root, self.items, self.pairs[which], (first, second))
+
+    def both(self, of_models: Tensor) -> tuple[Tensor, Tensor]:
+        """What belongs to n models, (n, …), as what belongs to the two sides of m pairs, (m, …) each."""
+        if len(self.pairs) == 1:  # a single pair may be large: no copies
+            i, j = self.pairs[0].tolist()
+            return of_models[i : i + 1], of_models[j : j + 1]
+        return of_models[self.pairs[:, 0]], of_models[self.pairs[:, 1]]
+
+    def blocks(self) -> list[slice]:
+        """Blocks of items such that the coordinates of one, for all pairs, stay small."""
+        count = self.items.shape[1]
+        step = max(1, BLOCK_ELEMENTS // (len(self.pairs) * self.root.vectors.shape[-2]))
+        return [slice(start, start + step) for start in range(0, count, step)]
+
+
+def axis_of(root: Root, items: Tensor, pairs: Tensor) -> Axis:
+    """The axis of these pairs; that of a single pair among many models is cut to what this pair needs."""
+    if len(pairs) == 1:
+        i, j = pairs[0].tolist()
+        first, second = pair_roots(root, pairs)
+        vectors, shared = torch.cat([first.vectors, second.vectors]), torch.cat([first.shared, second.shared])
+        root = Root(vectors, shared, torch.cat([first.own, second.own]))
+        items = items if len(items) == 2 else items[[i, j]]
+        return Axis(root, items, torch.tensor([[0, 1]], device=pairs.device), (first, second))
+    return Axis(root, items, pairs, pair_roots(root, pairs))
+
+
+@dataclass(frozen=True)
+class Powers:
+    """(m, L) each: the variances of single log-likelihoods in both models, and that of their difference."""
+
+    first: Tensor
+    second: Tensor
+    gap: Tensor
+
+    def take(self, positions: Tensor) -> "Powers":
+        """The powers of these items, an index tensor shared by all pairs."""
+        return Powers(self.first[:, positions], self.second[:, positions], self.gap[:, positions])
+
+
+def powers(axis: Axis) -> Powers:
+    """Var ℓ, Var ℓ' and Var(ℓ − ℓ') of every item."""
+    parts: list[tuple[Tensor, Tensor, Tensor]] = []
+    for block in axis.blocks():
+        single = axis.root.single(axis.items[:, block])
+        first, second = axis.both(square_norm(single))
+        if len(axis.pairs) == 1:
+            gap = square_norm(single[axis.pairs[:, 0]] - single[axis.pairs[:, 1]])
+        else:
+            gap = _gaps(single, axis.pairs, first + second)
+        parts.append((first, second, gap))
+    return Powers(*(torch.cat(columns, -1) for columns in zip(*parts, strict=True)))
+
+
+def _gaps(single: Tensor, pairs: Tensor, both: Tensor) -> Tensor:
+    """(m, L) squared distances of (n, L, r) coordinates, by products, or directly where that loses digits."""
+    first, second = pairs[:, 0], pairs[:, 1]
+    by_item = single.movedim(1, 0).contiguous()
+    products = (by_item @ by_item.mT).flatten(1).T.contiguous()
+    gap = torch.sub(both, products[first * len(single) + second], alpha=2)
+    pair, item = (gap < SUSPICIOUS * both).nonzero(as_tuple=True)
+    if len(pair):
+        gap[pair, item] = square_norm(single[first[pair], item] - single[second[pair], item])
+    return gap
+
+
+def squared_term(inverse: Tensor, other_inverse: Tensor, first: Tensor, second: Tensor, gap: Tensor) -> Tensor:
+    """Var(αℓ − βℓ') = αβ·Var(ℓ − ℓ') + (α − β)·(α·Var ℓ − β·Var ℓ'), which loses nothing where both models are close.
+
+    Args:
+        inverse, other_inverse: α = 1/s and β = 1/s'.
+        first, second, gap: Var ℓ, Var ℓ' and Var(ℓ − ℓ').
+    """
+    slope = (inverse * first).sub_(other_inverse * second).mul_(inverse - other_inverse)
+    return slope.addcmul_(inverse * other_inverse, gap).clamp_(min=0.0)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """(m, L) each, against a pivot item: the terms of d_LLV and the decorrelation of the items' log-odds.
+
+    Attributes:
+        rest: std of ℓ(j)/s_j − ℓ'(j)/s'_j.
+        pivot: std of ℓ(k)/s_j − ℓ'(k)/s'_j.
+        scale: |s_j − s'_j|.
+        spread, other_spread: s_j and s'_j.
+        decorrelation: 1 − ρ_j = ½·‖u_j − u'_j‖², with u_j the log-odds scaled to unit length.
+    """
+
+    rest: Tensor
+    pivot: Tensor
+    scale: Tensor
+    spread: Tensor
+    other_spread: Tensor
+    decorrelation: Tensor
+
+
+def written_out(axis: Axis, pivot: Tensor, items: Tensor | None = None) -> Terms:
+    """All terms as norms of differences, to full relative accuracy.
+
+    Items whose log-odds against the pivot do not vary have spread 0, and terms that mean nothing.
+
+    Args:
+        axis: the pairs and their items.
+        pivot: (m,) each pair's pivot item.
+        items: (m, L) the items of each pair to write out, by default all.
+    """
+    base, other_base = (root.single(_at(axis, side, pivot[:, None])) for side, root in enumerate(axis.sides))
+    parts: list[tuple[Tensor, ...]] = []
+    blocks = axis.blocks() if items is None else [slice(None)]
+    for block in blocks:
+        odds, other_odds = _odds(axis, pivot, block if items is None else items)
+        spread, other_spread = odds.norm(dim=-1), other_odds.norm(dim=-1)
+        s, other_s = spread.unsqueeze(-1), other_spread.unsqueeze(-1)
+        rest = ((base + odds) / s).sub_((other_base + other_odds) / other_s).norm(dim=-1)
+        pivots = (base / s).sub_(other_base / other_s).norm(dim=-1)
+        decorrelation = 0.5 * square_norm((odds / s).sub_(other_odds / other_s))
+        parts.append((rest, pivots, (spread - other_spread).abs(), spread, other_spread, decorrelation))
+    return Terms(*(torch.cat(columns, -1) for columns in zip(*parts, strict=True)))
+
+
+def unit_odds(axis: Axis, pivot: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
+    """The log-odds of items against the pivot in both models, scaled to unit length; a constant stays zero.
+
+    Args:
+        axis: the pairs and their items.
+        pivot: (m,) each pair's pivot item.
+        items: (m, L) the items of each pair.
+
+    Returns:
+        (m, L, r) twice.
+    """
+    odds, other_odds = _odds(axis, pivot, items)
+    return (
+        odds / odds.norm(dim=-1, keepdim=True).clamp(min=1e-300),
+        other_odds / other_odds.norm(dim=-1, keepdim=True).clamp(min=1e-300),
+    )
+
+
+def _odds(axis: Axis, pivot: Tensor, items: slice | Tensor) -> tuple[Tensor, Tensor]:
+    """(m, L, r) twice: coordinates of the items' log-odds against the pivot in both models."""
+    first, second = (
+        root.difference(_at(axis, side, items) - _at(axis, side, pivot[:, None]))
+        for side, root in enumerate(axis.sides)
+    )
+    return first, second
+
+
+def _at(axis: Axis, side: int, items: slice | Tensor) -> Tensor:
+    """(m, L, M) vectors of items of one side's models: the same slice, or an (m, L) index."""
+    models = axis.pairs[:, side]
+    if isinstance(items, slice):
+        return axis.both(axis.items[:, items])[side]
+    return axis.items[models[:, None], items]
+
+
+def square_norm(coordinates: Tensor) -> Tensor:
+    """Squared Euclidean norms over the last dimension."""
+    return coordinates.square().sum(-1)

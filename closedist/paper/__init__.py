@@ -1,0 +1,1 @@
+"""The papers' experiments: configs, data, networks, training, result files, figures."""

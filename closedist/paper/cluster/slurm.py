@@ -1,0 +1,150 @@
+"""SLURM through submitit: submission with errors in one line, the state of jobs, and how they ended."""
+
+import contextlib
+import io
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from closedist.errors import InputError
+from closedist.paper.cluster.resources import Resources
+from closedist.paper.cluster.tasks import Task
+
+SIGNAL_SECONDS = 120  # before the time limit, when tasks save their state and go back into the queue
+REQUEUES = 1000  # a task that runs into its time limit so often is ended
+ENDINGS = {
+    "TIMEOUT": "ran into its time limit before it could save: give a longer --time",
+    "OUT_OF_MEMORY": "ran out of memory: give more with --sbatch=mem=16G",
+    "CANCELLED": "was cancelled",
+    "PREEMPTED": "was preempted",
+    "NODE_FAIL": "lost its node",
+}
+FULL = ("SubmitJob", "submit job limit", "job submit limit", "temporarily unable", "temporarily unavailable", "MaxJobs")
+
+
+@dataclass(frozen=True)
+class Slurm:
+    """The cluster that this machine submits to.
+
+    Attributes:
+        resources: of every task.
+        poll_seconds: between two looks at the queue.
+        grace_seconds: how long files of an ended job may take to be seen here.
+    """
+
+    resources: Resources
+    poll_seconds: float = 3
+    grace_seconds: float = 15
+
+    def check_available(self) -> None:
+        """Make sure that jobs can be submitted from here.
+
+        Raises:
+            InputError: there is no SLURM or no submitit here.
+        """
+        _submitit()
+        if not shutil.which("sbatch") or not shutil.which("srun"):
+            raise InputError(
+                "--slurm: there is no sbatch on this machine; submit from another, or leave --slurm out to compute here"
+            )
+
+    def submit(self, tasks: Sequence[Task], folder: Path, name: str, after: Sequence[str] = ()) -> list[str]:
+        """Put tasks into the queue as one job array, to start when the jobs ``after`` have ended well; their jobs.
+
+        Raises:
+            InputError: SLURM refuses the jobs.
+        """
+        submitit = _submitit()
+        minutes = self.resources.time_limit(max(sum(work.seconds for work in task.works) for task in tasks))
+        executor = submitit.SlurmExecutor(folder, max_num_timeout=REQUEUES)
+        further: dict[str, object] = {"requeue": True, **dict(self.resources.further)}
+        if after:
+            further["kill-on-invalid-dep"] = "yes"
+        executor.update_parameters(
+            job_name=name,
+            time=minutes,
+            signal_delay_s=min(SIGNAL_SECONDS, 60 * minutes // 4),
+            cpus_per_task=self.resources.cpus,
+            srun_args=[f"--cpus-per-task={self.resources.cpus}"],  # from 22.05 on srun does not take it from sbatch
+            array_parallelism=len(tasks),
+            additional_parameters=further,
+            **({"partition": self.resources.partition} if self.resources.partition else {}),
+            **({"gpus_per_task": self.resources.gpus} if self.resources.gpus else {}),
+            **({"dependency": "afterok:" + ":".join(after)} if after else {}),
+        )
+        said = io.StringIO()
+        try:
+            with submitit.helpers.clean_env(), contextlib.redirect_stderr(said):
+                return [job.job_id for job in executor.submit_array(tasks)]
+        except submitit.core.utils.FailedJobError as error:
+            raise InputError(_refusal(str(error), self.resources)) from None
+
+    def states(self, jobs: Sequence[str]) -> dict[str, str] | None:
+        """Those of ``jobs`` that are in the queue, with their state; None where SLURM does not answer now."""
+        if not jobs:
+            return {}
+        arrays = sorted({job.partition("_")[0] for job in jobs})
+        asked = _run("squeue", "--noheader", "--array", "--format=%i|%T", f"--jobs={','.join(arrays)}")
+        if asked.returncode != 0:
+            return {} if "Invalid job id" in asked.stderr else None  # the only one asked for is long gone
+        found = dict(line.strip().split("|") for line in asked.stdout.splitlines() if "|" in line)
+        return {job: found[job] for job in jobs if job in found}
+
+    def cancel(self, name: str) -> None:
+        """End all of the user's jobs of this name."""
+        _run("scancel", f"--name={name}")
+
+    def ending(self, job: str, folder: Path) -> str:
+        """How a job ended that is no longer in the queue, with its last error."""
+        accounted = _run("sacct", "--noheader", "--allocations", "--parsable2", "--format=State", f"--jobs={job}")
+        state = accounted.stdout.strip().partition("\n")[0].partition(" ")[0]
+        if state in ENDINGS:
+            return ENDINGS[state]
+        return f"failed: {last_error(folder, job)}"
+
+
+def last_error(folder: Path, job: str) -> str:
+    """The last line of a job's error log that is not SLURM's own, without the error's class."""
+    path = folder / f"{job}_0_log.err"
+    lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+    own = [line.strip() for line in lines if line.strip() and not re.match(r"(srun|slurmstepd|slurmd): ", line)]
+    if not own:
+        return f"{path} says nothing"
+    return re.sub(r"^closedist\.[\w.]+: ", "", own[-1])
+
+
+def _submitit() -> ModuleType:
+    try:
+        import submitit
+        import submitit.helpers
+    except ImportError:
+        raise InputError("--slurm needs submitit: pip install submitit") from None
+    return submitit
+
+
+def _refusal(said: str, resources: Resources) -> str:
+    """One line for what sbatch said when it refused jobs, with the remedy."""
+    if "invalid partition" in said.lower():
+        known = ", ".join(sorted(set(_run("sinfo", "--noheader", "--format=%R").stdout.split()))) or "none"
+        return f"--partition: SLURM has no partition {resources.partition!r} for you; it has {known}"
+    *_, reason = (line.strip() for line in said.splitlines() if line.strip())
+    reason = re.sub(r"^sbatch: (error: )?(Batch job submission failed: )?", "", reason)
+    if "unable to contact" in said.lower():
+        return f"SLURM does not answer ({reason}): run the same command again later"
+    if any(word.lower() in said.lower() for word in FULL):
+        return (
+            f"SLURM takes no more jobs of yours now ({reason}): give a smaller --max-jobs, or run the same command "
+            "again when jobs have ended"
+        )
+    return f"SLURM refused the jobs ({reason}): change --partition, --cpus-per-task, --gpus-per-task, --time, --sbatch"
+
+
+def _run(*command: str) -> "subprocess.CompletedProcess[str]":
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError as error:
+        return subprocess.CompletedProcess(command, 127, "", str(error))

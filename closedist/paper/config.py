@@ -1,0 +1,193 @@
+"""The three configurations of an experiment: data, family of models and how they are trained (docs/files.md)."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from closedist.errors import InputError
+from closedist.system.files import read_json
+
+MAX_CLASSES = 10_000  # the labels' one-hot vectors are a square: 400 MB
+IMAGE_DIMENSIONS = (2, 3, 5)  # of the paper's representations of images
+ModelType = Literal["SmallMLP", "SmallCIFAR10", "MedCIFAR10", "ResNetCIFAR10"]
+DatasetName = Literal["radial_classification", "cifar10"]
+
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Width = Annotated[int, Field(ge=1, le=8192)]  # the largest layer then has 256 MB
+Length = Annotated[float, Field(ge=0, le=1e6)]  # 0 means free
+
+
+class _Config(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the configuration's content: equal digests mean the same configuration."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+class DatasetConfig(_Config):
+    """What the models are trained and tested on. The last three numbers are the paper's; they are read and unused."""
+
+    random_seed: Seed
+    dataset_name: DatasetName
+    num_points: Annotated[int, Field(ge=10, le=10**8)]
+    num_classes: Annotated[int, Field(ge=2, le=MAX_CLASSES)]
+    equal_weighting_classes: bool = False
+    min_length: float = 0
+    dist_scale: float = 0
+    vert_dist_scale: float = 0
+
+
+class ModelVariationsConfig(_Config):
+    """A family of models: every seed for every width and both fixed lengths (0 is free)."""
+
+    random_seeds: Annotated[tuple[Seed, ...], Field(min_length=1, max_length=10_000, strict=False)]
+    model_type: ModelType
+    target_type: Literal["CLASSIFICATION_MULTI"] = "CLASSIFICATION_MULTI"
+    nonlinearity: Literal["relu", "leaky_relu"]
+    num_classes: Annotated[int, Field(ge=2, le=MAX_CLASSES)]
+    num_features: Annotated[tuple[Width, ...], Field(min_length=1, max_length=1000, strict=False)]
+    rep_dim: Width
+    fix_length_gs: Annotated[tuple[Length, ...], Field(min_length=1, max_length=1000, strict=False)]
+    fix_length_fs: Annotated[tuple[Length, ...], Field(min_length=1, max_length=1000, strict=False)]
+
+    @model_validator(mode="after")
+    def _nothing_twice(self) -> Self:
+        for name in ("random_seeds", "num_features", "fix_length_gs", "fix_length_fs"):
+            values = getattr(self, name)
+            if len(set(values)) < len(values):
+                raise ValueError(f"{name} names a value twice")
+        return self
+
+
+class TrainConfig(_Config):
+    """How models are trained. ``reduction`` and ``use_forward_as_loss`` have one meaning each, the paper's."""
+
+    dataset_name: DatasetName
+    random_seed: Seed
+    batch_size: Annotated[int, Field(ge=1, le=10**6)]
+    train_steps: Annotated[int, Field(ge=1, le=10**9)]
+    reduction: Literal["mean"] = "mean"
+    use_forward_as_loss: Literal[True] = True
+    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    optimizer_type: Literal["ADAM", "SGD"]
+    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+
+
+Config = TypeVar("Config", DatasetConfig, ModelVariationsConfig, TrainConfig)
+
+
+def read_config(path: Path, kind: type[Config]) -> Config:
+    """Read one configuration file.
+
+    Raises:
+        InputError: the file is missing or not JSON, or a key is missing, misspelt or out of range; the message names
+            the file, the key and what the key takes.
+    """
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise InputError(f"{path} holds a {type(content).__name__}, not an object with a config's keys")
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        raise InputError(f"{path}: {_first_problem(error, kind)}") from None
+
+
+def changed(config: Config, changes: Mapping[str, float]) -> Config:
+    """A configuration with other values of some keys.
+
+    Raises:
+        InputError: a value is out of its key's range.
+    """
+    kind = type(config)
+    try:
+        return kind.model_validate({**config.model_dump(), **changes})
+    except ValidationError as error:
+        raise InputError(f"the command line's {_first_problem(error, kind)}") from None
+
+
+def _first_problem(error: ValidationError, kind: type[BaseModel]) -> str:
+    problems = error.errors(include_url=False)
+    # a misspelt key is both unknown and missing: name the unknown one first
+    problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
+    key = ".".join(str(part) for part in problem["loc"])[:80] or kind.__name__
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key {key!r}; the keys are {', '.join(kind.model_fields)}"
+    if problem["type"] == "missing":
+        return f"the key {key!r} is missing; add it (the keys are {', '.join(kind.model_fields)})"
+    message = problem["msg"].removeprefix("Value error, ")
+    shown = repr(problem["input"])
+    return f"{key}: {message[0].lower()}{message[1:]}, not {shown[:80]}; correct the value"
+
+
+def paper_dataset(num_classes: int) -> DatasetConfig:
+    """The paper's radial data set for ``num_classes`` labels (its Appendix on the synthetic experiments)."""
+    return DatasetConfig(
+        random_seed=0, dataset_name="radial_classification", num_points=20_000, num_classes=num_classes
+    )
+
+
+def paper_models(
+    num_classes: int,
+    seeds: int = 20,
+    widths: tuple[int, ...] = (16, 32, 64, 128, 256),
+    lengths: tuple[float, ...] = (0, 20),
+) -> ModelVariationsConfig:
+    """The paper's family of SmallMLPs for ``num_classes`` labels, or a part of it."""
+    return ModelVariationsConfig(
+        random_seeds=tuple(range(seeds)),
+        model_type="SmallMLP",
+        nonlinearity="leaky_relu",
+        num_classes=num_classes,
+        num_features=widths,
+        rep_dim=2,
+        fix_length_gs=lengths,
+        fix_length_fs=lengths,
+    )
+
+
+def paper_training() -> TrainConfig:
+    """How the paper trains on the radial data: 15,000 steps of 128 with Adam at 1e-4."""
+    return TrainConfig(
+        dataset_name="radial_classification",
+        random_seed=0,
+        batch_size=128,
+        train_steps=15_000,
+        learning_rate=1e-4,
+        optimizer_type="ADAM",
+    )
+
+
+def paper_images() -> DatasetConfig:
+    """CIFAR-10, all of it."""
+    return DatasetConfig(random_seed=0, dataset_name="cifar10", num_points=50_000, num_classes=10)
+
+
+def paper_image_models(rep_dim: int, seeds: int = 10) -> ModelVariationsConfig:
+    """The paper's ResNets on CIFAR-10 with representation dimension 2, 3 or 5."""
+    return ModelVariationsConfig(
+        random_seeds=tuple(range(seeds)),
+        model_type="ResNetCIFAR10",
+        nonlinearity="leaky_relu",
+        num_classes=10,
+        num_features=(128,),
+        rep_dim=rep_dim,
+        fix_length_gs=(0,),
+        fix_length_fs=(0,),
+    )
+
+
+def paper_image_training() -> TrainConfig:
+    """How the paper trains on CIFAR-10: 20,000 steps of 32 with Adam at 1e-4."""
+    return TrainConfig(
+        dataset_name="cifar10",
+        random_seed=0,
+        batch_size=32,
+        train_steps=20_000,
+        learning_rate=1e-4,
+        optimizer_type="ADAM",
+    )

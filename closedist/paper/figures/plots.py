@@ -1,0 +1,118 @@
+"""The plot types of make-plot that need no result files: from points, representations or comparisons to figures.
+
+Every function returns :class:`Plots`: figures by file name, and lines that say what a figure shows.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from closedist.comparison import Comparison
+from closedist.errors import InputError
+from closedist.pairs import compare
+from closedist.paper.figures.embeddings import draw_representations, draw_side_by_side, plane_model
+from closedist.paper.figures.llv_scatter import draw_scatters, draw_three_bounds
+from closedist.paper.figures.synthetic_data import draw_synthetic_data
+from closedist.paper.results.tables import Distances
+from closedist.representations import Representations
+
+
+@dataclass(frozen=True)
+class Plots:
+    """What a plot type gives.
+
+    Attributes:
+        figures: by the name of their files, without an ending.
+        notes: lines for the user: which results were taken, what was left out and why, the numbers a figure shows.
+    """
+
+    figures: dict[str, Figure]
+    notes: list[str] = field(default_factory=list)
+
+
+def make_synthetic_data(points: ArrayLike, labels: ArrayLike) -> Plots:
+    """synthetic_data: the radial training points, (n, 2), coloured by their labels, (n,)."""
+    figure = draw_synthetic_data(points, labels)
+    return Plots({f"synthetic_data_cls{int(np.max(np.asarray(labels))) + 1}": figure})
+
+
+def make_llv_constructed(comparisons: Mapping[int, Sequence[Comparison]]) -> Plots:
+    """d_LLV_constructed: by label count, a constructed model against ever noisier copies of itself."""
+    rows = {
+        f"{num_classes} labels": Distances.of([(0, i + 1) for i in range(len(found))], found)
+        for num_classes, found in comparisons.items()
+    }
+    return Plots({"d_LLV_constructed": draw_scatters(rows)})
+
+
+def make_cifar10_reps(
+    representations: Mapping[int, Representations], label_names: Sequence[str] | None = None, seed: int = 0
+) -> Plots:
+    """cifar10_reps: every seed's embeddings beside its unembeddings, and the first two seeds side by side.
+
+    Args:
+        representations: by seed, of the same inputs and labels, dimension 2.
+        label_names: (C,) for the legend.
+        seed: of the input sets for d_LLV.
+
+    Raises:
+        InputError: there are no representations, or they are not two-dimensional.
+    """
+    if not representations:
+        raise InputError(
+            "cifar10_reps needs test representations (…_reps_test.safetensors beside the checkpoints), and there are "
+            "none; make them with train-variations and get-distances for a CIFAR-10 model with rep_dim 2"
+        )
+    models = {s: plane_model(f"seed {s}", r.embeddings, r.unembeddings, r.bias) for s, r in representations.items()}
+    plots = Plots({f"cifar10_reps_seed{s}": draw_representations(model, label_names) for s, model in models.items()})
+    if len(models) < 2:
+        plots.notes.append("one seed only: no figure of two side by side")
+        return plots
+    first, second = list(models)[:2]
+    caption = _comparison_line(representations[first], representations[second], seed)
+    plots.notes.append(f"seeds {first} and {second}: {caption}")
+    name = f"cifar10_reps_seeds{first}and{second}"
+    plots.figures[name] = draw_side_by_side(models[first], models[second], _typeset(caption), label_names)
+    return plots
+
+
+def make_quickstart(
+    points: ArrayLike,
+    labels: ArrayLike,
+    pair: tuple[Representations, Representations],
+    distances: Mapping[str, Distances],
+    titles: tuple[str, str] = ("seed 0", "seed 1"),
+    seed: int = 0,
+) -> Plots:
+    """The quickstart's figures: the data, the embeddings of two seeds, and d_LLV against d_{f,g} with three bounds.
+
+    Args:
+        points: (n, 2) training inputs and ``labels`` (n,) theirs.
+        pair: two models of one configuration, dimension 2.
+        distances: by name, for example "width 16".
+        titles: of the two models.
+        seed: of the input sets for d_LLV.
+    """
+    first, second = (
+        plane_model(title, model.embeddings, model.unembeddings, model.bias)
+        for title, model in zip(titles, pair, strict=True)
+    )
+    figures = {
+        "data": draw_synthetic_data(points, labels),
+        "embeddings": draw_side_by_side(first, second, _typeset(_comparison_line(*pair, seed))),
+        "bounds": draw_three_bounds(distances),
+    }
+    return Plots(figures)
+
+
+def _comparison_line(first: Representations, second: Representations, seed: int) -> str:
+    c = compare(first, second, seed=seed)
+    return f"m_CCA {c.mean_cca_embeddings:.3f}, KL {c.kl:.3f} and {c.kl_reverse:.3f} nats, d_LLV {c.llv:.3f}"
+
+
+def _typeset(line: str) -> str:
+    """The same line for a figure."""
+    return line.replace("m_CCA", "$m_{\\mathrm{CCA}}$").replace("d_LLV", "$d_{\\mathrm{LLV}}$")

@@ -1,0 +1,275 @@
+"""The plot types of make-plot that draw result files of trained models, written by us or by the paper's code.
+
+Each takes a results folder or a results.zip, and for every label count the newest date that has what it needs. What is
+missing is noted with the command that makes it; where nothing is there, that is the error.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from closedist.errors import InputError
+from closedist.paper.config import IMAGE_DIMENSIONS
+from closedist.paper.figures.llv_scatter import draw_overview, draw_scatters
+from closedist.paper.figures.llv_sorted import draw_sorted
+from closedist.paper.figures.llv_vs_width import (
+    MINIMUM_ACCURACY,
+    MINIMUM_MODELS,
+    WidthSummary,
+    draw_llv_vs_width,
+    summarise_width,
+)
+from closedist.paper.figures.loss_vs_mcca import draw_loss_diff_vs_mcca, why_apart
+from closedist.paper.figures.plots import Plots
+from closedist.paper.results.archive import ResultsSource, open_results
+from closedist.paper.results.names import RESNET, RESNET_STEPS, SMALL_MLP
+from closedist.paper.results.tables import (
+    Distances,
+    LossRow,
+    accuracies_file_name,
+    distances_file_name,
+    loss_file_name,
+    mcca_file_name,
+    newest_date,
+    read_accuracies,
+    read_distances,
+    read_losses,
+    read_mcca,
+)
+
+LABEL_COUNTS = (4, 6, 10, 18)
+LABEL_GROUPS = ((4, 6), (10,), (18,))  # the figures of d_LLV_vs_width
+WIDTHS = (16, 32, 64, 128, 256)
+SCATTER_WIDTHS = WIDTHS[:4]
+LENGTHS = {  # by the lengths that g and f are fixed to, 0 where free
+    (0, 0): "free lengths",
+    (20, 0): "unembeddings of length 20",
+    (0, 20): "embeddings of length 20",
+    (20, 20): "both of length 20",
+}
+Source = str | Path | ResultsSource
+
+
+def make_llv_train_synthetic(
+    results: Source, date: str | None = None, label_counts: Sequence[int] = LABEL_COUNTS
+) -> Plots:
+    """d_LLV_train_synthetic: the scatters of every trained configuration, one over all, and d_LLV in rising order.
+
+    Args:
+        results: the results folder or a results.zip.
+        date: of the results; where None, for each label count the newest that has what is needed.
+
+    Raises:
+        InputError: there are no distances for any of the label counts.
+    """
+    selection = _Selection(open_results(results), date)
+    plots = Plots({}, selection.notes)
+    settings = [(width, lengths) for lengths in LENGTHS for width in SCATTER_WIDTHS]
+    everything: dict[str, list[Distances]] = {}
+    rising: dict[str, dict[str, dict[str, Distances]]] = {}
+    for num_classes in label_counts:
+
+        def needed(of: str, num_classes: int = num_classes) -> list[str]:
+            return [_distances_name(of, num_classes, width, lengths) for width, lengths in settings]
+
+        names = selection.take(num_classes, SCATTER_WIDTHS, needed)
+        tables = {
+            setting: read_distances(selection.source, name)
+            for setting, name in zip(settings, names, strict=True)
+            if name in selection.source
+        }
+        if not tables:
+            continue
+        labels = f"{num_classes} labels"
+        everything[labels] = list(tables.values())
+        rising[labels] = {}
+        for lengths, text in LENGTHS.items():
+            rows = {f"width {width}": table for (width, of), table in tables.items() if of == lengths}
+            if rows:
+                ending = "".join(f"_{side}_{length}" for side, length in zip("gf", lengths, strict=True) if length)
+                figure = draw_scatters(rows, f"{labels}, {text}")
+                plots.figures[f"d_LLV_train_synthetic_cls{num_classes}{ending}"] = figure
+                rising[labels][text] = rows
+    if not everything:
+        raise selection.nothing_found()
+    plots.figures["d_LLV_train_synthetic_all"] = draw_overview(everything)
+    plots.figures["d_LLV_train_synthetic_sorted"] = draw_sorted(rising)
+    return plots
+
+
+def make_llv_vs_width(results: Source, date: str | None = None, label_counts: Sequence[int] = LABEL_COUNTS) -> Plots:
+    """d_LLV_vs_width: d_LLV and d_{f,g} of free-length models with accuracy above 0.9, against width.
+
+    Arguments as for :func:`make_llv_train_synthetic`; accuracies are needed too.
+
+    Raises:
+        InputError: for no label count are there distances and accuracies of a width with enough good models.
+    """
+    selection = _Selection(open_results(results), date)
+    plots = Plots({}, selection.notes)
+    for group in _groups(label_counts):
+        series = {}
+        for num_classes in group:
+            summaries = _width_summaries(selection, num_classes)
+            if summaries:
+                series[num_classes] = summaries
+        if series:
+            name = "_".join(f"cls{num_classes}" for num_classes in series)
+            named = {f"{num_classes} labels": summaries for num_classes, summaries in series.items()}
+            plots.figures[f"d_LLV_vs_width_{name}"] = draw_llv_vs_width(named)
+    if not plots.figures:
+        raise selection.nothing_found()
+    return plots
+
+
+def make_loss_diff_vs_mcca(
+    results: Source,
+    model_type: str = RESNET,
+    train_steps: int = RESNET_STEPS,
+    dimensions: Sequence[int] = IMAGE_DIMENSIONS,
+    gathered: Mapping[int, Sequence[LossRow]] | None = None,
+) -> Plots:
+    """loss_diff_vs_mcca: a panel for every representation dimension with m_CCA and losses of the same models.
+
+    Args:
+        results, model_type, train_steps, dimensions: where the files are, and of which models.
+        gathered: losses by dimension that take the place of their file.
+
+    Raises:
+        InputError: there are both for none of the dimensions.
+    """
+    gathered = gathered or {}
+    selection = _Selection(open_results(results), None)
+    source = selection.source
+    panels = {}
+    for dimension in dimensions:
+        correlated, measured = (
+            name_of(rep_dim=dimension, model_type=model_type, train_steps=train_steps)
+            for name_of in (mcca_file_name, loss_file_name)
+        )
+        needed = [correlated] if dimension in gathered else [correlated, measured]
+        missing = [name for name in needed if name not in source]
+        if missing:
+            selection.missing.append(
+                f"dimension {dimension}: {source.place} has no {' and no '.join(missing)}; with {model_type} trained "
+                f"for {train_steps:,} steps, `closedist cal-mcca --final-dim={dimension}` (with its configs) makes the "
+                "first, and this command, where its metrics are, the second"
+            )
+            continue
+        correlations = read_mcca(source, correlated)
+        losses = gathered[dimension] if dimension in gathered else read_losses(source, measured)
+        reason = why_apart(correlations, losses)
+        if reason:
+            selection.missing.append(f"dimension {dimension}: {reason}, in {source.place}; measure both again")
+        else:
+            panels[dimension] = (correlations, losses)
+    if not panels:
+        raise selection.nothing_found()
+    return Plots({"loss_diff_vs_mcca": draw_loss_diff_vs_mcca(panels)}, selection.missing)
+
+
+class NoResultsError(InputError):
+    """None of the result files that a figure needs are there."""
+
+
+@dataclass
+class _Selection:
+    """Which result files are taken for each label count, in lines for the user."""
+
+    source: ResultsSource
+    date: str | None
+    notes: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+    def take(self, num_classes: int, widths: Sequence[int], needed: Callable[[str], list[str]]) -> list[str]:
+        """The names of all files needed, of the date that is best for this label count; not all need be there."""
+        files = newest_date(self.source, needed, self.date)
+        date = files.date or self.date or "DATE"
+        if files.found:
+            total = len(files.found) + len(files.missing)
+            self.notes.append(f"{num_classes} labels: results of {date}, {len(files.found)} of {total} files")
+        if files.missing:
+            options = f"--date-str={date} --layer-size={','.join(map(str, widths))} --num-classes={num_classes}"
+            commands = []
+            if any(_is_distances(name) for name in files.missing):
+                method = "--dist-type=max --weight=0.00001 --sum-or-max=max --num-samples=200"
+                commands.append(f"`closedist get-distances {options} {method}`")
+            if not all(_is_distances(name) for name in files.missing):
+                commands.append(f"`closedist get-accuracies {options}`")
+            more = f" and {len(files.missing) - 1} more" if len(files.missing) > 1 else ""
+            text = f"{num_classes} labels: {self.source.place} has no {files.missing[0]}{more}"
+            text += f"; once its models are trained, make them with {' and '.join(commands)}"
+            (self.notes if files.found else self.missing).append(text)
+        return needed(date)
+
+    def nothing_found(self) -> "NoResultsError":
+        """The error that nothing can be drawn: what is missing for the first label count stands for the others."""
+        reasons = self.missing[:1] or self.notes
+        likewise = f" ({len(self.missing) - 1} more likewise)" if len(self.missing) > 1 else ""
+        return NoResultsError("there is nothing to draw. " + "; ".join(reasons) + likewise)
+
+
+def _groups(label_counts: Sequence[int]) -> list[tuple[int, ...]]:
+    """The label counts that share a figure, as in the paper; any other has its own."""
+    grouped = [tuple(count for count in group if count in label_counts) for group in LABEL_GROUPS]
+    return [group for group in grouped if group] + [(count,) for count in label_counts if count not in LABEL_COUNTS]
+
+
+def _width_summaries(selection: _Selection, num_classes: int) -> list[WidthSummary]:
+    """What the widths of one label count say, where distances and accuracies are there and enough models are good."""
+
+    def needed(date: str) -> list[str]:
+        return [_distances_name(date, num_classes, width, (0, 0)) for width in WIDTHS] + [
+            _accuracies_name(date, num_classes, width) for width in WIDTHS
+        ]
+
+    names = selection.take(num_classes, WIDTHS, needed)
+    summaries = []
+    for width, distances, accuracies in zip(WIDTHS, names[: len(WIDTHS)], names[len(WIDTHS) :], strict=True):
+        if distances not in selection.source or accuracies not in selection.source:
+            continue
+        rows = read_accuracies(selection.source, accuracies)
+        summary = summarise_width(width, read_distances(selection.source, distances), rows)
+        if summary is None:
+            selection.notes.append(
+                f"{num_classes} labels, width {width}: left out, fewer than {MINIMUM_MODELS} models have an accuracy "
+                f"above {MINIMUM_ACCURACY}"
+            )
+        else:
+            selection.notes.append(f"{num_classes} labels, {summary}")
+            summaries.append(summary)
+    return summaries
+
+
+def _is_distances(name: str) -> bool:
+    return "_model_distances_" in name
+
+
+def _distances_name(date: str, num_classes: int, width: int, lengths: tuple[int, int]) -> str:
+    """The paper's setting: test split, maxima, λ = 1e-5."""
+    return distances_file_name(
+        date=date,
+        split="test",
+        reduction="max",
+        combine="max",
+        weight=1e-5,
+        model_type=SMALL_MLP,
+        fix_length_g=lengths[0],
+        fix_length_f=lengths[1],
+        width=width,
+        num_classes=num_classes,
+        rep_dim=2,
+        train_steps=15_000,
+    )
+
+
+def _accuracies_name(date: str, num_classes: int, width: int) -> str:
+    return accuracies_file_name(
+        date=date,
+        split="test",
+        model_type=SMALL_MLP,
+        width=width,
+        num_classes=num_classes,
+        rep_dim=2,
+        train_steps=15_000,
+    )

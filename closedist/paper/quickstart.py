@@ -1,0 +1,89 @@
+"""The first five minutes: train a small sweep of the paper's models, measure all pairs, draw what came out."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+from closedist.comparison import Comparison
+from closedist.paper.config import paper_dataset, paper_models, paper_training
+from closedist.paper.data.splits import load_split
+from closedist.paper.figures.plots import make_quickstart
+from closedist.paper.figures.style import save
+from closedist.paper.folders import Folders
+from closedist.paper.measurements import Measurement, accuracies_file, accuracy_rows
+from closedist.paper.results.tables import Distances, write_accuracies, write_distances
+from closedist.paper.runs import TrainingRun, training_runs
+from closedist.paper.sweep import CPU, Workplace, train_runs
+from closedist.paper.trained_models import accuracy, family_representations
+from closedist.representations import Representations
+
+LABELS = 6
+SEEDS = 5
+WIDTHS = (16, 64)
+DATE = "quickstart"
+
+
+@dataclass(frozen=True)
+class WidthResult:
+    """Everything that was measured of the models of one width.
+
+    Attributes:
+        run: the training; its seeds are the models.
+        representations, accuracies: one a seed, on the test inputs.
+        pairs, comparisons: one a pair of seeds.
+    """
+
+    run: TrainingRun
+    representations: Sequence[Representations]
+    accuracies: Sequence[float]
+    pairs: Sequence[tuple[int, int]]
+    comparisons: Sequence[Comparison]
+
+    def closest_pair(self) -> tuple[tuple[int, int], Comparison]:
+        """The two seeds that are closest in distribution (by the sum of both KL divergences), and their comparison."""
+        return min(zip(self.pairs, self.comparisons, strict=True), key=lambda found: found[1].kl + found[1].kl_reverse)
+
+
+def quickstart_runs() -> list[TrainingRun]:
+    """The paper's own training for 6 labels, cut to 5 seeds of two widths with free lengths."""
+    models = paper_models(LABELS, seeds=SEEDS, widths=WIDTHS, lengths=(0,))
+    return list(training_runs(paper_dataset(LABELS), models, paper_training(), DATE))
+
+
+def train_quickstart(folders: Folders, advance: Callable[[int], None]) -> None:
+    """Train what is missing; stopped and run again, it goes on."""
+    train_runs(quickstart_runs(), Workplace(folders), advance=advance)
+
+
+def measure_quickstart(folders: Folders, seed: int = 0) -> list[WidthResult]:
+    """Accuracies and all pairs of every width, also written as result files; ``seed`` draws the input sets."""
+    results = []
+    measurement = Measurement(seed=seed)
+    for run in quickstart_runs():
+        models = family_representations(run, "test", folders, CPU)
+        _, labels = load_split(run.dataset, "test", folders.data)
+        accuracies = [accuracy(model, labels) for model in models]
+        write_accuracies(accuracies_file(run, "test", "", folders), accuracy_rows(run, accuracies))
+        pairs = list(combinations(run.models.random_seeds, 2))
+        comparisons = measurement.compare(models)
+        write_distances(folders.results / measurement.file_name(run), pairs, comparisons)
+        results.append(WidthResult(run, models, accuracies, pairs, comparisons))
+    return results
+
+
+def draw_quickstart(results: Sequence[WidthResult], folders: Folders, seed: int = 0) -> list[Path]:
+    """The data, the two most alike of the widest models side by side, and d_{f,g} over d_LLV with the bounds."""
+    points, labels = load_split(results[0].run.dataset, "train", folders.data)
+    widest = results[-1]
+    seeds, _ = widest.closest_pair()
+    models = dict(zip(widest.run.models.random_seeds, widest.representations, strict=True))
+    plots = make_quickstart(
+        points,
+        labels,
+        (models[seeds[0]], models[seeds[1]]),
+        {f"width {result.run.name.width}": Distances.of(result.pairs, result.comparisons) for result in results},
+        (f"seed {seeds[0]}", f"seed {seeds[1]}"),
+        seed,
+    )
+    return [path for name, figure in plots.figures.items() for path in save(figure, folders.figures, name, ("png",))]

@@ -1,0 +1,1 @@
+"""The papers' result files: names, tables, and the archive they ship in."""

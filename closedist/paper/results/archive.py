@@ -1,0 +1,169 @@
+"""One reader for result files, in a folder or inside a zip archive that may come from a stranger."""
+
+import struct
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from closedist.errors import InputError, brief
+from closedist.system.files import parse_json
+
+MAX_FILE_BYTES = 1 << 26  # 190 pairs with 10,000 label subsets each have 48 MB; parsed, this takes some 600 MB
+MAX_ARCHIVE_BYTES = 1 << 28
+MAX_DIRECTORY_BYTES = 1 << 22  # an archive's table of contents: room for some 30,000 files
+END_RECORD = struct.Struct("<4s4H2LH")  # PK\5\6, disks and counts, size and offset of the contents, comment length
+END_SIGNATURE, ZIP64_SIGNATURE = b"PK\x05\x06", b"PK\x06\x07"
+
+
+@dataclass(frozen=True)
+class ResultsSource:
+    """The JSON files of a results folder, or of a ``results.zip`` that is read as it is, never unpacked.
+
+    Attributes:
+        place: the folder or the archive, as messages should call it.
+        members: for every file name (without folders) where it lies: below the folder, or in the archive.
+    """
+
+    place: Path
+    members: dict[str, str]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all JSON files, sorted."""
+        return tuple(sorted(self.members))
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.members
+
+    def read_json(self, name: str) -> Any:
+        """Parse one file strictly.
+
+        Raises:
+            InputError: there is no such file, it is too large, damaged or encrypted, or it is not strict JSON.
+        """
+        if name not in self.members:
+            raise InputError(f"{self.place} has no {name}")
+        title = f"{self.place}: {name}"
+        if self.place.is_dir():
+            data = _read_file(self.place / self.members[name])
+        else:
+            data = _read_member(self.place, self.members[name], title)
+        return parse_json(data, title)
+
+
+def open_results(place: Path | str | ResultsSource) -> ResultsSource:
+    """List the JSON files of a results folder or of a zip archive of one.
+
+    A folder that is missing or holds no JSON gives way to an archive of its name beside it: ``results`` to
+    ``results.zip``, so that a fresh clone plots what it ships.
+
+    Args:
+        place: a folder, a ``.zip`` file, or a source already opened (returned as it is).
+
+    Raises:
+        InputError: there is neither, or the archive is damaged, too large, or has unsafe or ambiguous names in it.
+    """
+    if isinstance(place, ResultsSource):
+        return place
+    place = Path(place)
+    names = _results_in(place)
+    if names:
+        return ResultsSource(place, names)
+    archive = place if place.is_file() else _archive_beside(place)
+    if archive.is_file():
+        return ResultsSource(archive, _archive_members(archive))
+    if place.is_dir():
+        return ResultsSource(place, {})
+    raise InputError(f"there are no results at {place}; give the folder or the results.zip with --results-folder")
+
+
+def unread_archive(folder: Path) -> Path | None:
+    """The archive beside a folder that ``open_results`` passes over, since the folder itself has results."""
+    archive = _archive_beside(folder)
+    return archive if archive.is_file() and _results_in(folder) else None
+
+
+def _results_in(folder: Path) -> dict[str, str]:
+    """The result files of a folder, none where it is no folder, as an archive maps its own."""
+    return {path.name: path.name for path in folder.glob("*.json") if path.is_file()} if folder.is_dir() else {}
+
+
+def _archive_beside(folder: Path) -> Path:
+    return folder.with_name(folder.name + ".zip")
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    if len(data) > MAX_FILE_BYTES:
+        raise InputError(f"{path} is larger than the {MAX_FILE_BYTES:,} bytes that a result file may have")
+    return data
+
+
+def _archive_members(archive: Path) -> dict[str, str]:
+    """Map the base names of an archive's JSON files to their full names, refusing all that could do harm."""
+    _check_contents_size(archive)
+    members: dict[str, str] = {}
+    try:
+        with zipfile.ZipFile(archive) as file:
+            entries = file.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise InputError(f"{archive} is not a readable zip archive: {brief(error)}") from error
+    for entry in entries:
+        parts = entry.filename.split("/")
+        if entry.filename.startswith("/") or ".." in parts or set(entry.filename) & set("\\:\0"):
+            raise InputError(f"{archive}: the name {entry.filename!r} points out of the archive; do not trust it")
+        name = parts[-1]
+        if not name.endswith(".json") or name.startswith("._"):  # ._ is what macOS adds to archives
+            continue
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            # zipfile unpacks the other kinds without an end, whatever size they are said to have
+            raise InputError(f"{archive}: {entry.filename!r} is packed in an unusual way; pack it again with zip")
+        if entry.file_size > MAX_FILE_BYTES:
+            raise InputError(
+                f"{archive}: {entry.filename!r} says it has {entry.file_size:,} bytes; a result file may have "
+                f"{MAX_FILE_BYTES:,}"
+            )
+        if name in members:
+            raise InputError(
+                f"{archive} has two files named {name!r}: {members[name]!r} and {entry.filename!r}; keep one"
+            )
+        members[name] = entry.filename
+    return members
+
+
+def _check_contents_size(archive: Path) -> None:
+    """Refuse an archive whose table of contents alone would fill the memory, before zipfile reads it."""
+    try:
+        size = archive.stat().st_size
+        with open(archive, "rb") as file:
+            file.seek(max(0, size - END_RECORD.size - 65535))
+            tail = file.read()
+    except OSError as error:
+        raise InputError(f"cannot read {archive}: {error.strerror or error}") from error
+    if size > MAX_ARCHIVE_BYTES:
+        raise InputError(f"{archive} has {size:,} bytes; archives above {MAX_ARCHIVE_BYTES:,} are refused")
+    start = tail.rfind(END_SIGNATURE)
+    if start < 0 or len(tail) - start < END_RECORD.size:
+        raise InputError(f"{archive} is not a zip archive, or its end is missing; get it again")
+    directory_bytes = END_RECORD.unpack_from(tail, start)[5]
+    if directory_bytes > MAX_DIRECTORY_BYTES or tail[max(0, start - 20) : start].startswith(ZIP64_SIGNATURE):
+        raise InputError(f"{archive} lists far more files than results have; pack only the result files")
+
+
+def _read_member(archive: Path, member: str, title: str) -> bytes:
+    try:
+        with zipfile.ZipFile(archive) as file:
+            entry = file.getinfo(member)
+            if entry.file_size > MAX_FILE_BYTES:  # the archive changed since it was listed
+                raise InputError(f"{title} is larger than the {MAX_FILE_BYTES:,} bytes that a result file may have")
+            with file.open(entry) as stream:
+                return stream.read(MAX_FILE_BYTES)
+    except InputError:
+        raise
+    except Exception as error:  # zlib, lzma, struct, encryption: whatever a damaged member makes zipfile raise
+        raise InputError(f"{title} cannot be read from the archive: {brief(error)}") from error

@@ -1,0 +1,141 @@
+"""From checkpoints on disk to representations, accuracies and the data that they were taken on."""
+
+import logging
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from closedist.errors import InputError
+from closedist.paper.checkpoint import read_weights
+from closedist.paper.data.splits import load_split
+from closedist.paper.folders import Folders
+from closedist.paper.models.classifier import Classifier
+from closedist.paper.models.inputs import as_network_input
+from closedist.paper.runs import TrainingRun
+from closedist.representations import Representations
+
+log = logging.getLogger(__name__)
+
+BATCH = 2000  # inputs embedded at once: a fixed number, so that results do not depend on memory
+
+
+def trained_model(run: TrainingRun, seed: int, checkpoints: Path, device: torch.device) -> Classifier:
+    """The trained member with this seed, in evaluation mode.
+
+    Raises:
+        InputError: its checkpoint is missing, broken or another model's.
+    """
+    model = run.untrained(seed)
+    model.load_state_dict(read_weights(checkpoints / run.name.trained(seed), model.state_dict()))
+    return model.to(device).eval()
+
+
+@torch.inference_mode()
+def represent(model: Classifier, inputs: Tensor) -> Representations:
+    """Embeddings of ``inputs``, points or images as bytes, and unembeddings of all labels, on the CPU."""
+    device = model.label_vectors.device
+    blocks = [model.embed(as_network_input(block.to(device))).cpu() for block in torch.split(inputs, BATCH)]
+    # clones: what inference mode made cannot be used outside of it
+    return Representations(torch.cat(blocks).clone(), model.unembed().cpu().clone())
+
+
+def family_representations(
+    run: TrainingRun, split: str, folders: Folders, device: torch.device
+) -> list[Representations]:
+    """The representations of all seeds of a run on a split, in the configuration's order.
+
+    A seed's test representations, of an image model, are read from beside its checkpoint where they lie there, so that
+    neither images nor checkpoint are needed.
+
+    Raises:
+        InputError: a file that is needed is missing or broken.
+    """
+    seeds = run.models.random_seeds
+    paths = [(seed, folders.checkpoints / run.name.representations(seed)) for seed in seeds]
+    saved = {seed: path for seed, path in paths if run.on_images and split == "test" and path.exists()}
+    inputs = None if len(saved) == len(seeds) else load_split(run.dataset, split, folders.data)[0]
+
+    def of(seed: int) -> Representations:
+        if inputs is None or seed in saved:
+            return Representations.load(saved[seed])
+        return represent(trained_model(run, seed, folders.checkpoints, device), inputs)
+
+    return [of(seed) for seed in seeds]
+
+
+def accuracy(representations: Representations, labels: Tensor) -> float:
+    """The share of inputs whose most likely label is the right one."""
+    logits = representations.embeddings.double() @ representations.unembeddings.double().T
+    return int((logits.argmax(1) == labels).sum()) / len(labels)
+
+
+def runs_with_models(runs: Sequence[TrainingRun], split: str, checkpoints: Path) -> list[TrainingRun]:
+    """Those of ``runs`` that have models to be measured on a split, of which then none may be missing.
+
+    Raises:
+        InputError: there are none for any of the runs, or one of a run's seeds is missing.
+    """
+    found = []
+    for run in runs:
+        missing = run.unavailable(checkpoints, split)
+        if len(missing) == len(run.models.random_seeds):
+            continue
+        if missing:
+            raise InputError(
+                f"checkpoint {checkpoints / run.name.trained(missing[0])} is missing ({len(missing)} of "
+                f"{len(run.models.random_seeds)} seeds are): train it, or pass a model variations config with the "
+                "seeds that there are"
+            )
+        found.append(run)
+    if not found:
+        first = runs[0].name
+        dates = ", ".join(_dates(checkpoints)) or "none"
+        raise InputError(
+            f"no trained checkpoints of date {first.date or '(none)'} like "
+            f"{first.trained(runs[0].models.random_seeds[0])} in {checkpoints} (dates there: {dates}): give another "
+            "--date-str or --checkpoint-folder, or run train-variations"
+        )
+    return found
+
+
+class NoModelsError(InputError):
+    """There are no models of this family, or too few."""
+
+
+def with_available_seeds(run: TrainingRun, split: str, checkpoints: Path) -> TrainingRun:
+    """The run cut to the seeds that can be measured on a split, of its date or, where it has none, of the newest date
+    with any.
+
+    Raises:
+        NoModelsError: there are fewer than two such seeds.
+    """
+    dates = [run.name.date] if run.name.date else sorted(_dates(checkpoints), reverse=True)
+    for date in dates:
+        dated = replace(run, name=replace(run.name, date=date))
+        unavailable = set(dated.unavailable(checkpoints, split))
+        seeds = tuple(seed for seed in run.models.random_seeds if seed not in unavailable)
+        if len(seeds) >= 2:
+            if unavailable:
+                log.warning("date %s: using seeds %s, the others of the config are not there", date, _listed(seeds))
+            return replace(dated, models=run.models.model_copy(update={"random_seeds": seeds}))
+    wanted = run.name.trained(run.models.random_seeds[0])
+    raise NoModelsError(
+        f"{checkpoints} has no two seeds of {wanted if run.name.date else 'DATE' + wanted}: train them with "
+        "train-variations, or give another --date-str, --checkpoint-folder or config"
+    )
+
+
+def _listed(seeds: Sequence[int]) -> str:
+    return ", ".join(map(str, seeds))
+
+
+def _dates(checkpoints: Path) -> list[str]:
+    if not checkpoints.is_dir():
+        return []
+    # names of untrained models have no steps
+    named = (re.match(r"(.+?)trained_.*_steps\d", path.name) for path in checkpoints.iterdir())
+    return sorted({match[1] for match in named if match})

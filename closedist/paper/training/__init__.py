@@ -1,0 +1,1 @@
+"""Training: all seeds of a configuration in one program, with exact resume."""

@@ -1,0 +1,1 @@
+"""Files, locks, progress and signals: what every long command needs, and no mathematics."""

@@ -1,0 +1,92 @@
+"""What a newcomer runs first: quickstart, and compare on files of their own."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from closedist import Representations, compare
+from closedist.cli import COMMANDS, make_app, run
+from closedist.paper import quickstart
+from closedist.paper.config import paper_training
+from tests.random_models import noisy, random_model, represent
+
+
+def closedist(*tokens):
+    return run(make_app("closedist", COMMANDS), list(tokens))
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def few_steps(monkeypatch):
+    """Quickstart with three seeds of its two widths and 600 steps instead of 15,000."""
+    monkeypatch.setattr(quickstart, "SEEDS", 3)
+    monkeypatch.setattr(quickstart, "paper_training", lambda: paper_training().model_copy(update={"train_steps": 600}))
+
+
+def test_quickstart_trains_measures_draws_and_says_where_everything_is(folder, few_steps, capsys):
+    assert closedist("quickstart", "--threads=1") == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("Training 6 models for 600 steps each")
+    for name in ("data", "embeddings", "bounds"):
+        path = Path("quickstart/figures") / f"{name}.png"
+        assert str(path) in shown
+        assert path.read_bytes().startswith(b"\x89PNG")
+    rows = [line.split("│") for line in shown.splitlines() if "│" in line]
+    assert [int(row[0]) for row in rows] == [16, 64]
+    for row in rows:
+        assert [cell.split()[1] for cell in row[6:]] == ["(3/3)"] * 3  # every bound holds for every pair
+    assert "held for 6 of 6 pairs" in shown
+    assert len(list(Path("quickstart/results").iterdir())) == 4
+    assert closedist("quickstart", "--threads=1") == 0  # nothing is left to train
+    assert capsys.readouterr().out == shown
+    assert closedist("quickstart", "--threads=1", "--seed=1") == 0
+    for path in Path("quickstart/results").glob("*_distances_*"):
+        assert set(json.loads(path.read_text())["sample_seed"]) == {1}
+
+
+@pytest.fixture
+def files(folder):
+    """Three saved models: one, nearly the same, and another."""
+    models = [random_model(0, 60, 6, 2), noisy(random_model(0, 60, 6, 2), 1e-3, 1), random_model(1, 60, 6, 3)]
+    for name, model in zip("pqr", models, strict=True):
+        represent(model).save(Path(f"{name}.safetensors"))
+    return [f"{name}.safetensors" for name in "pqr"]
+
+
+def test_compare_prints_a_table_for_two_files_and_a_matrix_for_more(files, capsys):
+    assert closedist("compare", *files[:2]) == 0
+    assert capsys.readouterr().out == f"{compare(*map(Representations.load, files[:2]))}\n"
+    assert closedist("compare", *files) == 0
+    assert "KL divergence in nats, row to column" in capsys.readouterr().out
+
+
+def test_compare_takes_the_options_of_the_function(files, capsys):
+    options = ("--input-set=5,1,9,30", "--pivots=2,4", "--subset-size=3", "--reduction=mean", "--weight=0.5", "--json")
+    assert closedist("compare", files[0], files[2], *options) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    p, r = Representations.load(files[0]), Representations.load(files[2])
+    same = compare(p, r, input_set=[5, 1, 9, 30], pivots=[2, 4], subset_size=3, reduction="mean", weight=0.5)
+    assert (row["first"], row["second"]) == ("p.safetensors", "r.safetensors")
+    assert row["llv"] == pytest.approx(same.llv)
+    assert row["pivot_label"] in (2, 4)
+    assert row["input_set"] == [5, 1, 9, 30]
+
+
+def test_compare_of_one_file_says_what_is_missing(files, capsys):
+    assert closedist("compare", files[0]) == 2
+    assert "two files or more" in capsys.readouterr().err
+
+
+def test_compare_opens_files_of_any_name_and_names_them_in_errors(files, capsys):
+    named = Path("[1] é.safetensors")
+    Path(files[0]).rename(named)
+    assert closedist("compare", str(named), files[1]) == 0
+    Representations([[1.0, 2.0]] * 60, [[label, label**2] for label in range(6)]).save(named)
+    assert closedist("compare", files[1], str(named)) == 2
+    assert f"model {named} gives all inputs the same embedding" in capsys.readouterr().err

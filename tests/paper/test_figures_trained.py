@@ -1,0 +1,173 @@
+"""Figures of trained models: which files they take, what they say is missing, and that the docs show each of them."""
+
+import re
+import zipfile
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from closedist.cli.plot import PlotType
+from closedist.errors import InputError
+from closedist.paper.figures.trained import make_llv_train_synthetic, make_llv_vs_width, make_loss_diff_vs_mcca
+from closedist.paper.results.tables import LossRow, MCCARow, read_distances, write_losses, write_mcca
+from tests.made_results import (
+    DATE,
+    accuracies_name,
+    accuracies_table,
+    distances_name,
+    distances_table,
+    write_table,
+)
+
+ALL_LENGTHS = ((0, 0), (20, 0), (0, 20), (20, 20))
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def write_scatter_files(folder: Path, num_classes: int, date: str = DATE) -> None:
+    for seed, lengths in enumerate(ALL_LENGTHS):
+        for width in (16, 32, 64, 128):
+            name = distances_name(num_classes, width, lengths, date)
+            write_table(folder, name, distances_table(seed=100 * num_classes + 10 * seed + width))
+
+
+def write_width_files(folder: Path, num_classes: int, widths: tuple[int, ...], accuracy: float = 0.95) -> None:
+    for width in widths:
+        name = distances_name(num_classes, width)
+        write_table(folder, name, distances_table(num_seeds=6, scale=2 / width, seed=width))
+        write_table(folder, accuracies_name(num_classes, width), accuracies_table([accuracy] * 6, [0.99] * 6))
+
+
+def test_every_trained_configuration_has_its_row_and_all_share_two_figures(tmp_path: Path) -> None:
+    write_scatter_files(tmp_path, 4)
+    write_scatter_files(tmp_path, 6)
+    plots = make_llv_train_synthetic(tmp_path)
+    assert list(plots.figures) == [
+        *(f"d_LLV_train_synthetic_cls{c}{end}" for c in (4, 6) for end in ("", "_g_20", "_f_20", "_g_20_f_20")),
+        "d_LLV_train_synthetic_all",
+        "d_LLV_train_synthetic_sorted",
+    ]
+    figure = plots.figures["d_LLV_train_synthetic_cls6_g_20"]
+    assert [axes.get_title(loc="left") for axes in figure.axes[::3]] == [f"width {w}" for w in (16, 32, 64, 128)]
+    table = read_distances(tmp_path, distances_name(6, 64, (20, 0)))
+    points = np.asarray(figure.axes[6].collections[0].get_offsets())
+    np.testing.assert_array_equal(points, np.c_[table.llv, table.dissimilarity][table.llv < 0.25])
+    assert len(plots.figures["d_LLV_train_synthetic_sorted"].axes) == 8
+    assert f"4 labels: results of {DATE}, 16 of 16 files" in plots.notes
+
+
+@pytest.fixture
+def one_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures with a single row, which are quick to draw."""
+    monkeypatch.setattr("closedist.paper.figures.trained.SCATTER_WIDTHS", (16,))
+
+
+@pytest.mark.usefixtures("one_width")
+def test_each_label_count_takes_its_own_newest_date(tmp_path: Path) -> None:
+    write_scatter_files(tmp_path, 4, "2025-04-22")
+    write_scatter_files(tmp_path, 6, "2025-04-22")
+    write_scatter_files(tmp_path, 6, "2025-05-01")
+    write_table(tmp_path, distances_name(4, 16, date="2025-06-01"), distances_table())  # newer, but one of four
+    notes = make_llv_train_synthetic(tmp_path).notes
+    assert "4 labels: results of 2025-04-22, 4 of 4 files" in notes
+    assert "6 labels: results of 2025-05-01, 4 of 4 files" in notes
+    asked = make_llv_train_synthetic(tmp_path, "2025-06-01")
+    assert next(iter(asked.figures)) == "d_LLV_train_synthetic_cls4"
+    assert len(asked.figures["d_LLV_train_synthetic_cls4"].axes) == 3
+
+
+def test_what_is_missing_is_noted_with_the_command_that_makes_it(tmp_path: Path) -> None:
+    write_table(tmp_path, distances_name(4, 32), distances_table())
+    (taken, missing, *_) = make_llv_train_synthetic(tmp_path, label_counts=(4,)).notes
+    assert taken == f"4 labels: results of {DATE}, 1 of 16 files"
+    assert distances_name(4, 16) in missing
+    assert "and 14 more" in missing
+    command = (
+        f"closedist get-distances --date-str={DATE} --layer-size=16,32,64,128 --num-classes=4 --dist-type=max "
+        "--weight=0.00001 --sum-or-max=max --num-samples=200"
+    )
+    assert command in missing
+
+
+def test_nothing_at_all_is_one_line_that_says_which_files_and_which_command(tmp_path: Path) -> None:
+    for make in (make_llv_train_synthetic, make_llv_vs_width):
+        with pytest.raises(InputError) as error:
+            make(tmp_path)
+        message = str(error.value)
+        assert "\n" not in message
+        assert distances_name(4, 16, date="DATE") in message
+        assert "`closedist get-distances --date-str=DATE" in message
+        assert "3 more likewise" in message
+    assert "`closedist get-accuracies --date-str=DATE" in message
+
+
+@pytest.mark.usefixtures("one_width")
+def test_figures_of_an_archive_equal_those_of_its_folder(tmp_path: Path) -> None:
+    write_scatter_files(tmp_path / "results", 4)
+    with zipfile.ZipFile(tmp_path / "packed.zip", "w") as archive:
+        for path in (tmp_path / "results").iterdir():
+            archive.write(path, f"results/{path.name}")
+    of_folder = make_llv_train_synthetic(tmp_path / "results").figures
+    of_archive = make_llv_train_synthetic(tmp_path / "packed.zip").figures
+    assert list(of_folder) == list(of_archive)
+    for name, figure in of_folder.items():
+        for ours, other in zip(figure.axes, of_archive[name].axes, strict=True):
+            for first, second in zip(ours.collections, other.collections, strict=True):
+                np.testing.assert_array_equal(first.get_offsets(), second.get_offsets())
+
+
+def test_four_and_six_labels_share_a_figure_and_the_others_have_their_own(tmp_path: Path) -> None:
+    for num_classes in (4, 6, 10):
+        write_width_files(tmp_path, num_classes, (16, 64))
+    plots = make_llv_vs_width(tmp_path)
+    assert list(plots.figures) == ["d_LLV_vs_width_cls4_cls6", "d_LLV_vs_width_cls10"]
+    (legend,) = [axes.get_legend() for axes in plots.figures["d_LLV_vs_width_cls4_cls6"].axes if axes.get_legend()]
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["4 labels", "6 labels"]
+    assert list(make_llv_vs_width(tmp_path, label_counts=(6,)).figures) == ["d_LLV_vs_width_cls6"]
+    assert any(note.startswith("6 labels, width 64: 6 of 6 models, d_LLV 0.0") for note in plots.notes)
+
+
+def test_a_label_count_that_the_paper_lacks_has_its_own_figure(tmp_path: Path) -> None:
+    write_width_files(tmp_path, 8, (16,))
+    assert list(make_llv_vs_width(tmp_path, label_counts=(8,)).figures) == ["d_LLV_vs_width_cls8"]
+
+
+def test_widths_whose_models_are_not_good_enough_are_left_out_and_said_so(tmp_path: Path) -> None:
+    write_width_files(tmp_path, 4, (64,))
+    write_width_files(tmp_path, 4, (16,), accuracy=0.6)
+    plots = make_llv_vs_width(tmp_path, label_counts=(4,))
+    line = plots.figures["d_LLV_vs_width_cls4"].axes[0].containers[0].lines[0]  # type: ignore[attr-defined]
+    assert len(line.get_xdata()) == 1
+    reason = "4 labels, width 16: left out, fewer than 5 models have an accuracy above 0.9"
+    assert reason in plots.notes
+    write_width_files(tmp_path, 4, (64,), accuracy=0.6)
+    with pytest.raises(InputError, match=re.escape(reason)):
+        make_llv_vs_width(tmp_path, label_counts=(4,))
+
+
+def test_losses_and_correlations_are_drawn_for_the_dimensions_that_have_both(tmp_path: Path) -> None:
+    for dimension in (2, 5):
+        write_mcca(tmp_path / f"mcca_cifar_fd{dimension}.json", [MCCARow((0, 1), 0.1, 0.2, 0.5, 0.9)])
+        write_losses(tmp_path / f"loss_cifar_fd{dimension}.json", [LossRow(0, 1.0, 1.0), LossRow(1, 1.0, 1.2)])
+    write_mcca(tmp_path / "mcca_cifar_fd3.json", [MCCARow((0, 1), 0.1, 0.2, 0.5, 0.9)])
+    plots = make_loss_diff_vs_mcca(tmp_path)
+    (figure,) = plots.figures.values()
+    assert [axes.get_title() for axes in figure.axes] == ["dimension 2, 1 pairs", "dimension 5, 1 pairs"]
+    (note,) = plots.notes
+    assert "has no loss_cifar_fd3.json" in note
+    with pytest.raises(InputError, match=r"mcca_cifar_fd2_SmallCIFAR10_5000\.json.*cal-mcca --final-dim=2"):
+        make_loss_diff_vs_mcca(tmp_path, "SmallCIFAR10", 5000)
+
+
+def test_the_documentation_shows_every_plot_type_with_its_command_and_its_images() -> None:
+    page = (ROOT / "docs" / "figures.md").read_text()
+    for plot_type in get_args(PlotType):
+        assert f"--plot-type={plot_type}" in page, plot_type
+    images = re.findall(r"!\[[^\]]+\]\((images/[^)]+)\)", page)
+    assert len(images) >= len(get_args(PlotType)) - 1  # the table is text
+    for image in images:
+        path = ROOT / "docs" / image
+        assert path.is_file(), image
+        assert path.stat().st_size < 150_000, image

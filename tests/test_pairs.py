@@ -1,0 +1,123 @@
+"""The result of a comparison as a person, a program and a JSON reader see it."""
+
+import dataclasses
+import inspect
+import json
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+
+import closedist
+from closedist import Comparison, InputError, Representations, compare, compare_all
+from closedist.comparison import as_dict, matrix_table, pair_table
+from tests.random_models import noisy, random_model, represent
+
+
+@pytest.fixture(scope="module")
+def three() -> list[Representations]:
+    p = random_model(0, 80, 6, 2)
+    return [represent(p), represent(noisy(p, 0.01, 1)), represent(random_model(2, 80, 6, 2))]
+
+
+def test_importing_the_package_does_not_import_torch() -> None:
+    code = (
+        "import sys, closedist; assert 'torch' not in sys.modules; closedist.Comparison; assert 'torch' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_every_public_name_is_there_and_a_function_stays_one() -> None:
+    import_module("closedist.comparison")
+    assert set(closedist.__all__) <= set(dir(closedist))
+    for name in closedist.__all__:
+        assert getattr(closedist, name).__doc__
+    assert callable(closedist.compare)
+    with pytest.raises(AttributeError, match="no attribute 'comparison_of'"):
+        closedist.comparison_of  # noqa: B018
+
+
+def test_a_comparison_is_frozen_and_every_field_is_explained(three: list[Representations]) -> None:
+    c = compare(*three[:2])
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        c.llv = 0.0  # type: ignore[misc]
+    assert Comparison.__doc__ is not None
+    for field in dataclasses.fields(Comparison):
+        assert field.name in Comparison.__doc__, field.name
+
+
+def test_a_person_reads_the_numbers_and_what_they_say(three: list[Representations]) -> None:
+    near, far = str(compare(*three[:2])), str(compare(three[0], three[2]))
+    for text in (near, far):
+        assert "80 inputs, 6 labels, K = 2" in text
+        assert all(word in text for word in ("KL divergence", "d_LLV", "d_f,g", "m_CCA", "certificate", "pivot label"))
+    assert "says nothing above 1" not in near
+    assert "says nothing above 1" in far
+    assert max(len(line) for line in (near + far).splitlines()) <= 120
+
+
+def test_names_of_labels_are_shown(three: list[Representations]) -> None:
+    names = ["ant", "bee", "cat", "dog", "eel", "fox"]
+    p, q = (Representations(m.embeddings, m.unembeddings, m.bias, label_names=names) for m in three[:2])
+    c = compare(p, q)
+    assert c.label_names == (names[c.pivot_label], names[c.left_out_label])
+    assert f"pivot label {c.label_names[0]!r}, left-out label {c.label_names[1]!r}" in str(c)
+
+
+def test_json_holds_everything(three: list[Representations]) -> None:
+    c = compare(*three[:2])
+    read = json.loads(json.dumps(as_dict(c)))
+    assert set(read) == {field.name for field in dataclasses.fields(c)} | {
+        "bound_informative",
+        "subsets_sampled",
+        "infinite",
+    }
+    assert read["llv"] == c.llv
+    assert tuple(read["m_svd_embeddings"]) == c.m_svd_embeddings
+
+
+def test_a_matrix_shows_every_pair_once_above_and_once_below_the_diagonal(three: list[Representations]) -> None:
+    comparisons = compare_all(three)
+    text = matrix_table(comparisons, ["first", "second", "third"])
+    assert "0  first" in text
+    averaged = matrix_table(compare_all(three, reduction="mean"), ["first", "second", "third"])
+    assert ("2·max" in text, "2·max" in averaged) == (True, False)
+    rows = text.split("KL divergence in nats, row to column\n")[1].split("\n\n")[0].splitlines()
+    assert rows[0].split() == ["0", "1", "2"]
+    assert float(rows[1].split()[3]) == pytest.approx(comparisons[1].kl, rel=1e-3)
+    assert float(rows[3].split()[1]) == pytest.approx(comparisons[1].kl_reverse, rel=1e-3)
+    with pytest.raises(InputError, match="2 models have 1 pairs, but there are 3"):
+        matrix_table(comparisons, ["first", "second"])
+
+
+def test_a_table_of_averaged_terms_has_no_bounds_of_maxima(three: list[Representations]) -> None:
+    text = pair_table(compare(*three[:2], reduction="mean"), ["here", "there"])
+    assert "here to there" in text
+    assert "certificate" in text
+    assert "2K" not in text
+
+
+def test_a_black_box_has_no_unembeddings_to_correlate(three: list[Representations]) -> None:
+    boxes = [Representations.from_logits(m.embeddings @ m.unembeddings.T) for m in three[:2]]
+    c = compare(*boxes)
+    assert c.mean_cca_unembeddings is None
+    assert c.mean_cca_embeddings > 0.99
+    mixed = compare(boxes[0], three[0])
+    assert mixed.mean_cca_unembeddings is None
+    assert "unembeddings" not in str(c)
+
+
+def test_a_black_box_leaves_other_pairs_as_they_are(three: list[Representations]) -> None:
+    p, q = three[:2]
+    box = Representations.from_logits(p.embeddings @ p.unembeddings.T)
+    plain, *with_box = compare_all([p, q, box])
+    assert plain.mean_cca_unembeddings == pytest.approx(compare(p, q).mean_cca_unembeddings)
+    assert [c.mean_cca_unembeddings for c in with_box] == [None, None]
+
+
+def test_d_llv_alone_has_the_defaults_of_a_comparison() -> None:
+    alone, whole = (inspect.signature(call).parameters for call in (closedist.llv_distance, compare))
+    shared = set(alone) & set(whole)
+    assert {"weight", "reduction", "combine", "num_samples", "seed", "pivots", "constant_labels"} <= shared
+    assert all(alone[name].default == whole[name].default for name in shared)
