@@ -7,8 +7,7 @@ from math import isinf
 from typing import Any
 
 from closedist.errors import InputError
-from closedist.measures.label_table import Reduction
-from closedist.measures.settings import Combine
+from closedist.measures.settings import Combine, Reduction
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,11 +14,11 @@ from closedist.errors import InputError
 from closedist.measures.bounds import certificate, linear_bound, quadratic_bound
 from closedist.measures.cca import cka_of_all, mean_cca_of_all, precisions
 from closedist.measures.checks import check_comparable, check_enough, check_varied, model_names
-from closedist.measures.label_table import ConstantLabels, ConstantOddsError, Reduction
+from closedist.measures.label_table import ConstantOddsError
 from closedist.measures.labels import LabelChoice
 from closedist.measures.llv import distances
 from closedist.measures.moments import Moments, moments
-from closedist.measures.settings import Combine, Settings, indices, sorted_indices
+from closedist.measures.settings import DEFAULTS, Combine, ConstantLabels, Reduction, Settings
 from closedist.measures.stack import Family, family
 from closedist.measures.svd import check_subsets, dissimilarity, label_subsets
 from closedist.measures.terms import Axis, unit_odds
@@ -33,16 +33,16 @@ def compare(
     p: Representations,
     q: Representations,
     *,
-    weight: float = 1e-5,
-    reduction: Reduction = "max",
-    combine: Combine = "max",
-    input_set: Sequence[int] | None = None,
-    num_samples: int = 200,
-    seed: int = 0,
-    subset_size: int | None = None,
-    num_subsets: int | None = None,
-    pivots: Sequence[int] | None = None,
-    constant_labels: ConstantLabels = "error",
+    weight: float = DEFAULTS.weight,
+    reduction: Reduction = DEFAULTS.reduction,
+    combine: Combine = DEFAULTS.combine,
+    input_set: Sequence[int] | None = DEFAULTS.input_set,
+    num_samples: int = DEFAULTS.num_samples,
+    seed: int = DEFAULTS.seed,
+    subset_size: int | None = DEFAULTS.subset_size,
+    num_subsets: int | None = DEFAULTS.num_subsets,
+    pivots: Sequence[int] | None = DEFAULTS.pivots,
+    constant_labels: ConstantLabels = DEFAULTS.constant_labels,
 ) -> Comparison:
     """Compare two models on the same N inputs and C labels.
 
@@ -84,16 +84,16 @@ def compare_all(
     *,
     pairs: Sequence[tuple[int, int]] | None = None,
     names: Sequence[str] | None = None,
-    weight: float = 1e-5,
-    reduction: Reduction = "max",
-    combine: Combine = "max",
-    input_set: Sequence[int] | None = None,
-    num_samples: int = 200,
-    seed: int = 0,
-    subset_size: int | None = None,
-    num_subsets: int | None = None,
-    pivots: Sequence[int] | None = None,
-    constant_labels: ConstantLabels = "error",
+    weight: float = DEFAULTS.weight,
+    reduction: Reduction = DEFAULTS.reduction,
+    combine: Combine = DEFAULTS.combine,
+    input_set: Sequence[int] | None = DEFAULTS.input_set,
+    num_samples: int = DEFAULTS.num_samples,
+    seed: int = DEFAULTS.seed,
+    subset_size: int | None = DEFAULTS.subset_size,
+    num_subsets: int | None = DEFAULTS.num_subsets,
+    pivots: Sequence[int] | None = DEFAULTS.pivots,
+    constant_labels: ConstantLabels = DEFAULTS.constant_labels,
 ) -> list[Comparison]:
     """Compare pairs of models jointly: one pass over the inputs for all.
 
@@ -115,12 +115,12 @@ def compare_all(
         weight=weight,
         reduction=reduction,
         combine=combine,
-        input_set=indices("input_set", input_set),
+        input_set=input_set,
         num_samples=num_samples,
         seed=seed,
         subset_size=subset_size,
         num_subsets=num_subsets,
-        pivots=sorted_indices("pivots", pivots),
+        pivots=pivots,
         constant_labels=constant_labels,
     )
     return [Comparison(**fields) for fields in measure_pairs(models, pairs, settings, names)]

@@ -12,6 +12,7 @@ import pytest
 import closedist
 from closedist import Comparison, InputError, Representations, compare, compare_all
 from closedist.comparison import as_dict, matrix_table, pair_table
+from closedist.measures.settings import DEFAULTS
 from tests.random_models import noisy, random_model, represent
 
 
@@ -23,7 +24,8 @@ def three() -> list[Representations]:
 
 def test_importing_the_package_does_not_import_torch() -> None:
     code = (
-        "import sys, closedist; assert 'torch' not in sys.modules; closedist.Comparison; assert 'torch' in sys.modules"
+        "import sys, closedist; closedist.Comparison; assert 'torch' not in sys.modules\n"
+        "closedist.compare; assert 'torch' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -116,8 +118,12 @@ def test_a_black_box_leaves_other_pairs_as_they_are(three: list[Representations]
     assert [c.mean_cca_unembeddings for c in with_box] == [None, None]
 
 
-def test_d_llv_alone_has_the_defaults_of_a_comparison() -> None:
-    alone, whole = (inspect.signature(call).parameters for call in (closedist.llv_distance, compare))
-    shared = set(alone) & set(whole)
-    assert {"weight", "reduction", "combine", "num_samples", "seed", "pivots", "constant_labels"} <= shared
-    assert all(alone[name].default == whole[name].default for name in shared)
+def test_every_default_is_that_of_the_settings() -> None:
+    defaults = dataclasses.asdict(DEFAULTS)
+    taken: set[str] = set()
+    for call in (compare, compare_all, closedist.llv_distance):
+        parameters = inspect.signature(call).parameters
+        shared = set(parameters) & set(defaults)
+        assert {name: parameters[name].default for name in shared} == {name: defaults[name] for name in shared}
+        taken |= shared
+    assert taken == set(defaults) - {"labels"}  # which is pivot_label and left_out_label of llv_distance

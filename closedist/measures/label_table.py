@@ -1,12 +1,12 @@
 """The table of labels against each other, from which the pivot of d_LLV is chosen."""
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from closedist.errors import InputError
+from closedist.measures.settings import ConstantLabels, Reduction
 from closedist.measures.terms import (
     SUSPICIOUS,
     SUSPICIOUS_IN_FLOAT32,
@@ -17,9 +17,6 @@ from closedist.measures.terms import (
     square_norm,
     squared_term,
 )
-
-Reduction = Literal["max", "mean"]
-ConstantLabels = Literal["error", "ignore"]
 
 TILE = 512  # labels; three float64 tiles fit in the second-level cache
 UNTILED = 2 * TILE  # labels, up to which the table is one tile

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from closedist.measures.label_table import ConstantLabels, ConstantOddsError, LabelTable, Reduction, label_table
+from closedist.measures.label_table import ConstantOddsError, LabelTable, label_table
+from closedist.measures.settings import ConstantLabels, Reduction
 from closedist.measures.terms import ZERO, Axis, Terms, written_out
 
 SCREENED = 4096  # pivots, from which on a table in float32 says first which ones are worth one in float64

@@ -13,10 +13,10 @@ from torch import Tensor
 from closedist.errors import InputError
 from closedist.measures.checks import check_comparable, check_enough, check_varied, model_names
 from closedist.measures.input_sets import draw_input_sets, search_input_sets
-from closedist.measures.label_table import ConstantLabels, ConstantOddsError, Reduction
+from closedist.measures.label_table import ConstantOddsError
 from closedist.measures.labels import LabelChoice, choose_labels, fixed_labels
 from closedist.measures.moments import Moments, moments
-from closedist.measures.settings import Combine, Settings, indices, sorted_indices
+from closedist.measures.settings import DEFAULTS, Combine, ConstantLabels, Reduction, Settings
 from closedist.measures.stack import Family, family
 from closedist.measures.terms import Axis, Terms, axis_of, written_out
 from closedist.representations import Representations
@@ -95,17 +95,17 @@ def llv_distance(
     p: Representations,
     q: Representations,
     *,
-    weight: float = 1e-5,
-    reduction: Reduction = "max",
-    combine: Combine = "max",
+    weight: float = DEFAULTS.weight,
+    reduction: Reduction = DEFAULTS.reduction,
+    combine: Combine = DEFAULTS.combine,
     pivot_label: int | None = None,
     left_out_label: int | None = None,
-    input_set: Sequence[int] | None = None,
-    num_samples: int = 200,
-    seed: int = 0,
-    subset_size: int | None = None,
-    pivots: Sequence[int] | None = None,
-    constant_labels: ConstantLabels = "error",
+    input_set: Sequence[int] | None = DEFAULTS.input_set,
+    num_samples: int = DEFAULTS.num_samples,
+    seed: int = DEFAULTS.seed,
+    subset_size: int | None = DEFAULTS.subset_size,
+    pivots: Sequence[int] | None = DEFAULTS.pivots,
+    constant_labels: ConstantLabels = DEFAULTS.constant_labels,
 ) -> float:
     """d_LLV alone. At a fixed choice of labels and inputs it is a distance: symmetric, with the triangle inequality.
 
@@ -131,12 +131,12 @@ def llv_distance(
         weight=weight,
         reduction=reduction,
         combine=combine,
-        input_set=indices("input_set", input_set),
+        input_set=input_set,
         num_samples=num_samples,
         seed=seed,
         subset_size=subset_size,
-        pivots=sorted_indices("pivots", pivots),
-        labels=indices("pivot_label and left_out_label", fixed),
+        pivots=pivots,
+        labels=fixed,
         constant_labels=constant_labels,
     )
     names = model_names(2)

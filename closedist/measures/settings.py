@@ -1,39 +1,64 @@
-"""How a distance is asked for: the arguments that compare, compare_all and llv_distance share, and their ranges."""
+"""How a distance is asked for: the arguments that compare, compare_all and llv_distance share.
+
+Each default is written here once, and signatures take theirs from ``DEFAULTS``; nothing here loads torch.
+"""
 
 import math
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Literal
 
 from closedist.errors import InputError
-from closedist.measures.label_table import ConstantLabels, Reduction
 
 MOST_SAMPLES = 1_000_000  # input sets: minutes, where the search's gain has long ended
 MOST_SUBSETS = 1_000_000  # label subsets, for the same reason
 
+Reduction = Literal["max", "mean"]
 Combine = Literal["max", "sum"]
+ConstantLabels = Literal["error", "ignore"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How d_LLV is put together and how its labels and inputs are found, checked as far as that goes without models."""
+    """How d_LLV is put together and how its labels and inputs are found, checked as far as that goes without models.
 
-    weight: float
-    reduction: Reduction
-    combine: Combine
-    input_set: tuple[int, ...] | None
-    num_samples: int
-    seed: int
-    subset_size: int | None
+    Attributes:
+        weight: λ of the scale terms.
+        reduction: "max" or "mean" of the terms over labels.
+        combine: "max" or "sum" of t1, t2, λ·t3 and λ·t4.
+        input_set: 1 + K indices of inputs, the pivot input first; None for the best of ``num_samples`` random sets.
+        num_samples, seed: of the search for the input set; the seed is also that of sampled label subsets.
+        subset_size: K; None for min(max(M, M'), C − 2).
+        num_subsets: how many label subsets at most, a sample where there are more; None for all, up to 10,000.
+        pivots: the pivot labels to choose from, kept in ascending order; None for all.
+        labels: the pivot and the left-out label; None for the choice with the smallest t1.
+        constant_labels: "ignore" leaves out labels whose log-odds against the pivot vary in neither model.
+
+    Raises:
+        InputError: a setting that no model could make right.
+    """
+
+    weight: float = 1e-5
+    reduction: Reduction = "max"
+    combine: Combine = "max"
+    input_set: Sequence[int] | None = None
+    num_samples: int = 200
+    seed: int = 0
+    subset_size: int | None = None
     num_subsets: int | None = None
-    pivots: tuple[int, ...] | None
-    labels: tuple[int, ...] | None = None  # the pivot and the left-out label
-    constant_labels: ConstantLabels
+    pivots: Sequence[int] | None = None
+    labels: Sequence[int] | None = None
+    constant_labels: ConstantLabels = "error"
 
     def __post_init__(self) -> None:
-        """Refuse what no model could make right."""
+        """Keep indices as tuples, and refuse what no model could make right."""
+        labels = _indices("pivot_label and left_out_label", self.labels)
+        pivots = _indices("pivots", self.pivots)
+        object.__setattr__(self, "input_set", _indices("input_set", self.input_set))
+        object.__setattr__(self, "labels", labels)
+        object.__setattr__(self, "pivots", None if pivots is None else tuple(sorted(set(pivots))))
         for name in ("num_samples", "subset_size", "num_subsets", "seed"):
             count = getattr(self, name)
             if count is not None and (isinstance(count, bool) or not isinstance(count, Integral)):
@@ -91,12 +116,8 @@ class Settings:
         return size
 
 
-def indices(name: str, values: Iterable[int] | None) -> tuple[int, ...] | None:
-    """Whole numbers as a tuple, from any sequence or one-dimensional array of them; None stays None.
-
-    Raises:
-        InputError: they are something else.
-    """
+def _indices(name: str, values: Iterable[int] | None) -> tuple[int, ...] | None:
+    """Whole numbers as a tuple, from any sequence or one-dimensional array of them."""
     if values is None:
         return None
     try:
@@ -105,7 +126,4 @@ def indices(name: str, values: Iterable[int] | None) -> tuple[int, ...] | None:
         raise InputError(f"{name}: {values!r}; a sequence of whole numbers is needed") from error
 
 
-def sorted_indices(name: str, values: Iterable[int] | None) -> tuple[int, ...] | None:
-    """As ``indices``, each once, in ascending order."""
-    found = indices(name, values)
-    return None if found is None else tuple(sorted(set(found)))
+DEFAULTS = Settings()

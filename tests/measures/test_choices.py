@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from closedist import Comparison, InputError, Representations, compare, compare_all, llv_distance, mean_svd
 from closedist.comparison import as_dict
-from closedist.measures import _inputs, _label_table, _labels, _pairs, svd
+from closedist.measures import svd
 from closedist.measures.input_sets import draw_input_sets
 from closedist.measures.label_table import LabelTable, label_table
 from closedist.measures.labels import screened_pivots
@@ -55,9 +55,9 @@ def test_tiles_of_any_size_make_the_same_table(reduction: str, tile: int, monkey
     p, q = (represent(random_model(seed, 60, 20, 3)) for seed in (1, 2))
     whole = compare(p, q, reduction=reduction, num_subsets=5)
     expected = scores(p, q, reduction)
-    monkeypatch.setattr(_label_table, "TILE", tile)
-    monkeypatch.setattr(_label_table, "UNTILED", 1)
-    monkeypatch.setattr(_pairs, "BLOCK_ELEMENTS", 20)
+    monkeypatch.setattr("closedist.measures.label_table.TILE", tile)
+    monkeypatch.setattr("closedist.measures.label_table.UNTILED", 1)
+    monkeypatch.setattr("closedist.measures.terms.BLOCK_ELEMENTS", 20)
     assert scores(p, q, reduction) == pytest.approx(expected, rel=1e-12)
     tiled = compare(p, q, reduction=reduction, num_subsets=5)
     assert (tiled.pivot_label, tiled.left_out_label) == (whole.pivot_label, whole.left_out_label)
@@ -68,8 +68,8 @@ def test_tiles_of_any_size_make_the_same_table(reduction: str, tile: int, monkey
 @pytest.mark.parametrize("reduction", ["max", "mean"])
 @pytest.mark.parametrize("tile", [2, 100])
 def test_chosen_pivots_are_scored_as_among_all(reduction: str, tile: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_label_table, "TILE", tile)
-    monkeypatch.setattr(_label_table, "UNTILED", 1)
+    monkeypatch.setattr("closedist.measures.label_table.TILE", tile)
+    monkeypatch.setattr("closedist.measures.label_table.UNTILED", 1)
     p, q = (represent(random_model(seed, 60, 15, 3)) for seed in (1, 2))
     everything = scores(p, q, reduction)
     pivots = [1, 4, 5, 6, 14]
@@ -97,11 +97,11 @@ def test_a_screening_in_single_precision_chooses_as_double_does(
         taken.append(len(found))
         return found
 
-    monkeypatch.setattr(_labels, "screened_pivots", spy)
-    monkeypatch.setattr(_labels, "SCREENED", 1)
-    monkeypatch.setattr(_labels, "SHORTLIST", 10)
-    monkeypatch.setattr(_label_table, "UNTILED", 1)
-    monkeypatch.setattr(_label_table, "TILE", tile)
+    monkeypatch.setattr("closedist.measures.labels.screened_pivots", spy)
+    monkeypatch.setattr("closedist.measures.labels.SCREENED", 1)
+    monkeypatch.setattr("closedist.measures.labels.SHORTLIST", 10)
+    monkeypatch.setattr("closedist.measures.label_table.UNTILED", 1)
+    monkeypatch.setattr("closedist.measures.label_table.TILE", tile)
     screened = compare(represent(p), represent(q), **options)
     assert (screened.pivot_label, screened.left_out_label) == (expected.pivot_label, expected.left_out_label)
     assert screened.llv == pytest.approx(expected.llv, rel=1e-12)
@@ -132,9 +132,9 @@ def test_models_of_very_different_or_extreme_scale_are_not_screened(
         asked.append(table.in_float32() is not None)
         return screened_pivots(table, pivots)
 
-    monkeypatch.setattr(_labels, "screened_pivots", spy)
-    monkeypatch.setattr(_labels, "SCREENED", 1)
-    monkeypatch.setattr(_labels, "SHORTLIST", 10)
+    monkeypatch.setattr("closedist.measures.labels.screened_pivots", spy)
+    monkeypatch.setattr("closedist.measures.labels.SCREENED", 1)
+    monkeypatch.setattr("closedist.measures.labels.SHORTLIST", 10)
     found = compare(p, q, num_subsets=3, num_samples=5)
     assert asked == [screened]
     assert (found.pivot_label, found.left_out_label) == (expected.pivot_label, expected.left_out_label)
@@ -142,7 +142,7 @@ def test_models_of_very_different_or_extreme_scale_are_not_screened(
 
 
 def test_a_screening_tells_near_labels_from_equal_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_labels, "SCREENED", 1)
+    monkeypatch.setattr("closedist.measures.labels.SCREENED", 1)
     p, q = random_model(1, 100, 60, 3), random_model(2, 100, 60, 3)
     for model in (p, q):
         model.g[7] = model.g[3] + 1e-9
@@ -176,8 +176,8 @@ def test_where_nothing_is_left_to_compare_the_error_names_the_option_that_left_n
 def test_labels_that_share_a_row_in_both_models_are_ignored_on_request(
     unused: list[int], tile: int, reduction: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_label_table, "TILE", tile)
-    monkeypatch.setattr(_label_table, "UNTILED", 1)
+    monkeypatch.setattr("closedist.measures.label_table.TILE", tile)
+    monkeypatch.setattr("closedist.measures.label_table.UNTILED", 1)
     p, q = (with_unused_labels(random_model(seed, 60, 10, 2), unused) for seed in (1, 2))
     with pytest.raises(InputError, match=rf"labels {unused[0]} and {unused[1]} of model p.*ignore"):
         compare(represent(p), represent(q))
@@ -341,8 +341,8 @@ def test_models_with_many_labels_choose_pair_by_pair(monkeypatch: pytest.MonkeyP
     models = [represent(random_model(seed, 60, 30, 2)) for seed in range(4)]
     expected = compare_all(models, num_subsets=3)
     assert len({c.pivot_label for c in expected}) > 1
-    monkeypatch.setattr(_labels, "SCREENED", 1)
-    monkeypatch.setattr(_labels, "SHORTLIST", 2)
+    monkeypatch.setattr("closedist.measures.labels.SCREENED", 1)
+    monkeypatch.setattr("closedist.measures.labels.SHORTLIST", 2)
     assert compare_all(models, num_subsets=3) == expected
 
 
@@ -475,8 +475,8 @@ def test_sets_and_subsets_are_gone_through_in_blocks_of_any_size(
     models.append(represent(noisy(random_model(0, num_inputs, 7, 2), 1e-3, 5)))
     whole = compare_all(models, num_samples=40)
     assert len({c.input_set for c in whole}) > 2
-    monkeypatch.setattr(_inputs, "BLOCK_ELEMENTS", block)
-    monkeypatch.setattr(_pairs, "BLOCK_ELEMENTS", block)
+    monkeypatch.setattr("closedist.measures.input_sets.BLOCK_ELEMENTS", block)
+    monkeypatch.setattr("closedist.measures.terms.BLOCK_ELEMENTS", block)
     monkeypatch.setattr(svd, "BLOCK_ELEMENTS", block)
     for c, expected in zip(compare_all(models, num_samples=40), whole, strict=True):
         assert c.input_set == expected.input_set
