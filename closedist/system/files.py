@@ -86,19 +86,19 @@ def write_json(path: Path, value: Any) -> None:
     write_atomically(path, json.dumps(value, indent=1, allow_nan=False).encode())
 
 
-def read_json(path: Path) -> Any:
-    """Parse a JSON file strictly.
+def read_json(path: Path, max_bytes: int = MAX_JSON_BYTES) -> Any:
+    """Parse a JSON file of at most ``max_bytes`` strictly.
 
     Raises:
         InputError: the file is missing, unreadable, too large, not JSON, or has a duplicate key or a NaN in it.
     """
     try:
         with open(path, "rb") as file:
-            data = file.read(MAX_JSON_BYTES + 1)  # not by its stated size: a device has none
+            data = file.read(max_bytes + 1)  # not by its stated size: a device has none
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    if len(data) > MAX_JSON_BYTES:
-        raise InputError(f"{path} has more than {MAX_JSON_BYTES:,} bytes, far more than such a file needs")
+    if len(data) > max_bytes:
+        raise InputError(f"{path} has more than {max_bytes:,} bytes, far more than such a file needs")
     return parse_json(data, str(path))
 
 

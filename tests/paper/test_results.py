@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from closedist import Representations, compare
 from closedist.errors import InputError
-from closedist.paper.results.archive import MAX_DIRECTORY_BYTES, MAX_FILE_BYTES, open_results
+from closedist.paper.results.archive import MAX_CONTENTS_BYTES, MAX_FILE_BYTES, open_results
 from closedist.paper.results.tables import (
     AccuracyRow,
     Distances,
@@ -330,17 +330,20 @@ def test_a_member_that_lies_about_its_size_gives_no_more_than_it_says(tmp_path: 
 
 
 def test_an_endless_table_of_contents_is_refused_unread(tmp_path: Path) -> None:
-    path = zipped(tmp_path / "r.zip", {"d.json": b"{}"})
-    data = bytearray(path.read_bytes())
-    data[-10:-6] = struct.pack("<L", MAX_DIRECTORY_BYTES + 1)
-    path.write_bytes(bytes(data))
+    names = MAX_CONTENTS_BYTES // 65_000 + 1  # names may have 65,535 bytes
+    path = zipped(tmp_path / "r.zip", {f"{i:065000}": b"" for i in range(names)})
     with pytest.raises(InputError, match="far more files"):
+        open_results(path)
+    data = bytearray(zipped(path, {"d.json": b"{}"}).read_bytes())
+    data[-10:-6] = struct.pack("<L", MAX_CONTENTS_BYTES + 1)  # a lie
+    path.write_bytes(bytes(data))
+    with pytest.raises(InputError, match="not a readable zip archive"):
         open_results(path)
 
 
 def test_a_file_beyond_the_limit_is_refused_in_a_folder_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("closedist.paper.results.archive.MAX_FILE_BYTES", 100)
-    with pytest.raises(InputError, match="larger than the 100 bytes"):
+    with pytest.raises(InputError, match="has more than 100 bytes"):
         read_distances(tmp_path, write(tmp_path, "d.json", papers_table()))
 
 

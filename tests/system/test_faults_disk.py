@@ -1,5 +1,6 @@
 """A full disk and one that becomes read-only: one line, nothing damaged, and the same command goes on afterwards."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -100,6 +101,42 @@ def test_a_lock_that_nobody_holds_any_more_is_taken_over(tmp_path):
     with exclusive(tmp_path / ".lock", lambda: waited.append(1)):
         pass
     assert not waited
+
+
+def test_where_a_file_system_has_no_locks_a_warning_says_so_and_the_work_goes_on(tmp_path, caplog, monkeypatch):
+    def refuse(descriptor, operation):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    waited = []
+    with exclusive(tmp_path / "new" / ".lock", lambda: waited.append(1)):
+        assert "has no file locks (Function not implemented)" in caplog.text
+    assert (waited, contents(tmp_path)) == ([], {})
+
+
+def test_a_lock_in_a_folder_that_cannot_be_is_one_line(tmp_path):
+    (tmp_path / "a").write_bytes(b"a file, not a folder")
+    assert "choose another folder" in one_line(exclusive(tmp_path / "a" / ".lock", print).__enter__)
+
+
+def test_never_two_hold_a_lock_though_each_removes_its_file(tmp_path):
+    inside, most, said = [], [], []
+
+    def work() -> None:
+        for _ in range(20):
+            with exclusive(tmp_path / ".lock", lambda: said.append(1)):
+                inside.append(1)
+                most.append(len(inside))
+                time.sleep(0.0005)
+                inside.pop()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (max(most), len(most), contents(tmp_path)) == (1, 80, {})
+    assert said
 
 
 def test_two_at_once_train_each_model_once_to_the_same_bytes_and_say_so(tmp_path, caplog):

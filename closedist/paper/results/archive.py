@@ -1,19 +1,16 @@
 """One reader for result files, in a folder or inside a zip archive that may come from a stranger."""
 
-import struct
+import io
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from closedist.errors import InputError, brief
-from closedist.system.files import parse_json
+from closedist.system.files import parse_json, read_json
 
 MAX_FILE_BYTES = 1 << 26  # 190 pairs with 10,000 label subsets each have 48 MB; parsed, this takes some 600 MB
-MAX_ARCHIVE_BYTES = 1 << 28
-MAX_DIRECTORY_BYTES = 1 << 22  # an archive's table of contents: room for some 30,000 files
-END_RECORD = struct.Struct("<4s4H2LH")  # PK\5\6, disks and counts, size and offset of the contents, comment length
-END_SIGNATURE, ZIP64_SIGNATURE = b"PK\x05\x06", b"PK\x06\x07"
+MAX_CONTENTS_BYTES = 1 << 22  # an archive's table of contents: room for some 30,000 files
 
 
 @dataclass(frozen=True)
@@ -44,12 +41,10 @@ class ResultsSource:
         """
         if name not in self.members:
             raise InputError(f"{self.place} has no {name}")
-        title = f"{self.place}: {name}"
         if self.place.is_dir():
-            data = _read_file(self.place / self.members[name])
-        else:
-            data = _read_member(self.place, self.members[name], title)
-        return parse_json(data, title)
+            return read_json(self.place / self.members[name], MAX_FILE_BYTES)
+        title = f"{self.place}: {name}"
+        return parse_json(_read_member(self.place, self.members[name], title), title)
 
 
 def open_results(place: Path | str | ResultsSource) -> ResultsSource:
@@ -93,23 +88,20 @@ def _archive_beside(folder: Path) -> Path:
     return folder.with_name(folder.name + ".zip")
 
 
-def _read_file(path: Path) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    if len(data) > MAX_FILE_BYTES:
-        raise InputError(f"{path} is larger than the {MAX_FILE_BYTES:,} bytes that a result file may have")
-    return data
+class _Listed(io.FileIO):
+    """An archive whose table of contents, which zipfile reads in one piece, cannot fill the memory."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is not None and size > MAX_CONTENTS_BYTES:
+            raise zipfile.BadZipFile("it lists far more files than results have; pack only the result files")
+        return super().read(-1 if size is None else size)
 
 
 def _archive_members(archive: Path) -> dict[str, str]:
     """Map the base names of an archive's JSON files to their full names, refusing all that could do harm."""
-    _check_contents_size(archive)
     members: dict[str, str] = {}
     try:
-        with zipfile.ZipFile(archive) as file:
+        with _Listed(archive) as stream, zipfile.ZipFile(stream) as file:
             entries = file.infolist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise InputError(f"{archive} is not a readable zip archive: {brief(error)}") from error
@@ -136,34 +128,9 @@ def _archive_members(archive: Path) -> dict[str, str]:
     return members
 
 
-def _check_contents_size(archive: Path) -> None:
-    """Refuse an archive whose table of contents alone would fill the memory, before zipfile reads it."""
-    try:
-        size = archive.stat().st_size
-        with open(archive, "rb") as file:
-            file.seek(max(0, size - END_RECORD.size - 65535))
-            tail = file.read()
-    except OSError as error:
-        raise InputError(f"cannot read {archive}: {error.strerror or error}") from error
-    if size > MAX_ARCHIVE_BYTES:
-        raise InputError(f"{archive} has {size:,} bytes; archives above {MAX_ARCHIVE_BYTES:,} are refused")
-    start = tail.rfind(END_SIGNATURE)
-    if start < 0 or len(tail) - start < END_RECORD.size:
-        raise InputError(f"{archive} is not a zip archive, or its end is missing; get it again")
-    directory_bytes = END_RECORD.unpack_from(tail, start)[5]
-    if directory_bytes > MAX_DIRECTORY_BYTES or tail[max(0, start - 20) : start].startswith(ZIP64_SIGNATURE):
-        raise InputError(f"{archive} lists far more files than results have; pack only the result files")
-
-
 def _read_member(archive: Path, member: str, title: str) -> bytes:
     try:
-        with zipfile.ZipFile(archive) as file:
-            entry = file.getinfo(member)
-            if entry.file_size > MAX_FILE_BYTES:  # the archive changed since it was listed
-                raise InputError(f"{title} is larger than the {MAX_FILE_BYTES:,} bytes that a result file may have")
-            with file.open(entry) as stream:
-                return stream.read(MAX_FILE_BYTES)
-    except InputError:
-        raise
+        with zipfile.ZipFile(archive) as file, file.open(member) as stream:
+            return stream.read(MAX_FILE_BYTES)
     except Exception as error:  # zlib, lzma, struct, encryption: whatever a damaged member makes zipfile raise
         raise InputError(f"{title} cannot be read from the archive: {brief(error)}") from error
