@@ -42,9 +42,20 @@ class CentredRoot:
 
     def root(self) -> Tensor:
         """(r, columns), r at most the number of columns, scaled so that norms are unbiased standard deviations."""
-        if self._root is None or self.count < 2:
+        if self.count < 2:
             raise InputError(f"standard deviations need at least two rows; there are {self.count}")
-        return self._root.div(math.sqrt(self.count - 1))
+        return self.unscaled().div(math.sqrt(self.count - 1))
+
+    def unscaled(self) -> Tensor:
+        """(r, columns) the root of the sum of squares about the mean."""
+        assert self._root is not None, "no rows were added"
+        return self._root
+
+    @property
+    def mean(self) -> Tensor:
+        """(columns,) the mean of all rows."""
+        assert self._mean is not None, "no rows were added"
+        return self._mean
 
 
 def triangular(stacked: Tensor) -> Tensor:

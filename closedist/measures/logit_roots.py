@@ -1,0 +1,160 @@
+"""What every distance of logits is made of: two small root factors, one over the inputs and one over the labels.
+
+With z(x) = (f(x), 1, f'(x), 1), the difference of the two models' logits, each centred over the labels, is Δ(x) = L·z(x) with
+L = [G_c, b_c, −G'_c, −b'_c]. So all that is quadratic in Δ is in a root of E[z zᵀ] and a root H of LᵀL, and no N×C table is
+needed (Nielsen et al., 2026, arXiv 2602.15438, for the distances; the closed forms are ours, docs/measures.md).
+
+Every mean, variance and covariance here divides by N.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from closedist.errors import InputError
+from closedist.measures.checks import check_comparable, model_names
+from closedist.measures.roots import CentredRoot, triangular
+from closedist.measures.stack import Family, family
+from closedist.representations import Representations, as_tensor
+
+_BLOCK_BYTES = 1 << 25  # of float64 rows taken in with one QR
+
+
+@dataclass(frozen=True)
+class LogitRoots:
+    """The two roots of a pair, with all columns in the order of z = (f, 1, f', 1).
+
+    Attributes:
+        moment: (…, r, M + M' + 2) with momentᵀ·moment = E[z zᵀ], uncentred.
+        covariance: (…, r', M + M' + 2) the same about the mean; its columns of the constants are 0.
+        labels: (…, h, M + M' + 2) H with HᵀH = LᵀL.
+        dimension: M, the first model's.
+        unit: the first model's embeddings in ``moment`` times this are those that the user gave.
+        num_labels: C, or the sum of the labels' weights.
+        num_inputs: N.
+    """
+
+    moment: Tensor
+    covariance: Tensor
+    labels: Tensor
+    dimension: int
+    unit: float
+    num_labels: float
+    num_inputs: int
+
+    @property
+    def delta(self) -> Tensor:
+        """(…, r, h) a root of E[ΔΔᵀ], in the coordinates of the rows of H."""
+        return self.moment @ self.labels.mT
+
+    @property
+    def delta_centred(self) -> Tensor:
+        """(…, r', h) a root of Cov(Δ)."""
+        return self.covariance @ self.labels.mT
+
+    def logits(self, *, centred: bool) -> tuple[Tensor, Tensor]:
+        """(…, r, h) twice: roots of the second moments (or covariances) of the two models' own centred logits."""
+        rows = self.covariance if centred else self.moment
+        split = self.dimension + 1
+        first = rows[..., :split] @ self.labels[..., :split].mT
+        return first, -(rows[..., split:] @ self.labels[..., split:].mT)
+
+    def embeddings(self) -> tuple[Tensor, Tensor]:
+        """Roots of the covariance of f, (…, r', M), and of f', (…, r', M'), with the same rows."""
+        split = self.dimension
+        return self.covariance[..., :split], self.covariance[..., split + 1 : -1]
+
+    def unembeddings(self) -> Tensor:
+        """(…, h, M) the columns of H that are the first model's centred unembeddings."""
+        return self.labels[..., : self.dimension]
+
+    def swapped(self, unit: float) -> "LogitRoots":
+        """The roots of the pair the other way round, with the second model's unit."""
+        split = self.dimension + 1
+        moment, covariance, labels = (
+            torch.cat([part[..., split:], part[..., :split]], -1)
+            for part in (self.moment, self.covariance, -self.labels)
+        )
+        dimension = moment.shape[-1] - split - 1
+        return LogitRoots(moment, covariance, labels, dimension, unit, self.num_labels, self.num_inputs)
+
+
+def logit_roots(
+    p: Representations, q: Representations, label_weights: ArrayLike | Tensor | None = None
+) -> tuple[LogitRoots, LogitRoots]:
+    """The roots of a pair of models, and those of the pair the other way round: one pass over inputs and labels each.
+
+    Args:
+        p, q: representations of the same N inputs and C labels.
+        label_weights: (C,) ≥ 0, how much each label counts; by default 1 each.
+
+    Raises:
+        InputError: the models cannot be compared, or the weights are no weights of these labels.
+    """
+    check_comparable([p, q], model_names(2))
+    models = family([p, q])
+    weights = checked_weights(label_weights, p.num_labels, models.device)
+    moment, covariance = _over_inputs(models)
+    split = models.labels.shape[-1]
+    columns = [*range(p.dimension + 1), *range(split + 1, split + q.dimension + 2)]
+    units = models.scales.flatten().tolist()
+    columns[p.dimension], columns[-1] = split, 2 * split + 1
+    labels = _over_labels(models, weights)[:, columns]
+    total = float(p.num_labels if weights is None else weights.sum())
+    first = LogitRoots(moment[:, columns], covariance[:, columns], labels, p.dimension, units[0], total, p.num_inputs)
+    return first, first.swapped(units[1])
+
+
+def checked_weights(weights: ArrayLike | Tensor | None, num_labels: int, device: torch.device) -> Tensor | None:
+    """Weights of labels as a (C,) float64 tensor; None stays None.
+
+    Raises:
+        InputError: another shape, a negative or infinite weight, or only zeros.
+    """
+    if weights is None:
+        return None
+    values = as_tensor(weights, "label_weights").to(device, torch.float64)
+    if values.shape != (num_labels,):
+        raise InputError(f"label_weights: shape {tuple(values.shape)}; one weight a label, ({num_labels},), is needed")
+    if not bool((torch.isfinite(values) & (values >= 0)).all()) or not bool(values.any()):
+        raise InputError("label_weights: finite numbers ≥ 0 are needed, and at least one above 0")
+    return values
+
+
+def _over_inputs(models: Family) -> tuple[Tensor, Tensor]:
+    """Roots of E[z zᵀ] and of Cov(z), (r, 2(M + 1)) with the embeddings of both padded to the larger M."""
+    columns = 2 * (models.labels.shape[-1] + 1)
+    root = CentredRoot()
+    for inputs in models.blocks(max(4 * columns, _BLOCK_BYTES // (8 * columns))):
+        ones = inputs.new_ones(*inputs.shape[:2], 1)
+        root.add(torch.cat([inputs, ones], -1).movedim(0, 1).flatten(1))
+    centred = root.unscaled() / math.sqrt(models.num_inputs)
+    return torch.cat([centred, root.mean[None]]), centred
+
+
+def _over_labels(models: Family, weights: Tensor | None) -> Tensor:
+    """H, (h, 2(M + 1)): the root of the rows (g, b, −g', −b') about their (weighted) mean, times √weight."""
+    vectors, bias = models.labels, models.bias
+    if weights is not None:
+        share = weights / weights.sum()
+        vectors = vectors - torch.einsum("c,ncm->nm", share, vectors)[:, None]
+        bias = bias - (bias @ share)[:, None]
+    columns = 2 * (vectors.shape[-1] + 1)
+    step = max(4 * columns, _BLOCK_BYTES // (8 * columns))
+    factor = vectors.new_zeros(0, columns)
+    for start in range(0, models.num_labels, step):
+        part = slice(start, start + step)
+        rows = label_rows(vectors[:, part], bias[:, part])
+        if weights is not None:
+            rows = rows * weights[part].sqrt()[:, None]
+        factor = triangular(torch.cat([factor, rows]))
+    return factor
+
+
+def label_rows(vectors: Tensor, bias: Tensor) -> Tensor:
+    """(C, 2(M + 1)) rows of L, from (2, C, M) unembeddings and (2, C) biases, both centred over the labels."""
+    sides = torch.cat([vectors, bias.unsqueeze(-1)], -1)
+    return torch.cat([sides[0], -sides[1]], -1)
