@@ -14,7 +14,8 @@ from closedist.representations import Representations
 
 def representation_bound(distance: Tensor, unembeddings: Projection) -> Tensor:
     """d_rep ≤ d_logit / the smallest singular value of the centred unembeddings, since a = G_c⁺Δ."""
-    return distance / unembeddings.smallest
+    bound: Tensor = distance / unembeddings.smallest
+    return bound
 
 
 def representation_volume_bound(distance: Tensor, unembeddings: Projection) -> Tensor:
@@ -35,8 +36,8 @@ def kl_bound(distance: Tensor) -> Tensor:
 def mean_cca_bound(distance_centred: Tensor, variances: Tensor, smaller_rank: Tensor) -> Tensor:
     """The least m_CCA of embeddings that logits this close allow.
 
-    Σ_i λ_i(1 − ρ_i²) ≤ d_logit,c² (von Neumann's trace inequality); under it Σ(1 − ρ_i) is largest at a vertex, where the
-    budget is spent on the smallest λ whole, and what remains on the next.
+    Σ_i λ_i(1 − ρ_i²) ≤ d_logit,c² (von Neumann's trace inequality); under it Σ(1 − ρ_i) is largest at a vertex, where
+    the budget is spent on the smallest λ whole, and what remains on the next.
 
     Args:
         distance_centred: (…) d_logit,c.

@@ -63,8 +63,8 @@ def logit_distances(roots: LogitRoots) -> LogitDistances:
 def logit_distance(p: Representations, q: Representations, label_weights: ArrayLike | Tensor | None = None) -> float:
     """d_logit: the root of the mean over inputs of Σ_y (c(y|x) − c'(y|x))², c the logits centred over the labels.
 
-    A metric on conditional distributions: it is 0 only where they are equal on the N inputs. It grows with √C; it does not
-    depend on a shift of all unembeddings, on any normaliser, or on a linear re-parametrisation of a model.
+    A metric on conditional distributions: it is 0 only where they are equal on the N inputs. It grows with √C; it does
+    not depend on a shift of all unembeddings, on any normaliser, or on a linear re-parametrisation of a model.
 
     Args:
         p, q: representations of the same N inputs and C labels; black boxes too.
@@ -119,4 +119,5 @@ def logit_distance_by_label(p: Representations, q: Representations) -> Tensor:
 
 def _size(root: Tensor) -> Tensor:
     """The Frobenius norm of (…, r, h) matrices."""
-    return root.flatten(-2).norm(dim=-1)
+    size: Tensor = root.flatten(-2).norm(dim=-1)
+    return size

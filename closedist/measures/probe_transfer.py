@@ -18,7 +18,8 @@ class ProbeTransfer:
     """What becomes of k probes, (k,) each; shares of the variance over the inputs of what the probe reads from p.
 
     Attributes:
-        share_lost: when the probe is carried over by the map that the labels dictate; nothing is fitted. It may exceed 1.
+        share_lost: when the probe is carried over by the map that the labels dictate; nothing is fitted. It may exceed
+            1.
         share_lost_by_best_map: when the best linear map of q's embeddings reads it; never above share_lost.
         outside: of what it reads in directions that no label sees, which no map of labels can carry.
     """

@@ -47,7 +47,7 @@ class Projection:
         return torch.where(self.sizes > 0, self.sizes, torch.inf).amin(-1)
 
     def coordinates(self, vectors: Tensor) -> Tensor:
-        """(…, r, h) vectors to (…, r, k), their coordinates in the columns' space; norms are those of the projection."""
+        """(…, r, h) vectors to (…, r, k), coordinates in the columns' space, with the projection's norm."""
         return vectors @ self.left
 
     def rest(self, vectors: Tensor) -> Tensor:

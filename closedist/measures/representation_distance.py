@@ -1,9 +1,9 @@
 """d_rep: do the embeddings agree once the labels say how to carry one model's onto the other's?
 
-The logits' difference Δ(x) is G_c·a(x) + r(x) with a = G_c⁺Δ = f − A·f' − t: A and t are the map that the labels dictate, a is
-what is left of the embeddings, and r what no map of the embeddings can mend. The published distance is a mean over choices of
-M + 1 labels that one nearly singular choice decides (it has no expectation); weighted by squared volume it is finite and exact,
-and its least-squares part is the number to show (docs/measures.md has the proof).
+The logits' difference Δ(x) is G_c·a(x) + r(x) with a = G_c⁺Δ = f − A·f' − t: A and t are the map that the labels dictate,
+a is what is left of the embeddings, and r what no map of the embeddings can mend. The published distance is a mean over
+choices of M + 1 labels that one nearly singular choice decides (it has no expectation); weighted by squared volume it
+is finite and exact, and its least-squares part is the number to show (docs/measures.md has the proof).
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,8 @@ class RepresentationDistances:
 
     Attributes:
         distance: √E‖a‖², by least squares over all labels at once; in the units of the first model's embeddings.
-        volume: the root of the mean over (rank + 1)-subsets of labels, weighted by squared volume; never below distance.
+        volume: the root of the mean over (rank + 1)-subsets of labels, weighted by squared volume; never below
+            distance.
         relative: the same as distance in units that no re-parametrisation changes: 0 for equal models, 1 where the map
             does no better than the mean.
         unembeddings: the same of the unembeddings, after the map that the inputs dictate; volume_unembeddings likewise.
@@ -104,6 +105,6 @@ def check_embeddings(p: Representations, q: Representations) -> None:
     for name, model in (("p", p), ("q", q)):
         if model.black_box:
             raise InputError(
-                f"model {name}: a black box, whose embeddings are not known; extract embeddings and unembeddings, or use "
-                "logit_distance, which needs logits only"
+                f"model {name}: a black box, whose embeddings are not known; extract embeddings and unembeddings, or "
+                "use logit_distance, which needs logits only"
             )

@@ -24,8 +24,8 @@ _BLOCK = 1 << 20
 class SubsetDissimilarity:
     """Squared d_rep over choices of M + 1 labels, in the first model's coordinates.
 
-    The mean has no limit as choices are added: where labels are draws from any density its expectation is infinite. Read it
-    with the share of the largest choice beside it.
+    The mean has no limit as choices are added: where labels are draws from any density its expectation is infinite.
+    Read it with the share of the largest choice beside it.
 
     Attributes:
         mean: what the paper reports; infinite where a choice is singular.
@@ -86,18 +86,15 @@ def squared_by_subset(p: Representations, q: Representations, roots: LogitRoots,
     rows = torch.cat([rows[:, : p.dimension], rows[:, width - 1 : width + q.dimension], rows[:, -1:]], -1)
     step = max(1, _BLOCK // ((p.dimension + 1) * rows.shape[1]))
     parts = []
-    for block in subsets.split(step):
+    for block in (subsets[start : start + step] for start in range(0, len(subsets), step)):
         of_labels = rows[block.to(rows.device)]
         square = torch.cat([of_labels[..., : p.dimension], of_labels.new_ones(*block.shape, 1)], -1)
-        square = square / square.norm(dim=-2, keepdim=True).clamp(
-            min=1e-300
-        )  # no column's scale decides what is singular
+        square = square / square.norm(dim=-2, keepdim=True).clamp(min=1e-300)  # no column's scale decides the rank
         sizes = torch.linalg.svdvals(square)
         singular = sizes[:, -1] <= sizes[:, 0] * square.shape[-1] * torch.finfo(torch.float64).eps
         scale = of_labels[..., : p.dimension].norm(dim=-2)
-        safe = square.masked_fill(singular[:, None, None], 0.0) + torch.diag_embed(
-            singular[:, None].expand(block.shape).double()
-        )
+        identity = torch.eye(square.shape[-1], dtype=square.dtype, device=square.device)
+        safe = torch.where(singular[:, None, None], identity, square)
         solved = torch.linalg.solve(safe, of_labels)[:, : p.dimension] / scale.clamp(min=1e-300).unsqueeze(-1)
         squared = (roots.moment @ solved.mT).square().sum((-1, -2))
         parts.append(squared.masked_fill(singular, torch.inf))
@@ -112,7 +109,7 @@ def _chosen(subsets: Sequence[Sequence[int]] | Draw | None, num_labels: int, dim
         rows = [generator.choice(num_labels, dimension + 1, replace=False) for _ in range(MAX_ENUMERATED)]
         return torch.from_numpy(np.stack(rows))
     if len(subsets) == 3 and all(isinstance(value, int) for value in subsets):
-        return torch.tensor(paper_subsets(num_labels, dimension, *subsets))  # type: ignore[arg-type]
+        return torch.tensor(paper_subsets(num_labels, dimension, *subsets))
     chosen = torch.as_tensor(np.asarray(subsets))
     if chosen.ndim != 2 or chosen.shape[1] != dimension + 1 or chosen.dtype.is_floating_point:
         raise InputError(f"subsets: shape {tuple(chosen.shape)}; rows of {dimension + 1} labels are needed")

@@ -192,7 +192,7 @@ def test_directions_that_no_label_sees_are_left_out_and_counted():
     rng = np.random.default_rng(1)
     f, g = rng.normal(size=(60, 3)), rng.normal(size=(5, 3))
     g[:, 2] = 7.0  # constant over the labels
-    p, q = Representations(f, g), Representations(f + [0.0, 0.0, 3.0], g)
+    p, q = Representations(f, g), Representations(f + np.array([0.0, 0.0, 3.0]), g)
     found = representation_distances(logit_roots(p, q)[0])
     assert int(found.identified_rank) == 2
     assert float(found.distance) < 1e-12
