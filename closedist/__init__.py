@@ -13,8 +13,14 @@ if TYPE_CHECKING:
     from closedist.errors import InputError
     from closedist.extraction import extract, extract_logits
     from closedist.measures.cca import linear_cka, mean_cca, mean_cca_matrix
+    from closedist.measures.distillation import distillation_loss
     from closedist.measures.likelihood import kl_divergence
     from closedist.measures.llv import llv_distance
+    from closedist.measures.logit_bounds import capacity_floor
+    from closedist.measures.logit_distance import logit_distance, logit_distance_by_input, logit_distance_by_label
+    from closedist.measures.probe_transfer import probe_transfer
+    from closedist.measures.representation_distance import representation_distance
+    from closedist.measures.subset_dissimilarity import subset_dissimilarity
     from closedist.measures.svd import mean_svd
     from closedist.pairs import compare, compare_all
     from closedist.representations import Representations
@@ -25,32 +31,48 @@ _HOMES = {
     "Comparison": "closedist.comparison",
     "InputError": "closedist.errors",
     "Representations": "closedist.representations",
+    "capacity_floor": "closedist.measures.logit_bounds",
     "compare": "closedist.pairs",
     "compare_all": "closedist.pairs",
+    "distillation_loss": "closedist.measures.distillation",
     "extract": "closedist.extraction",
     "extract_logits": "closedist.extraction",
     "kl_divergence": "closedist.measures.likelihood",
     "linear_cka": "closedist.measures.cca",
     "llv_distance": "closedist.measures.llv",
+    "logit_distance": "closedist.measures.logit_distance",
+    "logit_distance_by_input": "closedist.measures.logit_distance",
+    "logit_distance_by_label": "closedist.measures.logit_distance",
     "mean_cca": "closedist.measures.cca",
     "mean_cca_matrix": "closedist.measures.cca",
     "mean_svd": "closedist.measures.svd",
+    "probe_transfer": "closedist.measures.probe_transfer",
+    "representation_distance": "closedist.measures.representation_distance",
+    "subset_dissimilarity": "closedist.measures.subset_dissimilarity",
 }
 
 __all__ = [
     "Comparison",
     "InputError",
     "Representations",
+    "capacity_floor",
     "compare",
     "compare_all",
+    "distillation_loss",
     "extract",
     "extract_logits",
     "kl_divergence",
     "linear_cka",
     "llv_distance",
+    "logit_distance",
+    "logit_distance_by_input",
+    "logit_distance_by_label",
     "mean_cca",
     "mean_cca_matrix",
     "mean_svd",
+    "probe_transfer",
+    "representation_distance",
+    "subset_dissimilarity",
 ]
 
 

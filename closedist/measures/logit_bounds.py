@@ -64,12 +64,12 @@ def logit_variances(roots: LogitRoots) -> Tensor:
 
 
 def capacity_floor(p: Representations) -> Tensor:
-    """(M,) for q = 1 … M: no model of dimension q comes closer to p than this in d_logit (Eckart and Young).
+    """(M,) for q = 1 … M, no model of dimension q comes closer to p than this in d_logit (Eckart and Young).
 
     The root of Σ_{i>q} λ_i, λ the eigenvalues of the covariance of p's logits: whether a smaller student is able to.
 
     Args:
-        p: representations of the teacher.
+        p: the teacher's representations, of N inputs and C labels.
 
     Raises:
         InputError: a black box, which has no dimension.

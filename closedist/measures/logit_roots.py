@@ -1,8 +1,9 @@
 """What every distance of logits is made of: two small root factors, one over the inputs and one over the labels.
 
-With z(x) = (f(x), 1, f'(x), 1), the difference of the two models' logits, each centred over the labels, is Δ(x) = L·z(x)
-with L = [G_c, b_c, −G'_c, −b'_c]. So all that is quadratic in Δ is in a root of E[z zᵀ] and a root H of LᵀL, and no N×C
-table is needed (Nielsen et al., 2026, arXiv 2602.15438, for the distances; the closed forms are ours, docs/measures.md).
+With z(x) = (f(x), 1, f'(x), 1), the difference of the two models' logits, each centred over the labels, is
+Δ(x) = L·z(x) with L = [G_c, b_c, −G'_c, −b'_c]. So all that is quadratic in Δ is in a root of E[z zᵀ] and a root H of
+LᵀL, and no N×C table is needed (Nielsen et al., 2026, arXiv 2602.15438, for the distances; the closed forms are ours,
+docs/second-paper.md).
 
 Every mean, variance and covariance here divides by N.
 """
