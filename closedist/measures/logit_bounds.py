@@ -14,13 +14,13 @@ from closedist.representations import Representations
 
 def representation_bound(distance: Tensor, unembeddings: Projection) -> Tensor:
     """d_rep ≤ d_logit / the smallest singular value of the centred unembeddings, since a = G_c⁺Δ."""
-    bound: Tensor = distance / unembeddings.smallest
-    return bound
+    return distance / unembeddings.smallest
 
 
 def representation_volume_bound(distance: Tensor, unembeddings: Projection) -> Tensor:
     """The volume-weighted d_rep ≤ d_logit·√tr((G_cᵀG_c)⁺)."""
-    return distance * unembeddings.inverse_sizes.norm(dim=-1)
+    size: Tensor = unembeddings.inverse_sizes.norm(dim=-1)
+    return distance * size
 
 
 def unembedding_bound(distance_centred: Tensor, embeddings: Projection) -> Tensor:

@@ -114,7 +114,8 @@ def logit_distance_by_label(p: Representations, q: Representations) -> Tensor:
     rows = label_rows(models.labels, models.bias)
     width = models.labels.shape[-1] + 1
     used = torch.cat([rows[:, : p.dimension], rows[:, width - 1 : width + q.dimension], rows[:, -1:]], -1)
-    return (used @ moment.T).norm(dim=-1)
+    sizes: Tensor = (used @ moment.T).norm(dim=-1)
+    return sizes
 
 
 def _size(root: Tensor) -> Tensor:

@@ -178,7 +178,8 @@ def _students(
     labels = data.train_labels["linear"]
 
     def objective(embeddings: Tensor, own: StateDict, rows: Tensor) -> Tensor:
-        logits = torch.bmm(embeddings, own["linear.weight"].mT).unflatten(0, (len(kinds), len(seeds)))
+        logits = torch.bmm(embeddings, own["linear.weight"].mT)
+        logits = logits.reshape(len(kinds), len(seeds), *logits.shape[1:])
         wanted = teacher_logits[rows]
         parts = [_distilled(logits[index], wanted, kind, plan.temperature) for index, kind in enumerate(kinds)]
         losses = torch.cat(parts)

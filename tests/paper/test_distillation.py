@@ -1,0 +1,134 @@
+"""Students of teachers: one program does what each alone would, and a stopped training goes on to the same bits."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from closedist import InputError, Representations
+from closedist.paper.distillation import training
+from closedist.paper.distillation.experiment import Distillation, run, with_epochs, with_widths
+from closedist.paper.distillation.networks import embed, initial_weights, stacked
+from closedist.paper.distillation.setups import SET_UPS, Data
+from closedist.paper.distillation.training import Schedule, Stopped
+
+
+def small(kinds=("kl", "l2"), epochs=4, students=2, seed=0):
+    """Two teachers on a few points of the plane; nothing is downloaded and nothing takes long."""
+    generator = torch.Generator().manual_seed(seed)
+    points = torch.randn(96, 2, generator=generator)
+    labels = (points[:, 0] > 0).long() + 2 * (points[:, 1] > 0).long()
+    data = Data(points[:64], points[64:], {"linear": labels[:64]}, {"linear": labels[64:]})
+    set_up = with_epochs(with_widths(SET_UPS["spirals"], (8, 8)), epochs, epochs)
+    teacher = replace(set_up.teacher, heads={"linear": 4})
+    schedules = {
+        name: replace(getattr(set_up, name), batch_size=24, learning_rate=1e-2, evaluate_every=2)
+        for name in ("teacher_schedule", "student_schedule")
+    }
+    set_up = replace(set_up, load=lambda: data, teacher=teacher, **schedules)
+    return Distillation(set_up, 2, students, kinds)
+
+
+def run_all(plan, folder):
+    return run(plan, folder, lambda epochs: None)
+
+
+def weights_of(folder):
+    return {path.name: torch.load(path, weights_only=True) for path in sorted(folder.glob("*.pt"))}
+
+
+def assert_equal_models(first, second):
+    assert first.keys() == second.keys()
+    for name, state in first.items():
+        for key, value in state.items():
+            assert torch.equal(value, second[name][key]), (name, key)
+
+
+def test_a_stopped_training_goes_on_to_the_same_bits(tmp_path, monkeypatch):
+    plan = small()
+    run_all(plan, tmp_path / "undisturbed")
+    stops = iter([False, True, False, False, False, True] + [False] * 100)
+
+    class Requests:
+        def __enter__(self):
+            return lambda: stopped
+
+        def __exit__(self, *error):
+            return False
+
+    stopped = False
+    real = training._one_epoch
+
+    def one_epoch(*arguments):
+        nonlocal stopped
+        stopped = next(stops)
+        real(*arguments)
+
+    monkeypatch.setattr(training, "stop_requests", Requests)
+    monkeypatch.setattr(training, "_one_epoch", one_epoch)
+    times = 0
+    while True:
+        try:
+            run_all(plan, tmp_path / "stopped")
+            break
+        except Stopped:
+            times += 1
+    assert times == 2
+    assert_equal_models(weights_of(tmp_path / "undisturbed"), weights_of(tmp_path / "stopped"))
+    for path in (tmp_path / "undisturbed").glob("metrics-*.json"):
+        assert json.loads(path.read_text()) == json.loads((tmp_path / "stopped" / path.name).read_text())
+    assert not list((tmp_path / "stopped").glob("*state*"))
+
+
+def test_no_student_depends_on_what_else_trains(tmp_path):
+    run_all(small(kinds=("kl", "l2"), students=2), tmp_path / "together")
+    run_all(small(kinds=("l2",), students=1), tmp_path / "alone")
+    together, alone = weights_of(tmp_path / "together"), weights_of(tmp_path / "alone")
+    assert set(alone) < set(together)
+    for name, state in alone.items():
+        for key, value in state.items():
+            torch.testing.assert_close(together[name][key], value, rtol=1e-4, atol=1e-6)
+
+
+def test_every_student_is_scored_at_every_evaluation_and_its_representations_are_kept(tmp_path):
+    files = run_all(small(), tmp_path)
+    assert len(files) == 2 * 2 * 2
+    content = json.loads(files[0].read_text())
+    assert content["epoch_num"] == [1, 3]
+    for split in ("train", "test"):
+        assert len(content[split]["kl_to_teacher"]) == 2
+        assert content[split]["d_LLD"] == pytest.approx([value**2 for value in content[split]["d_logit"]])
+    name = files[0].name.removeprefix("metrics-").removesuffix(".json")
+    assert name == "synthetic-standard-kldistill-mlp-tseed400-epoch3-seed40"
+    assert Representations.load(tmp_path / f"{name}_reps_test.safetensors").num_inputs == 32
+
+
+def test_students_come_closer_to_their_teacher(tmp_path):
+    content = json.loads(run_all(small(epochs=40), tmp_path)[0].read_text())
+    assert content["test"]["kl_to_teacher"][-1] < 0.2 * content["test"]["kl_to_teacher"][0]
+
+
+def test_another_experiment_in_the_same_folder_is_refused(tmp_path):
+    plan = small()
+    run_all(plan, tmp_path)
+    with pytest.raises(InputError, match="give another --output folder"):
+        run_all(replace(plan, temperature=2.0), tmp_path)
+
+
+def test_a_stack_of_networks_embeds_as_each_alone():
+    architecture = replace(SET_UPS["digits"].teacher, sizes=(64, 16, 5))
+    states = [initial_weights(architecture, seed, xavier_heads=True) for seed in (1, 2)]
+    inputs = torch.randn(7, 64)
+    both = embed(architecture, stacked(states), inputs.unsqueeze(0))
+    for state, embeddings in zip(states, both, strict=True):
+        hidden = torch.relu(inputs @ state["encoder.0.weight"].T + state["encoder.0.bias"])
+        alone = hidden @ state["encoder.3.weight"].T + state["encoder.3.bias"]
+        torch.testing.assert_close(embeddings, alone, rtol=1e-4, atol=1e-5)
+
+
+def test_the_learning_rate_warms_up_and_then_decays():
+    schedule = Schedule(500, 512, 1e-3, 0.995, 20, 50)
+    rates = [schedule.rate(epoch) for epoch in (0, 19, 20, 21, 30)]
+    assert rates == pytest.approx([1e-6, 1e-6, 1e-3, 9.95e-4, 1e-3 * 0.995**10])
+    assert [epoch for epoch in range(500) if schedule.evaluated(epoch)] == list(range(49, 500, 50))
