@@ -1,6 +1,7 @@
 """Representations: a model as the two matrices that every measure looks at, with a bias where it has one."""
 
 import json
+import logging
 import math
 import warnings
 from dataclasses import dataclass
@@ -19,6 +20,10 @@ MAX_BLACK_BOX_LABELS = 10_000  # its unembeddings are a C×C identity: 400 MB in
 MAX_NAME_CHARACTERS = 1 << 28  # 1 GiB as an array of strings
 _BLOCK_ELEMENTS = 1 << 20  # what a check of a memory-mapped array holds at once
 _FLOATING_POINT = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+_ROUNDED = 1e-4  # what softmax in float32 of logits in the hundreds leaves of a row's sum of 1
+_DOUBTFUL = 0.05  # what two decimals leave of it
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)
@@ -59,7 +64,8 @@ class Representations:
         """Check the arrays and take them over.
 
         Raises:
-            InputError: not a matrix, an entry that is not finite, shapes that do not fit, or no inputs or labels.
+            InputError: not a matrix, an entry that is not finite, shapes that do not fit, no inputs, or fewer than two
+                labels.
         """
         f, g = as_tensor(embeddings, "embeddings"), as_tensor(unembeddings, "unembeddings")
         for name, matrix, rows in (("embeddings", f, "an input"), ("unembeddings", g, "a label")):
@@ -69,6 +75,12 @@ class Representations:
             raise InputError(
                 f"unembeddings: {g.shape[1]} columns, but embeddings have {f.shape[1]}; both must have the model's "
                 "representation dimension (are they transposed?)"
+            )
+        if g.shape[0] == 1:
+            raise InputError(
+                "unembeddings: 1 label, whose probability is 1 whatever the model says; one logit f·g + b, as of a "
+                "sigmoid classifier or a reward head, is that of two labels: pass np.vstack([0 * g, g]), and where "
+                "there is a bias [0, b]"
             )
         b = None if bias is None else as_tensor(bias, "bias")
         if b is not None and b.shape != g.shape[:1]:
@@ -98,13 +110,22 @@ class Representations:
         """The member of the family with a black box's distribution: F = its centred logits, G = the identity.
 
         Args:
-            logits: (N, C) logits or log-probabilities, which give the same member.
+            logits: (N, C) logits or log-probabilities, which give the same member. Of probabilities (no entry is
+                negative and every row sums to 1, to the rounding of their type) the logarithm is taken, and logged so.
             input_ids, label_names: as in the constructor.
 
         Raises:
-            InputError: an entry that is not finite (−∞ has no member), or more than 10,000 labels.
+            InputError: an entry that is not finite (−∞ has no member), a probability of 0, rows that sum to 1 too
+                roughly to tell probabilities from logits, fewer than two labels, or more than 10,000.
         """
         matrix = as_tensor(logits, "logits")
+        if matrix.ndim == 1 or (matrix.ndim == 2 and matrix.shape[1] == 1):
+            two = "np.stack([0 * z, z], axis=1)" if matrix.ndim == 1 else "np.hstack([0 * z, z])"
+            raise InputError(
+                f"logits: shape {tuple(matrix.shape)}; one row an input and one column a label is needed. One logit z "
+                f"an input, as of a sigmoid classifier or a reward head, is that of two labels: pass [0, z], {two}; of "
+                "probabilities p likewise [1 - p, p]"
+            )
         if matrix.ndim != 2 or 0 in matrix.shape:
             raise InputError(f"logits: shape {tuple(matrix.shape)}; one row an input and one column a label is needed")
         num_labels = matrix.shape[1]
@@ -115,10 +136,13 @@ class Representations:
                 "and unembeddings instead"
             )
         _largest(matrix, "logits")
+        probabilities = _are_probabilities(matrix)
         dtype = torch.promote_types(matrix.dtype, torch.float32)
         centred = torch.empty(matrix.shape, dtype=dtype, device=matrix.device)
         for rows in _blocks(matrix):
             block = matrix[rows].double()
+            if probabilities:
+                block = block.log()
             centred[rows] = (block - block.mean(1, keepdim=True)).to(dtype)
         identity = torch.eye(num_labels, dtype=dtype, device=matrix.device)
         return cls(centred, identity, None, input_ids, label_names, black_box=True)
@@ -271,6 +295,43 @@ def _largest(tensor: Tensor, name: str) -> float:
                 "all numbers must be finite (mask or drop what is not)"
             )
     raise AssertionError("unreachable: aminmax finds what isfinite finds")
+
+
+def distance_from_probabilities(matrix: Tensor) -> float:
+    """How far the rows of (N, C) are from distributions: the largest |Σ_y − 1|, infinite where an entry is negative."""
+    largest = torch.zeros((), dtype=torch.float64, device=matrix.device)
+    for rows in _blocks(matrix):
+        block = matrix[rows].double()
+        if bool((block < 0).any()):
+            return math.inf
+        largest = torch.maximum(largest, (block.sum(1) - 1).abs().amax())
+    return float(largest)
+
+
+def _are_probabilities(logits: Tensor) -> bool:
+    """Whether every row is a distribution, as far as the type of its numbers can tell.
+
+    Raises:
+        InputError: rows sum to 1 too roughly to say, or a probability is 0.
+    """
+    distance = distance_from_probabilities(logits)
+    rounding = max(_ROUNDED, 4 * torch.finfo(logits.dtype).eps)
+    if distance > max(rounding, _DOUBTFUL):
+        return False
+    remedy = "where these are logits, pass z - z.mean(1, keepdims=True), which is the same model"
+    if distance > rounding:
+        raise InputError(
+            f"logits: no entry is negative and every row sums to 1 within {distance:.1g}, as rounded probabilities do; "
+            f"of probabilities pass the logarithm; {remedy}"
+        )
+    if bool((logits == 0).any()):
+        raise InputError(
+            f"logits: no entry is negative and every row sums to 1, so these are probabilities, and the one at "
+            f"{(logits == 0).nonzero()[0].tolist()} is 0, which no model of this kind gives; pass the logits before "
+            f"the softmax, or np.log(p.clip(1e-6)); {remedy}"
+        )
+    log.warning("logits: no entry is negative and every row sums to 1: read as probabilities, whose log is taken")
+    return True
 
 
 def _names(names: ArrayLike | Tensor | None, argument: str, count: int, what: str) -> NDArray[Any] | None:

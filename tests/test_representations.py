@@ -39,7 +39,7 @@ def test_any_array_of_real_numbers_will_do(convert: object) -> None:
 
 
 def test_integers_become_double_and_other_precisions_stay() -> None:
-    assert Representations([[1, 2]], [[3, 4]]).embeddings.dtype == torch.float64
+    assert Representations([[1, 2]], [[3, 4], [5, 6]]).embeddings.dtype == torch.float64
     for dtype in (torch.float16, torch.bfloat16, torch.float32):
         assert Representations(torch.from_numpy(F).to(dtype), G).embeddings.dtype == dtype
 

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from closedist.errors import InputError
 from closedist.extraction.batches import Batch, device_of, model_digest, read_batches
+from closedist.extraction.binary import check_binary, two_labels
 from closedist.extraction.blocks import FileBlocks, MemoryBlocks, Rest, file_blocks
-from closedist.extraction.diagnosis import are_probabilities
 from closedist.extraction.first_batch import checked
 from closedist.extraction.forward import call, evaluating, head_input, output_tensors, unwrapped
 from closedist.extraction.head import find_head
@@ -38,6 +38,7 @@ def extract(
     positions: Positions = "all",
     dtype: torch.dtype | None = None,
     scale: float | None = None,
+    binary: bool = False,
     label_names: Sequence[str] | NDArray[Any] | None = None,
 ) -> Representations:
     """Representations of a model whose last layer is linear: f(x) is what enters it, g(y) its rows, b(y) its bias.
@@ -63,6 +64,8 @@ def extract(
         dtype: of the embeddings, float16, bfloat16, float32 or float64; by default what enters the head, at least
             float32 where it has to be scaled.
         scale: the factor between f·g + b and the model's logits; by default 1 or what the model's config names.
+        binary: the head gives one logit z, as of a sigmoid classifier or a reward head. Its two labels have the logits
+            [0, z]: the rows [0, g] and the biases [0, b]. The model's output may be z or sigmoid(z).
         label_names: (C,) names of the labels.
 
     Returns:
@@ -86,7 +89,7 @@ def extract(
         first = _first(stream)
         on_device = first.moved_to(device)
         found = find_head(model, head, on_device)
-        entering, unembeddings, bias, factor = checked(model, found, on_device, positions, scale)
+        entering, unembeddings, bias, factor = checked(model, found, on_device, positions, scale, binary)
         kept = dtype or (entering.dtype if factor == 1.0 else torch.promote_types(entering.dtype, torch.float32))
         scaled = bias if bias is None or factor == 1.0 else bias.to(kept) * factor
         # whether all that is not embeddings fits together shows now and not when these are there
@@ -112,24 +115,26 @@ def extract(
             return blocks.finish(rest)
 
 
-def extract_logits(model: nn.Module, batches: Iterable[Any], *, positions: Positions = "all") -> Representations:
+def extract_logits(
+    model: nn.Module, batches: Iterable[Any], *, positions: Positions = "all", binary: bool = False
+) -> Representations:
     """The black-box member of any model whose output is logits, log-probabilities or probabilities of C labels.
 
-    Non-negative outputs that sum to 1 for every input of all batches, within 1e-2, are read as probabilities, all
-    others as logits or log-probabilities, which give one distribution. So how inputs are cut into batches changes
-    nothing; a single input with logits of that kind would be misread. Probabilities of each label by itself (sigmoid)
-    are no distribution over labels, and nothing in them shows that: leave the sigmoid out.
+    Which of these it is :meth:`Representations.from_logits` says of the outputs for all batches, so that how inputs are
+    cut into batches changes nothing. Probabilities of each label by itself (sigmoid) are no distribution over labels,
+    and nothing in them shows that: leave the sigmoid out.
 
     Args:
         model, batches, positions: as in :func:`extract`. Of several outputs the one called ``logits`` is taken, or the
             first. Labels lie along its last axis: (B, C), or (B, T, C) for sequences.
+        binary: the output is one logit z an input, (B, 1), (B,) or (B, T, 1), and the two labels' logits are [0, z].
 
     Returns:
         What :meth:`Representations.from_logits` makes of the (N, C) output.
 
     Raises:
-        InputError: a logit is not finite (a label of probability 0), there are more than 10,000 labels, labels do not
-            lie along the last of two or three axes, or as :func:`extract`.
+        InputError: as :meth:`Representations.from_logits` or :func:`extract`, labels do not lie along the last of two
+            or three axes, or all outputs lie between 0 and 1 where ``binary`` says that they are logits.
     """
     check_positions(positions)
     model = unwrapped(model)
@@ -140,27 +145,41 @@ def extract_logits(model: nn.Module, batches: Iterable[Any], *, positions: Posit
         with progress("extracting", number_of_batches(batches)) as advance:
             for number, batch in enumerate(chain([_first(stream)], stream)):
                 moved = batch.moved_to(device)
-                output = next((one for one in output_tensors(call(model, moved)) if one.ndim >= 2), None)
-                if output is None:
-                    raise InputError("model: its output has no tensor with one row an input and one column a label")
-                if output.ndim > 3:
-                    raise InputError(
-                        f"model: its output has shape {tuple(output.shape)}; (inputs, labels) or (sequences, "
-                        "positions, labels) is needed. Of (B, C, H, W) wrap the model to return "
-                        "output.movedim(1, -1).flatten(1, 2): labels last, pixels as positions"
-                    )
-                if output.shape[-1] > MAX_BLACK_BOX_LABELS:
-                    raise InputError(
-                        f"model: {output.shape[-1]:,} labels; a black box can have {MAX_BLACK_BOX_LABELS:,}. "
-                        "Use closedist.extract"
-                    )
+                output = _by_label(output_tensors(call(model, moved)), binary)
                 rows, lengths = rows_of(output, moved.mask, positions)
-                precision = torch.promote_types(rows.dtype, torch.float32)
-                blocks.append("", _kept(rows, precision, 1.0, number), lengths)
+                kept = rows.dtype if rows.dtype in DTYPES else torch.float32
+                blocks.append("", _kept(rows, kept, 1.0, number), lengths)
                 advance(1)
     outputs, ids = blocks.gathered(positions)
-    logits = outputs.log_() if are_probabilities(outputs) else outputs
-    return Representations.from_logits(logits, ids)
+    return Representations.from_logits(two_labels(outputs) if binary else outputs, ids)
+
+
+def _by_label(outputs: Sequence[Tensor], binary: bool) -> Tensor:
+    """The first of a model's outputs that may have one column a label; of one logit an input (B,) is (B, 1).
+
+    Raises:
+        InputError: there is none, or not as many labels as needed.
+    """
+    output = next((one for one in outputs if one.ndim >= (1 if binary else 2)), None)
+    if output is None:
+        raise InputError(
+            "model: its output has no tensor with one row an input and one column a label; of one logit an input pass "
+            "binary=True"
+        )
+    if output.ndim == 1:
+        output = output.unsqueeze(-1)
+    if output.ndim > 3:
+        raise InputError(
+            f"model: its output has shape {tuple(output.shape)}; (inputs, labels) or (sequences, positions, labels) is "
+            "needed. Of (B, C, H, W) wrap the model to return output.movedim(1, -1).flatten(1, 2): labels last, pixels "
+            "as positions"
+        )
+    check_binary(binary, "the model", output.shape[-1])
+    if output.shape[-1] > MAX_BLACK_BOX_LABELS:
+        raise InputError(
+            f"model: {output.shape[-1]:,} labels; a black box can have {MAX_BLACK_BOX_LABELS:,}. Use closedist.extract"
+        )
+    return output
 
 
 def _kept(rows: Tensor, dtype: torch.dtype, factor: float, number: int) -> Tensor:

@@ -5,22 +5,22 @@ import math
 import torch
 from torch import Tensor, nn
 
+from closedist.representations import distance_from_probabilities
+
 CAP_NAMES = ("final_logit_softcapping", "logits_soft_cap", "softcap", "output_softcap")
 _CLOSE = 0.02  # share of the deviation that a recognised relation may leave unexplained
 _CAPS = 60
+_ROUNDED = 1e-2  # what half precision leaves of a row's sum of 1, in whatever type it comes
 
 
 def own_scores(output: Tensor) -> Tensor:
-    """A model's output as float64 scores whose softmax is its distribution: logits, or the log of probabilities."""
+    """A model's output as float64 scores whose softmax is its distribution: logits, or the log of probabilities.
+
+    Of the probability of the second of two labels, (n, 1), it is the logarithm.
+    """
     values = output.detach().cpu().double()
-    return values.log() if are_probabilities(values) else values
-
-
-def are_probabilities(values: Tensor) -> bool:
-    """Whether every one of some rows is a distribution, and not a row of scores, up to rounding."""
-    if values.numel() == 0 or bool((values < 0).any()):
-        return False
-    return bool(((values.sum(-1) - 1).abs() < 1e-2).all())
+    probabilities = values.shape[-1] == 1 or distance_from_probabilities(values) < _ROUNDED
+    return values.log() if probabilities else values
 
 
 def explain(observations: list[tuple[Tensor, Tensor]], model: nn.Module) -> str:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from closedist.errors import InputError
 from closedist.extraction.batches import Batch
+from closedist.extraction.binary import check_binary, readings, with_zero_row
 from closedist.extraction.forward import head_input_and_output, output_tensors
 from closedist.extraction.head import Head, read_rows
 from closedist.extraction.positions import Positions, check_finite, rows_of
@@ -17,21 +18,24 @@ _CHECKED_INPUTS = (16, 512)
 
 
 def checked(
-    model: nn.Module, head: Head, batch: Batch, positions: Positions, scale: float | None
+    model: nn.Module, head: Head, batch: Batch, positions: Positions, scale: float | None, binary: bool
 ) -> tuple[Tensor, Tensor, Tensor | None, float]:
-    """What enters the head for the first batch, the head's rows and bias, and the factor that the self-check found."""
+    """What enters the head for the first batch, the labels' rows and biases, and the factor the self-check found."""
     entering, output = head_input_and_output(model, head.module, head.name, batch)
     if entering.ndim < 2:
         raise InputError(f"head: what enters {head.name} has shape {tuple(entering.shape)}; one row an input is needed")
     check_finite(rows_of(entering, batch.mask, positions)[0], 0)
     seen = _evidence(entering, output, batch, positions)
     unembeddings, bias = read_rows(head, seen.embeddings)
-    seen = _with_labels(seen, len(unembeddings))
+    check_binary(binary, f"the head {head.name}", len(unembeddings))
+    if binary:
+        unembeddings, bias = with_zero_row(unembeddings, bias)
+    seen = _of_labels(seen, len(unembeddings), binary)
     evidence = [seen]
     factor = saturating_factor(seen.embeddings, unembeddings, bias, 1.0 if scale is None else scale)
     if factor > 1.0 and seen.outputs:
         saturated = _evidence(*head_input_and_output(model, head.module, head.name, batch, factor), batch, positions)
-        evidence.append(_with_labels(saturated, len(unembeddings)))
+        evidence.append(_of_labels(saturated, len(unembeddings), binary))
     return entering, unembeddings, bias, check_member(evidence, unembeddings, bias, scale, model)
 
 
@@ -49,7 +53,10 @@ def _evidence(entering: Tensor, output: Any, batch: Batch, positions: Positions)
     return Evidence(rows[which], [own[which] for own in aligned])
 
 
-def _with_labels(evidence: Evidence, count: int) -> Evidence:
+def _of_labels(evidence: Evidence, count: int, binary: bool) -> Evidence:
+    """The outputs that may be about these labels."""
+    if binary:
+        return Evidence(evidence.embeddings, [one for output in evidence.outputs for one in readings(output)])
     return Evidence(evidence.embeddings, [output for output in evidence.outputs if output.shape[-1] == count])
 
 
@@ -57,6 +64,8 @@ def _aligned(
     output: Tensor, entering: Tensor, batch: Batch, positions: Positions, lengths: list[int] | None
 ) -> Tensor | None:
     """An output's rows for the same inputs as the embeddings', or None where it is about something else."""
+    if output.ndim == 1 or output.shape == entering.shape[:-1]:  # one number an input
+        output = output.unsqueeze(-1)
     if output.shape[:-1] == entering.shape[:-1]:
         return rows_of(output, batch.mask, positions)[0]
     if lengths is not None and positions == "last" and output.ndim == 2 and len(output) == len(lengths):

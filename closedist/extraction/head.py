@@ -75,6 +75,8 @@ def _search(model: nn.Module, names: dict[nn.Module, str], batch: Batch) -> Head
     with _recording(linear, lambda output: output.shape) as shapes:
         targets = [target.shape for target in output_tensors(call(model, batch))]
     possible = [module for module in linear if shapes.get(module) in targets]
+    if not possible:  # one number an input, whose axis of length 1 the model drops
+        possible = [module for module in linear if shapes.get(module) in [(*shape, 1) for shape in targets]]
     if not possible:  # a model that picks one position of a sequence after the head
         ends = {(shape[0], shape[-1]) for shape in targets}
         possible = [module for module, shape in shapes.items() if (shape[0], shape[-1]) in ends]
@@ -91,10 +93,15 @@ def _search(model: nn.Module, names: dict[nn.Module, str], batch: Batch) -> Head
 
 
 def _same(output: Tensor, target: Tensor) -> bool:
-    if output.shape != target.shape:
+    """Whether a layer's output is the model's, or that before a softmax or, of one logit an input, a sigmoid."""
+    if output.numel() != target.numel() or output.shape[: target.ndim] != target.shape:
         return False
-    ours, theirs = output.double().log_softmax(-1), target.double()
-    return any(torch.allclose(ours, one, rtol=1e-2, atol=1e-3) for one in (theirs.log_softmax(-1), theirs.log()))
+    ours, theirs = output.double(), target.double().reshape(output.shape)
+    if ours.shape[-1] == 1:
+        possible = [(ours, theirs), (ours.sigmoid(), theirs)]
+    else:
+        possible = [(ours.log_softmax(-1), one) for one in (theirs.log_softmax(-1), theirs.log())]
+    return any(torch.allclose(one, other, rtol=1e-2, atol=1e-3) for one, other in possible)
 
 
 @contextmanager

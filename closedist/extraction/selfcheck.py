@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from closedist.errors import InputError
+from closedist.extraction.binary import with_complement
 from closedist.extraction.diagnosis import explain, own_scores
 
 # what configs and models call a number that multiplies or divides the logits
@@ -27,7 +28,8 @@ class Evidence:
 
     Attributes:
         embeddings: (n, M) the head's input.
-        outputs: (n, C) each: the tensors of the output that may be logits, log-probabilities or probabilities.
+        outputs: (n, C) each: the tensors of the output that may be logits, log-probabilities or probabilities; or,
+            (n, 1), the probability of the second of two labels.
     """
 
     embeddings: Tensor
@@ -53,7 +55,7 @@ def check_member(
     """
     if not evidence[0].outputs:
         raise InputError(
-            f"model: no tensor of its output has the head's {unembeddings.shape[0]:,} labels at the head's positions; "
+            f"model: no tensor of its output has the head's labels, {unembeddings.shape[0]:,}, at its positions; "
             'a model that picks one position of a sequence needs positions="last"; another head may be the one (head=)'
         )
     scores = [scores_of(part.embeddings, unembeddings, bias) for part in evidence]
@@ -65,7 +67,8 @@ def check_member(
         ):
             return factor
     used = 1.0 if scale is None else scale
-    raise InputError(explain([(used * z, part.outputs[0]) for z, part in zip(scores, evidence, strict=True)], model))
+    outputs = (with_complement(part.outputs[0]) for part in evidence)
+    raise InputError(explain([(used * z, output) for z, output in zip(scores, outputs, strict=True)], model))
 
 
 def saturating_factor(embeddings: Tensor, unembeddings: Tensor, bias: Tensor | None, scale: float) -> float:
@@ -109,7 +112,8 @@ def named_factors(model: nn.Module) -> list[float]:
 def _reproduces(z: Tensor, output: Tensor, part: Evidence, unembeddings: Tensor, factor: float) -> bool:
     """Every log-probability agrees as far as the precision of the model's own arithmetic goes."""
     scores = own_scores(output)
-    own = scores.log_softmax(-1)
+    own = scores if output.shape[-1] == 1 else scores.log_softmax(-1)
+    ours = z.log_softmax(-1)[:, -own.shape[-1] :]
     f, g = part.embeddings, unembeddings
     dimension = g.shape[1]
     eps = max(_eps(output), _eps(f), _eps(g))
@@ -119,8 +123,8 @@ def _reproduces(z: Tensor, output: Tensor, part: Evidence, unembeddings: Tensor,
     # less than float32
     rounding = eps * (scores.abs() + scores.amax(-1, keepdim=True).abs() + size)
     tolerance = 4 * rounding + 2 * dimension**0.5 * min(eps, torch.finfo(torch.float32).eps) * size
-    agrees = ((z.log_softmax(-1) - own).abs() <= tolerance) & torch.isfinite(scores)
-    underflown = (scores < -60.0) if bool((output >= 0).all()) else torch.zeros_like(agrees)  # probabilities near 0
+    agrees = ((ours - own).abs() <= tolerance) & torch.isfinite(scores)
+    underflown = (scores < -60.0) & (ours < -9.0) & bool((output >= 0).all())  # a probability of 0, in float16 too
     return bool((agrees | underflown).all())
 
 
