@@ -3,16 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
-from math import isinf
+from math import inf, isinf
 from typing import Any
 
 from closedist.errors import InputError
 from closedist.measures.settings import Combine, Reduction
 
+TWO_LABELS = "two labels have one log-odds: d_LLV, d_f,g and its bounds need three labels"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
     """Everything closedist says of two models. Distances are dimensionless, divergences in nats.
+
+    Two labels have no label subsets, K = 0: d_LLV, d_{f,g}, the bounds, and what they are made of, are None.
 
     Attributes:
         llv: d_LLV, the log-likelihood variance distance.
@@ -43,37 +47,37 @@ class Comparison:
         label_names: the names of the pivot and the left-out label, where the models have names.
     """
 
-    llv: float
-    label_term: float
-    input_term: float
-    label_scale_term: float
-    input_scale_term: float
-    pivot_label: int
-    left_out_label: int
-    input_set: tuple[int, ...]
+    llv: float | None = None
+    label_term: float | None = None
+    input_term: float | None = None
+    label_scale_term: float | None = None
+    input_scale_term: float | None = None
+    pivot_label: int | None = None
+    left_out_label: int | None = None
+    input_set: tuple[int, ...] | None = None
     kl: float
     kl_reverse: float
     mean_cca_embeddings: float
     mean_cca_unembeddings: float | None
     cka_embeddings: float
-    m_svd_embeddings: tuple[float, ...]
-    m_svd_unembeddings: float
-    dissimilarity_embeddings: float
-    dissimilarity_unembeddings: float
-    dissimilarity: float
-    certificate: float
-    quadratic_bound: float | None
-    bound: float | None
+    m_svd_embeddings: tuple[float, ...] = ()
+    m_svd_unembeddings: float | None = None
+    dissimilarity_embeddings: float | None = None
+    dissimilarity_unembeddings: float | None = None
+    dissimilarity: float | None = None
+    certificate: float | None = None
+    quadratic_bound: float | None = None
+    bound: float | None = None
     subset_size: int
     weight: float
     reduction: Reduction
     combine: Combine
     num_inputs: int
     num_labels: int
-    num_label_subsets: int
-    num_pivots: int
-    ignored_labels: int
-    num_samples: int | None
+    num_label_subsets: int = 0
+    num_pivots: int = 0
+    ignored_labels: int = 0
+    num_samples: int | None = None
     seed: int
     label_names: tuple[str, str] | None = None
 
@@ -92,6 +96,21 @@ class Comparison:
         return pair_table(self)
 
 
+def values_of(comparisons: Sequence[Comparison], name: str) -> list[float]:
+    """A number of several comparisons, each of which has it.
+
+    Args:
+        comparisons, name: whose field.
+
+    Raises:
+        InputError: one of them has none.
+    """
+    values = [getattr(comparison, name) for comparison in comparisons]
+    if None in values:
+        raise InputError(f"{name}: comparison {values.index(None)} has none (two labels, or terms by mean)")
+    return values
+
+
 def as_dict(comparison: Comparison) -> dict[str, Any]:
     """Every field and derived fact of a comparison as what JSON can hold: numbers, strings, lists, None.
 
@@ -100,7 +119,7 @@ def as_dict(comparison: Comparison) -> dict[str, Any]:
     fields = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(comparison).items()}
     finite = {name: None if isinstance(value, float) and isinf(value) else value for name, value in fields.items()}
     return finite | {
-        "infinite": isinf(comparison.llv),
+        "infinite": comparison.llv == inf,
         "bound_informative": comparison.bound_informative,
         "subsets_sampled": comparison.subsets_sampled,
     }
@@ -115,29 +134,33 @@ def pair_table(comparison: Comparison, names: Sequence[str] = ("p", "q")) -> str
     """
     c = comparison
     pivot, left_out = map(repr, c.label_names or (c.pivot_label, c.left_out_label))  # a token may be a space
-    lines = [
-        f"{names[0]} and {names[1]}: {c.num_inputs:,} inputs, {c.num_labels:,} labels, K = {c.subset_size}",
-        "",
-        "close in distribution?",
-        *_row("KL divergence", c.kl, f"nats, {names[0]} to {names[1]}"),
-        *_row("", c.kl_reverse, f"nats, {names[1]} to {names[0]}"),
-        *_row("d_LLV", c.llv, _how(c)),
-        *_row("  t1, over inputs", c.label_term, f"pivot label {pivot}, left-out label {left_out}{_searched(c)}"),
-        *_row("  t2, over labels", c.input_term, f"input set {_shortened(c.input_set)}"),
-        *_row("  t3, t4, scales", c.label_scale_term, f"and {_number(c.input_scale_term)}, times {c.weight:g}"),
-        "",
-        "close in representation?",
-        *_row("d_f,g", c.dissimilarity, _subsets(c)),
-        *_row("m_CCA", c.mean_cca_embeddings, "embeddings"),
-        *([] if c.mean_cca_unembeddings is None else _row("", c.mean_cca_unembeddings, "unembeddings")),
-        *_row("linear CKA", c.cka_embeddings, "embeddings"),
-        "",
-        "bounds on d_f,g",
-        *_row("certificate", c.certificate, "" if c.certificate < 1 else "says nothing above 1"),
-    ]
-    if c.quadratic_bound is not None and c.bound is not None:
-        lines += _row("2·max(t1, t2)²", c.quadratic_bound, "" if c.quadratic_bound < 1 else "says nothing above 1")
-        lines += _row(f"2K·d_LLV, K = {c.subset_size}", c.bound, "" if c.bound_informative else "says nothing above 1")
+    groups = {
+        "close in distribution?": [
+            *_row("KL divergence", c.kl, f"nats, {names[0]} to {names[1]}"),
+            *_row("", c.kl_reverse, f"nats, {names[1]} to {names[0]}"),
+            *_row("d_LLV", c.llv, _how(c)),
+            *_row("  t1, over inputs", c.label_term, f"pivot label {pivot}, left-out label {left_out}{_searched(c)}"),
+            *_row("  t2, over labels", c.input_term, f"input set {_shortened(c.input_set or ())}"),
+            *_row("  t3, t4, scales", c.label_scale_term, f"and {_number(c.input_scale_term)}, times {c.weight:g}"),
+        ],
+        "close in representation?": [
+            *_row("d_f,g", c.dissimilarity, _subsets(c)),
+            *_row("m_CCA", c.mean_cca_embeddings, "embeddings"),
+            *_row("", c.mean_cca_unembeddings, "unembeddings"),
+            *_row("linear CKA", c.cka_embeddings, "embeddings"),
+        ],
+        "bounds on d_f,g": [
+            *_bound("certificate", c.certificate),
+            *_bound("2·max(t1, t2)²", c.quadratic_bound),
+            *_bound(f"2K·d_LLV, K = {c.subset_size}", c.bound),
+        ],
+    }
+    size = f", K = {c.subset_size}" if c.subset_size else ""
+    lines = [f"{names[0]} and {names[1]}: {c.num_inputs:,} inputs, {c.num_labels:,} labels{size}"]
+    for title, rows in groups.items():
+        lines += ["", title, *rows] if rows else []
+    if c.llv is None:
+        lines += ["", TWO_LABELS]
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -173,6 +196,8 @@ def matrix_table(comparisons: Sequence[Comparison], names: Sequence[str]) -> str
             "1",
         ),
     ):
+        if any(getattr(c, upper) is None for c in comparisons):
+            continue
         rows = [["", *numbers]]
         for i, number in enumerate(numbers):
             cells = [
@@ -181,14 +206,22 @@ def matrix_table(comparisons: Sequence[Comparison], names: Sequence[str]) -> str
             ]
             rows.append([number, *cells])
         blocks.append(f"{title}\n{_aligned(rows)}")
+    if any(c.llv is None for c in comparisons):
+        blocks.append(TWO_LABELS)
     return "\n\n".join(blocks)
 
 
-def _row(what: str, value: float, note: str) -> list[str]:
-    return [f"  {what:<20} {_number(value):>10}   {note}"]
+def _row(what: str, value: float | None, note: str) -> list[str]:
+    return [] if value is None else [f"  {what:<20} {_number(value):>10}   {note}"]
 
 
-def _number(value: float) -> str:
+def _bound(what: str, value: float | None) -> list[str]:
+    return _row(what, value, "" if value is None or value < 1 else "says nothing above 1")
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
     return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 or value == 0 else f"{value:.3e}"
 
 
@@ -210,7 +243,7 @@ def _how(c: Comparison) -> str:
 def _searched(c: Comparison) -> str:
     tried = "" if c.num_pivots == c.num_labels else f", of {c.num_pivots} pivots tried"
     ignored = f", {c.ignored_labels} constant labels ignored" if c.ignored_labels else ""
-    infinite = ", infinite since log-odds vary in one model only" if isinf(c.label_term) else ""
+    infinite = ", infinite since log-odds vary in one model only" if c.label_term == inf else ""
     return tried + ignored + infinite
 
 

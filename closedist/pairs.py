@@ -13,7 +13,7 @@ from closedist.comparison import Comparison
 from closedist.errors import InputError
 from closedist.measures.bounds import certificate, linear_bound, quadratic_bound
 from closedist.measures.cca import cka_of_all, mean_cca_of_all, precisions
-from closedist.measures.checks import check_comparable, check_enough, check_varied, model_names
+from closedist.measures.checks import check_comparable, check_enough_inputs, check_varied, model_names
 from closedist.measures.label_table import ConstantOddsError
 from closedist.measures.labels import LabelChoice
 from closedist.measures.llv import distances
@@ -45,6 +45,8 @@ def compare(
     constant_labels: ConstantLabels = DEFAULTS.constant_labels,
 ) -> Comparison:
     """Compare two models on the same N inputs and C labels.
+
+    Two labels have one log-odds and no subsets: what needs three, d_LLV, d_{f,g} and the bounds, is then None.
 
     Args:
         p, q: the representations, of the same inputs and labels in the same order; the dimensions may differ.
@@ -146,7 +148,7 @@ def measure_pairs(
     if len(names) != len(models):
         raise InputError(f"names: {len(names)} for {len(models)} models; give each model one")
     check_comparable(models, names)
-    check_enough(models[0])
+    check_enough_inputs(models[0])
     settings.check_ranges(models[0].num_inputs, models[0].num_labels)
     pairs = list(combinations(range(len(models)), 2)) if pairs is None else _checked(pairs, len(models))
     dimensions = [model.dimension for model in models]
@@ -222,7 +224,30 @@ class _AllPairs:
             )
 
     def measure(self, which: Tensor, size: int, settings: Settings) -> list[dict[str, Any]]:
-        """All measures of m pairs, (m,) indices into the pairs, that have the same K."""
+        """All measures of m pairs, (m,) indices into the pairs, that have the same K, 0 where there are no subsets."""
+        constants = {
+            "subset_size": size,
+            "weight": settings.weight,
+            "reduction": settings.reduction,
+            "combine": settings.combine,
+            "num_inputs": self.members.num_inputs,
+            "num_labels": self.members.num_labels,
+            "seed": settings.seed,
+        }
+        unembeddings = self.cca_unembeddings[which].tolist()
+        lists: dict[str, list[Any]] = {
+            "kl": self.kl[which].tolist(),
+            "kl_reverse": self.kl_reverse[which].tolist(),
+            "mean_cca_embeddings": self.cca[which].tolist(),
+            "mean_cca_unembeddings": [None if math.isnan(value) else value for value in unembeddings],
+            "cka_embeddings": self.cka[which].tolist(),
+        }
+        if size:
+            lists |= self._at_choices(which, size, settings)
+        return [constants | dict(zip(lists, values, strict=True)) for values in zip(*lists.values(), strict=True)]
+
+    def _at_choices(self, which: Tensor, size: int, settings: Settings) -> dict[str, list[Any]]:
+        """What is measured at each pair's choice of labels and inputs."""
         members, is_max = self.members, settings.reduction == "max"
         found = distances(members, self.measured, self.pairs[which], size, settings)
         labels = found.labels
@@ -246,11 +271,6 @@ class _AllPairs:
             "input_scale_term": found.input_scale_term,
             "pivot_label": labels.pivot,
             "left_out_label": labels.left_out,
-            "kl": self.kl[which],
-            "kl_reverse": self.kl_reverse[which],
-            "mean_cca_embeddings": self.cca[which],
-            "mean_cca_unembeddings": self.cca_unembeddings[which],
-            "cka_embeddings": self.cka[which],
             "m_svd_unembeddings": 1.0 - of_inputs,
             "dissimilarity_embeddings": of_labels,
             "dissimilarity_unembeddings": of_inputs,
@@ -260,28 +280,16 @@ class _AllPairs:
             "bound": linear_bound(found.llv, size) if is_max else None,
             "ignored_labels": labels.ignored,
         }
-        constants: dict[str, Any] = {
-            "subset_size": size,
-            "weight": settings.weight,
-            "reduction": settings.reduction,
-            "combine": settings.combine,
-            "num_inputs": members.num_inputs,
-            "num_labels": members.num_labels,
-            "num_pivots": members.num_labels if settings.pivots is None else len(settings.pivots),
-            "num_samples": settings.num_samples if settings.input_set is None else None,
-            "seed": settings.seed,
-        }
         lists: dict[str, list[Any]] = {
             name: [None] * len(which) if c is None else c.tolist() for name, c in columns.items()
         }
-        lists["mean_cca_unembeddings"] = [
-            None if math.isnan(value) else value for value in lists["mean_cca_unembeddings"]
-        ]
         lists["input_set"] = [tuple(inputs) for inputs in found.input_sets.tolist()]
         lists["m_svd_embeddings"] = [tuple(values) for part in of_subsets for values in (1.0 - part).tolist()]
         lists["num_label_subsets"] = [math.comb(count, size) for count in counts]
         lists["label_names"] = self._names(lists["pivot_label"], lists["left_out_label"])
-        return [constants | dict(zip(lists, values, strict=True)) for values in zip(*lists.values(), strict=True)]
+        lists["num_pivots"] = [members.num_labels if settings.pivots is None else len(settings.pivots)] * len(which)
+        lists["num_samples"] = [settings.num_samples if settings.input_set is None else None] * len(which)
+        return lists
 
     def _names(self, pivots: list[int], left_out: list[int]) -> list[tuple[str, str] | None]:
         """The names of the chosen labels, where any model has names."""

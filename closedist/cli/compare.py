@@ -45,7 +45,7 @@ def compare(
         raise InputError("compare needs two files or more, as in: closedist compare p.safetensors q.safetensors")
     from itertools import combinations
 
-    from closedist.comparison import as_dict, matrix_table, pair_table
+    from closedist.comparison import TWO_LABELS, as_dict, matrix_table, pair_table
     from closedist.extraction.alignment import load_aligned
     from closedist.pairs import compare_all
 
@@ -67,8 +67,9 @@ def compare(
     names = [path.stem for path in files]
     pairs = list(combinations(range(len(files)), 2))
     if json_output:
+        notes = "; ".join(filter(None, [note, TWO_LABELS if models[0].num_labels == 2 else ""]))
         rows = [
-            {"first": str(files[i]), "second": str(files[j]), "note": note, **as_dict(comparison)}
+            {"first": str(files[i]), "second": str(files[j]), "note": notes, **as_dict(comparison)}
             for (i, j), comparison in zip(pairs, comparisons, strict=True)
         ]
         print(json.dumps(rows, indent=1))

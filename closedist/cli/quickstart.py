@@ -6,6 +6,7 @@ from statistics import fmean, median
 from typing import TYPE_CHECKING, Literal
 
 from closedist.cli.options import Common
+from closedist.comparison import values_of
 
 if TYPE_CHECKING:
     from closedist.paper.quickstart import WidthResult
@@ -64,17 +65,15 @@ def _print_table(results: "Sequence[WidthResult]") -> None:
             within = sum(value >= truth for value, truth in zip(values, truths, strict=True))
             return f"{median(values):.3f} ({within}/{len(values)})"
 
-        dissimilarities = [pair.dissimilarity for pair in pairs]
+        dissimilarities = values_of(pairs, "dissimilarity")
         table.add_row(
             str(result.run.name.width),
             f"{fmean(result.accuracies):.3f}",
             f"{median(pair.kl for pair in pairs):.4f}",
             f"{median(pair.mean_cca_embeddings for pair in pairs):.3f}",
-            f"{median(pair.llv for pair in pairs):.3f}",
+            f"{median(values_of(pairs, 'llv')):.3f}",
             f"{median(dissimilarities):.3f}",
-            bound([pair.certificate for pair in pairs], dissimilarities),
-            bound([pair.quadratic_bound or 0 for pair in pairs], dissimilarities),
-            bound([pair.bound or 0 for pair in pairs], dissimilarities),
+            *(bound(values_of(pairs, name), dissimilarities) for name in ("certificate", "quadratic_bound", "bound")),
         )
     Console(width=110).print(table)
 
@@ -84,11 +83,10 @@ def _closing(results: "Sequence[WidthResult]") -> str:
     result = results[-1]
     (first, second), closest = result.closest_pair()
     pairs = [pair for each in results for pair in each.comparisons]
-    held = sum(pair.dissimilarity <= pair.certificate <= (pair.quadratic_bound or 0) for pair in pairs)
-    informative = [
-        sum(bound is not None and bound < 1 for bound in bounds)
-        for bounds in zip(*((pair.certificate, pair.quadratic_bound, pair.bound) for pair in pairs), strict=True)
-    ]
+    bounds = [values_of(pairs, name) for name in ("certificate", "quadratic_bound", "bound")]
+    chains = zip(values_of(pairs, "dissimilarity"), *bounds[:2], strict=True)
+    held = sum(value <= certificate <= quadratic for value, certificate, quadratic in chains)
+    informative = [sum(value < 1 for value in values) for values in bounds]
     return (
         f"What you have just seen: of all pairs of width {result.run.name.width}, seeds {first} and {second} predict "
         f"most alike\n(KL {closest.kl:.3g} and {closest.kl_reverse:.3g} nats); were their embeddings linear maps "

@@ -45,19 +45,28 @@ def check_comparable(models: Sequence[Representations], names: Sequence[str]) ->
         _check_same_names(models, names, attribute, what)
 
 
-def check_enough(model: Representations) -> None:
-    """Check that there are the inputs and labels that standard deviations and a choice of labels need.
+def check_enough_inputs(model: Representations) -> None:
+    """Check that there are the inputs that standard deviations need.
 
     Raises:
-        InputError: fewer than two inputs, or fewer than three labels.
+        InputError: fewer than two.
     """
     if model.num_inputs < 2:
         raise InputError(
             "embeddings: 1 input; standard deviations over inputs need at least two, and in practice hundreds"
         )
+
+
+def check_enough_labels(model: Representations) -> None:
+    """Check that there are the labels that d_LLV needs.
+
+    Raises:
+        InputError: two only.
+    """
     if model.num_labels < 3:
         raise InputError(
-            f"unembeddings: {model.num_labels} labels; at least 3 are needed (a pivot, one left out, one more)"
+            "unembeddings: 2 labels; d_LLV needs at least 3 (a pivot, one left out, one more). What two labels have, "
+            "such as KL divergences, closedist.compare says"
         )
 
 

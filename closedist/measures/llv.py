@@ -11,7 +11,13 @@ import torch
 from torch import Tensor
 
 from closedist.errors import InputError
-from closedist.measures.checks import check_comparable, check_enough, check_varied, model_names
+from closedist.measures.checks import (
+    check_comparable,
+    check_enough_inputs,
+    check_enough_labels,
+    check_varied,
+    model_names,
+)
 from closedist.measures.input_sets import draw_input_sets, search_input_sets
 from closedist.measures.label_table import ConstantOddsError
 from closedist.measures.labels import LabelChoice, choose_labels, fixed_labels
@@ -141,7 +147,8 @@ def llv_distance(
     )
     names = model_names(2)
     check_comparable([p, q], names)
-    check_enough(p)
+    check_enough_inputs(p)
+    check_enough_labels(p)
     settings.check_ranges(p.num_inputs, p.num_labels)
     models = family([p, q])
     pair = torch.tensor([[0, 1]], device=models.device)

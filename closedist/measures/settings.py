@@ -101,14 +101,14 @@ class Settings:
                 raise InputError(f"{name}: {list(chosen)} has the same index twice; all must differ")
 
     def size(self, dimension: int, num_labels: int) -> int:
-        """K for a pair of models, of which ``dimension`` is the larger M."""
+        """K for a pair of models, of which ``dimension`` is the larger M; 0 for two labels, which have no subsets."""
         size = self.subset_size or min(dimension, num_labels - 2)
         if size > num_labels - 2:
             raise InputError(
                 f"subset_size: {size} with {num_labels} labels; besides the pivot and the left-out label there are "
-                f"{num_labels - 2}, so pass at most that"
+                f"{num_labels - 2}, so {'pass at most that' if num_labels > 2 else 'leave it out'}"
             )
-        if self.input_set is not None and len(self.input_set) != size + 1:
+        if size and self.input_set is not None and len(self.input_set) != size + 1:
             raise InputError(
                 f"input_set: {len(self.input_set)} inputs; {size + 1} are needed, the pivot input and K = {size} more "
                 f"(or pass subset_size={len(self.input_set) - 1})"

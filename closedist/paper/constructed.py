@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from closedist.comparison import Comparison
+from closedist.comparison import Comparison, values_of
 from closedist.errors import InputError
 from closedist.pairs import compare, compare_all
 from closedist.representations import Representations
@@ -169,7 +169,8 @@ def kl_table(lengths: Sequence[float] = UNEMBEDDING_LENGTHS, seed: int = 0) -> l
     for length in lengths:
         first, second = permuted_pair(length, seed)
         c = compare(first, second, num_samples=KL_INPUT_SETS, seed=seed)
-        rows.append(KLTableRow(length, c.kl, c.llv, c.mean_cca_embeddings, c.dissimilarity_embeddings))
+        llv, largest = (value for name in ("llv", "dissimilarity_embeddings") for value in values_of([c], name))
+        rows.append(KLTableRow(length, c.kl, llv, c.mean_cca_embeddings, largest))
     return rows
 
 

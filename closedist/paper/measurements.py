@@ -12,6 +12,7 @@ import torch
 from closedist.comparison import Comparison
 from closedist.errors import InputError
 from closedist.measures.cca import mean_cca
+from closedist.measures.checks import check_enough_labels
 from closedist.pairs import compare_all
 from closedist.paper.data.splits import load_split
 from closedist.paper.folders import Folders
@@ -74,7 +75,12 @@ class Measurement:
     def compare(
         self, representations: Sequence[Representations], names: Sequence[str] | None = None
     ) -> list[Comparison]:
-        """All pairs, in the order of itertools.combinations; ``names`` are what errors call the models."""
+        """All pairs, in the order of itertools.combinations; ``names`` are what errors call the models.
+
+        Raises:
+            InputError: the models have two labels only, or as :func:`closedist.compare_all`.
+        """
+        check_enough_labels(representations[0])
         return compare_all(
             representations,
             names=names,

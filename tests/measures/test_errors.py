@@ -82,11 +82,6 @@ def test_one_input() -> None:
     assert message(compare, one, one).startswith("embeddings: 1 input;")
 
 
-def test_fewer_than_three_labels() -> None:
-    two = Representations(F, G[:2])
-    assert message(compare, two, two).startswith("unembeddings: 2 labels; at least 3")
-
-
 def test_a_pivot_against_which_only_the_left_out_label_varies() -> None:
     p = Representations(F, [[1.0, 1.0], [1.0, 1.0], [2.0, 1.0]])
     for measure in (compare, llv_distance):
@@ -250,7 +245,7 @@ def test_labels_fixed_by_half_or_twice() -> None:
 def test_too_few_inputs_or_labels_for_d_llv_alone() -> None:
     one_input, two_labels = Representations(F[:1], G), Representations(F, G[:2])
     assert message(llv_distance, one_input, one_input).startswith("embeddings: 1 input; ")
-    assert message(llv_distance, two_labels, two_labels).startswith("unembeddings: 2 labels; at least 3 are needed")
+    assert message(llv_distance, two_labels, two_labels).startswith("unembeddings: 2 labels; d_LLV needs at least 3 ")
 
 
 def test_one_pair_of_many_without_a_label_to_compare_is_an_error_that_names_its_pivot() -> None:
