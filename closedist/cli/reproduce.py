@@ -74,7 +74,7 @@ def reproduce(
     queue = cluster.queue(common, folders.checkpoints) if cluster.slurm else None
     date = date_of_folder(folders.checkpoints, today())
     runs = synthetic_runs(labels, widths, lengths, seeds, date)
-    on_images = image_runs(min(seeds, 10), date) if images and images_available(folders.data) else []
+    on_images = image_runs(seeds, date) if images and images_available(folders.data) else []
     pieces = make_plan([*runs, *on_images], folders, on)
     _print_plan(pieces, date)
     if dry_run:
