@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import torch
 
     from closedist.paper.cluster.jobs import Queue
-    from closedist.paper.cluster.resources import Resources
     from closedist.paper.cluster.tasks import Work
+    from closedist.system.slurm import Resources
 
 
 @Parameter(name="*", group="SLURM")
@@ -87,7 +87,7 @@ class Cluster:
         import torch
 
         from closedist.paper.cluster.jobs import Queue
-        from closedist.paper.cluster.slurm import Slurm
+        from closedist.system.slurm import Slurm
 
         scheduler = Slurm(self._resources(common))
         scheduler.check_available()
@@ -101,7 +101,7 @@ class Cluster:
         )
 
     def _resources(self, common: Common) -> "Resources":
-        from closedist.paper.cluster.resources import Resources, minutes_of
+        from closedist.system.slurm import Resources, minutes_of
 
         further = []
         for part in filter(None, self.sbatch.split(",")):
