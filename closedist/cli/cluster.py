@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from closedist.cli.options import Common, Count, Natural, Weight
+from closedist.cli.options import Common, Count, Natural, NonNegative
 from closedist.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Cluster:
     cpus_per_task: Count | None = None
     gpus_per_task: Natural = 0
     time: str | None = None
-    task_minutes: Weight = 5
+    task_minutes: NonNegative = 5
     max_jobs: Count = 100
     sbatch: str = ""
     no_wait: Annotated[bool, Parameter(negative=())] = False

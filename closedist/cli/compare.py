@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from closedist.cli.options import DEFAULTS, Common, Count, Rows, Weight
+from closedist.cli.options import DEFAULTS, Common, Count, NonNegative, Rows
 from closedist.errors import InputError
 
 
@@ -14,7 +14,7 @@ def compare(
     files: Annotated[tuple[Path, ...], Parameter(help="Two or more files of representations.", json_list=False)],
     /,
     *,
-    weight: Weight = 1e-5,
+    weight: NonNegative = 1e-5,
     reduction: Literal["max", "mean"] = "max",
     combine: Literal["max", "sum"] = "max",
     num_samples: Count = 200,

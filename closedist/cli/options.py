@@ -55,7 +55,7 @@ def shown(values: tuple[float, ...]) -> str:
 LIST = Parameter(converter=listed, n_tokens=1, negative=(), show_default=shown)
 Natural = Annotated[int, Parameter(validator=Number(gte=0))]
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
-Weight = Annotated[float, Parameter(validator=Number(gte=0, lt=math.inf))]
+NonNegative = Annotated[float, Parameter(validator=Number(gte=0, lt=math.inf))]
 Widths = Annotated[tuple[int, ...], LIST, Parameter(validator=Number(gte=1, lte=LARGEST))]
 Rows = Annotated[tuple[int, ...], LIST, Parameter(validator=Number(gte=0, lt=2**62), show_default=False)]
 

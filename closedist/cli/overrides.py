@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from closedist.cli.options import Count, Natural, Weight
+from closedist.cli.options import Count, Natural, NonNegative
 from closedist.system.files import number_in_name
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Overrides:
     train_seed: Natural | None = None
     train_epochs: Count | None = None
     lr: Annotated[float, Parameter(validator=Number(gt=0, lt=math.inf))] | None = None
-    weight_decay: Weight | None = None
+    weight_decay: NonNegative | None = None
 
     @property
     def suffix(self) -> str:
