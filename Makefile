@@ -14,7 +14,8 @@ test: $(VENV)/installed-dev  ## the test suite
 slow: $(VENV)/installed-dev  ## the tests that take long: kills, fuzzing, large inputs
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n 2
 
-ATTACKS = tests/system/test_fuzz.py tests/system/test_faults_kills.py tests/system/test_faults_processes.py
+ATTACKS = tests/system/test_fuzz.py tests/system/test_faults_kills.py tests/system/test_faults_processes.py \
+	tests/paper/test_resume.py
 attacks: $(VENV)/installed-dev  ## of these the kills, the fuzzing and two processes at once, which CI runs too
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n 2 $(ATTACKS)
 

@@ -102,7 +102,13 @@ def main() -> None:
     print(f"{options.seeds} seeds, {options.labels} labels; matrix products at {rate / 1e9:.0f} GFLOP/s")
     print("width | ours ms | plain ms | floor ms | plain/ours | ours/floor | ours: s for 15,000 steps of a model")
     for width in map(int, options.widths.split(",")):
-        models = paper_models(options.labels, seeds=options.seeds, widths=(width,), lengths=(0,))
+        models = paper_models(
+            options.labels,
+            random_seeds=tuple(range(options.seeds)),
+            num_features=(width,),
+            fix_length_gs=(0,),
+            fix_length_fs=(0,),
+        )
         (run,) = training_runs(dataset, models, training, "benchmark")
         mine = ours(run, inputs, labels, 300 if width < 128 else 60)
         plain = plain_loop(run, inputs, labels, 400)

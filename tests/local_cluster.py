@@ -7,7 +7,7 @@ from pathlib import Path
 import submitit
 
 from closedist.paper.cluster.jobs import Queue
-from closedist.paper.cluster.slurm import last_error
+from closedist.system.slurm import last_error
 
 
 class LocalProcesses:
@@ -19,7 +19,7 @@ class LocalProcesses:
     def __init__(self):
         self.jobs = {}
 
-    def submit(self, tasks, folder, name, after=()):
+    def submit(self, tasks, seconds, folder, name, after=()):
         executor = submitit.LocalExecutor(folder, max_num_timeout=10)
         executor.update_parameters(timeout_min=10)
         jobs = {job.job_id: job for job in (executor.submit(task) for task in tasks)}
@@ -56,7 +56,7 @@ class AtOnce:
     def check_available(self):
         pass
 
-    def submit(self, tasks, folder, name, after=()):
+    def submit(self, tasks, seconds, folder, name, after=()):
         jobs = [f"{len(self.submitted) + 1}_{index}" for index in range(len(tasks))]
         self.submitted.append(tasks)
         handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR2)}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from closedist.cli.options import Common
+from closedist.cli.options import Common, Count, Natural, NonNegative
 from closedist.errors import InputError
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import torch
 
     from closedist.paper.cluster.jobs import Queue
-    from closedist.paper.cluster.resources import Resources
     from closedist.paper.cluster.tasks import Work
+    from closedist.system.slurm import Resources
 
 
 @Parameter(name="*", group="SLURM")
@@ -38,11 +38,11 @@ class Cluster:
 
     slurm: Annotated[bool, Parameter(negative=())] = False
     partition: str | None = None
-    cpus_per_task: int | None = None
-    gpus_per_task: int = 0
+    cpus_per_task: Count | None = None
+    gpus_per_task: Natural = 0
     time: str | None = None
-    task_minutes: float = 5
-    max_jobs: int = 100
+    task_minutes: NonNegative = 5
+    max_jobs: Count = 100
     sbatch: str = ""
     no_wait: Annotated[bool, Parameter(negative=())] = False
 
@@ -71,21 +71,12 @@ class Cluster:
         """Make sure that the options belong together.
 
         Raises:
-            InputError: they do not, or one is out of range.
+            InputError: they do not.
         """
         if not self.slurm:
             if self != NO_CLUSTER:
                 raise InputError("options of the group SLURM need --slurm: add it, or leave them out")
             return
-        for option, value, smallest in (
-            ("--cpus-per-task", self.cpus_per_task or 1, 1),
-            ("--gpus-per-task", self.gpus_per_task, 0),
-            ("--max-jobs", self.max_jobs, 1),
-        ):
-            if value < smallest:
-                raise InputError(f"{option}: {value} is out of range; give {smallest} or more")
-        if not self.task_minutes >= 0:
-            raise InputError(f"--task-minutes: {self.task_minutes} is out of range; give 0 or more")
         if cuda:
             raise InputError("--cuda: with --slurm, ask for GPUs with --gpus-per-task=1 instead")
         if common.threads and self.cpus_per_task and common.threads != self.cpus_per_task:
@@ -96,7 +87,7 @@ class Cluster:
         import torch
 
         from closedist.paper.cluster.jobs import Queue
-        from closedist.paper.cluster.slurm import Slurm
+        from closedist.system.slurm import Slurm
 
         scheduler = Slurm(self._resources(common))
         scheduler.check_available()
@@ -110,7 +101,7 @@ class Cluster:
         )
 
     def _resources(self, common: Common) -> "Resources":
-        from closedist.paper.cluster.resources import Resources, minutes_of
+        from closedist.system.slurm import Resources, minutes_of
 
         further = []
         for part in filter(None, self.sbatch.split(",")):

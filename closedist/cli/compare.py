@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from closedist.cli.options import DEFAULTS, Common, numbers
+from closedist.cli.options import DEFAULTS, Common, Count, NonNegative, Rows
 from closedist.errors import InputError
 
 
@@ -14,14 +14,14 @@ def compare(
     files: Annotated[tuple[Path, ...], Parameter(help="Two or more files of representations.", json_list=False)],
     /,
     *,
-    weight: float = 1e-5,
+    weight: NonNegative = 1e-5,
     reduction: Literal["max", "mean"] = "max",
     combine: Literal["max", "sum"] = "max",
-    num_samples: int = 200,
-    input_set: str | None = None,
-    subset_size: int | None = None,
-    num_subsets: int | None = None,
-    pivots: str | None = None,
+    num_samples: Count = 200,
+    input_set: Rows | None = None,
+    subset_size: Count | None = None,
+    num_subsets: Count | None = None,
+    pivots: Rows | None = None,
     constant_labels: Literal["error", "ignore"] = "error",
     json_output: Annotated[bool, Parameter(name="--json", negative=())] = False,
     common: Common = DEFAULTS,
@@ -58,10 +58,10 @@ def compare(
         combine=combine,
         num_samples=num_samples,
         seed=common.seed,
-        input_set=list(numbers("--input-set", input_set, int, largest=2**62)) if input_set else None,
+        input_set=input_set,
         subset_size=subset_size,
         num_subsets=num_subsets,
-        pivots=list(numbers("--pivots", pivots, int, largest=2**62)) if pivots else None,
+        pivots=pivots,
         constant_labels=constant_labels,
     )
     names = [path.stem for path in files]

@@ -8,11 +8,13 @@ from closedist.cli.options import (
     NO_CONFIGS,
     Common,
     ConfigFiles,
+    Count,
     Cuda,
     DateStr,
+    NonNegative,
+    Widths,
     device,
     image_run,
-    numbers,
     radial_configs,
 )
 from closedist.cli.overrides import NO_OVERRIDES, Overrides
@@ -25,14 +27,14 @@ if TYPE_CHECKING:
 def get_distances(
     *,
     date_str: DateStr,
-    layer_size: str,
+    layer_size: Widths,
     num_classes: int,
     dist_type: Literal["max", "mean"],
     configs: ConfigFiles = NO_CONFIGS,
     extra_suff: str = "",
-    weight: float = 1.0,
+    weight: NonNegative = 1.0,
     sum_or_max: Literal["sum", "max"] = "sum",
-    num_samples: int = 10,
+    num_samples: Count = 10,
     use_train: bool = False,
     overrides: Overrides = NO_OVERRIDES,
     cuda: Cuda = False,
@@ -82,7 +84,7 @@ def get_distances(
 def get_accuracies(
     *,
     date_str: DateStr,
-    layer_size: str,
+    layer_size: Widths,
     num_classes: int,
     configs: ConfigFiles = NO_CONFIGS,
     extra_suff: str = "",
@@ -133,7 +135,7 @@ def _runs(
     configs: ConfigFiles,
     overrides: Overrides,
     date_str: str,
-    layer_size: str,
+    layer_size: Widths,
     num_classes: int,
     extra_suff: str,
 ) -> "list[TrainingRun]":
@@ -148,11 +150,10 @@ def _runs(
     check_name_part("--extra-suff", extra_suff)
     check_name_part("--extra-suff and what other options append to it", extra_suff + overrides.result_suffix)
     dataset, models, training = configs.read(common.config_folder, *radial_configs(num_classes, extra_suff))
-    widths = numbers("--layer-size", layer_size, int, smallest=1)
     if num_classes != models.num_classes:
         raise InputError(
             f"--num-classes: {num_classes}, but the model variations config has {models.num_classes}; pass the config "
             "that belongs to it with --model-var-config and --dataset-config"
         )
-    chosen = type(models).model_validate(models.model_dump() | {"num_features": widths})
+    chosen = type(models).model_validate(models.model_dump() | {"num_features": layer_size})
     return list(training_runs(dataset, chosen, overrides.applied(training, dataset), date_str, overrides.suffix))

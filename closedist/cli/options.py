@@ -3,12 +3,14 @@
 import logging
 import math
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
+from cyclopts.validators import Number
 
 from closedist.errors import InputError
 
@@ -23,7 +25,39 @@ FOLDERS = "Folders and log"
 LARGEST = 8192  # width, label count or fixed length: what the configs take
 MOST = 1000  # values of a list
 FIGURE_FORMATS = ("png", "pdf", "svg")
-Number = TypeVar("Number", int, float)
+
+
+def listed(kind: Any, tokens: Sequence[Token]) -> tuple[float, ...]:
+    """The values of a list such as ``16,32``, of the kind that the option's type has.
+
+    Raises:
+        ValueError: an entry is not such a number, is given twice, or there are too many; cyclopts names the option.
+    """
+    number = get_args(kind)[0]
+    parts = [part for token in tokens for part in token.value.split(",")]
+    try:
+        values = tuple(number(part) for part in parts)
+    except ValueError:
+        example = "4,16" if number is int else "0,20"
+        raise ValueError(f"{','.join(parts)[:80]!r} is not a list of numbers; write it as {example}") from None
+    if len(values) > MOST:
+        raise ValueError(f"{len(values):,} values; give at most {MOST:,}")
+    if len(set(values)) < len(values):
+        raise ValueError(f"{','.join(parts)!r} names a value twice; leave one out")
+    return values
+
+
+def shown(values: tuple[float, ...]) -> str:
+    """A list's default as one would write it."""
+    return ",".join(map(str, values))
+
+
+LIST = Parameter(converter=listed, n_tokens=1, negative=(), show_default=shown)
+Natural = Annotated[int, Parameter(validator=Number(gte=0))]
+Count = Annotated[int, Parameter(validator=Number(gte=1))]
+NonNegative = Annotated[float, Parameter(validator=Number(gte=0, lt=math.inf))]
+Widths = Annotated[tuple[int, ...], LIST, Parameter(validator=Number(gte=1, lte=LARGEST))]
+Rows = Annotated[tuple[int, ...], LIST, Parameter(validator=Number(gte=0, lt=2**62), show_default=False)]
 
 
 @Parameter(name="*", group=FOLDERS)
@@ -49,8 +83,8 @@ class Common:
     figures_folder: Path = Path("figures")
     metrics_folder: Path = Path("metrics")
     config_folder: Path = Path("configs")
-    seed: int = 0
-    threads: int | None = None
+    seed: Natural = 0
+    threads: Count | None = None
     log: Literal["debug", "info", "warning"] = "info"
 
     @property
@@ -84,10 +118,6 @@ class Common:
         logging.basicConfig(level=self.log.upper(), format="%(message)s", stream=sys.stderr)
         for noisy in ("matplotlib", "fontTools", "PIL"):
             logging.getLogger(noisy).setLevel(logging.WARNING)
-        if self.seed < 0:
-            raise InputError(f"--seed: {self.seed} is negative; give a number from 0 on")
-        if self.threads is not None and self.threads < 1:
-            raise InputError(f"--threads: {self.threads} is not a number of threads; give 1 or more")
         threads = self.threads or default_threads
         if threads is not None:
             torch.set_num_threads(threads)
@@ -132,39 +162,6 @@ NO_CONFIGS = ConfigFiles()
 
 Cuda = Annotated[bool, Parameter(name="--cuda", negative=(), help="Compute on the GPU.")]
 DateStr = Annotated[str, Parameter(name="--date-str", help="The first part of the names of checkpoints and results.")]
-
-
-def numbers(
-    option: str, text: str, kind: type[Number], smallest: int = 0, largest: int = LARGEST
-) -> tuple[Number, ...]:
-    """The values of a list such as ``16,32``.
-
-    Raises:
-        InputError: an entry is not a finite number of this kind, is below the smallest, or is given twice.
-    """
-    try:
-        values = tuple(kind(part) for part in text.split(","))
-    except ValueError:
-        example = "4,16" if kind is int else "0,20"
-        raise InputError(f"{option}: {text[:80]!r} is not a list of numbers; write it as {option}={example}") from None
-    if len(values) > MOST:
-        raise InputError(f"{option}: {len(values):,} values; give at most {MOST:,}")
-    if not all(smallest <= value <= largest for value in values):
-        raise InputError(f"{option}: {text[:80]!r} has a number below {smallest} or above {largest}; correct it")
-    if len(set(values)) < len(values):
-        raise InputError(f"{option}: {text!r} names a value twice; leave one out")
-    return values
-
-
-def at_least(option: str, value: float, smallest: int) -> float:
-    """The value of an option.
-
-    Raises:
-        InputError: it is below the smallest, or not finite.
-    """
-    if not smallest <= value < math.inf:
-        raise InputError(f"{option}: {value} is out of range; give {smallest} or more")
-    return value
 
 
 def formats_of(text: str | None, known: tuple[str, ...], default: tuple[str, ...]) -> tuple[str, ...]:

@@ -2,12 +2,12 @@
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
-from closedist.cli.options import at_least
-from closedist.errors import InputError
+from closedist.cli.options import Count, Natural, NonNegative
 from closedist.system.files import number_in_name
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ class Overrides:
         weight_decay: in place of the train config's; names get _wd{x}.
     """
 
-    train_seed: int | None = None
-    train_epochs: int | None = None
-    lr: float | None = None
-    weight_decay: float | None = None
+    train_seed: Natural | None = None
+    train_epochs: Count | None = None
+    lr: Annotated[float, Parameter(validator=Number(gt=0, lt=math.inf))] | None = None
+    weight_decay: NonNegative | None = None
 
     @property
     def suffix(self) -> str:
@@ -51,16 +51,14 @@ class Overrides:
 
         changes: dict[str, float] = {}
         if self.train_seed is not None:
-            changes["random_seed"] = at_least("--train-seed", self.train_seed, 0)
+            changes["random_seed"] = self.train_seed
         if self.weight_decay is not None:
-            changes["weight_decay"] = at_least("--weight-decay", self.weight_decay, 0)
+            changes["weight_decay"] = self.weight_decay
         if self.lr is not None:
-            if not self.lr > 0 or math.isinf(self.lr):
-                raise InputError(f"--lr: {self.lr} is no learning rate; give a number above 0")
             changes["learning_rate"] = self.lr
         if self.train_epochs is not None:
             per_epoch = math.ceil(_training_points(dataset) / training.batch_size)
-            changes["train_steps"] = at_least("--train-epochs", self.train_epochs, 1) * per_epoch
+            changes["train_steps"] = self.train_epochs * per_epoch
         return changed(training, changes)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from closedist.cli.options import (
     DEFAULTS,
@@ -53,7 +54,9 @@ def make_plot(
     *,
     plot_type: PlotType,
     date_str: DateStr = "",
-    num_classes: Annotated[int | None, Parameter(help="Only this number of labels.")] = None,
+    num_classes: Annotated[
+        int | None, Parameter(help="Only this number of labels.", validator=Number(gte=SMALLEST_LABELS, lte=LARGEST))
+    ] = None,
     format: str | None = None,
     configs: ConfigFiles = NO_CONFIGS,
     cuda: Cuda = False,
@@ -67,10 +70,6 @@ def make_plot(
         plot_type: which figure.
         format: of figures png, pdf and svg (default png,pdf); of the table latex (default), markdown and csv.
     """
-    if num_classes is not None and not SMALLEST_LABELS <= num_classes <= LARGEST:
-        raise InputError(
-            f"--num-classes: {num_classes} is no label count; give one from {SMALLEST_LABELS} to {LARGEST:,}"
-        )
     common.set_up(default_threads=1)  # matrices here are small: more threads would wait for each other
     if plot_type == "KL_table":
         _table(common, formats_of(format, TABLE_FORMATS, ("latex",)))

@@ -5,7 +5,7 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Literal
 
-from closedist.cli.options import Common
+from closedist.cli.options import Common, Count, Natural
 from closedist.comparison import values_of
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def quickstart(
     *,
     folder: Path = Path("quickstart"),
-    seed: int = 0,
-    threads: int | None = None,
+    seed: Natural = 0,
+    threads: Count | None = None,
     log: Literal["debug", "info", "warning"] = "info",
 ) -> None:
     """Train 5 seeds of two widths on the paper's 6-label data, measure all pairs and draw them: a few minutes.

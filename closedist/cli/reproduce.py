@@ -6,21 +6,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from closedist.cli.cluster import NO_CLUSTER, Cluster
 from closedist.cli.options import (
     DEFAULTS,
     FIGURE_FORMATS,
+    LARGEST,
+    LIST,
     MOST,
     Common,
+    Count,
     Cuda,
-    at_least,
+    Widths,
     device,
     formats_of,
-    numbers,
     today,
 )
-from closedist.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,14 +37,14 @@ if TYPE_CHECKING:
 
 def reproduce(
     *,
-    labels: str = "4,6,10,18",
-    widths: str = "16,32,64,128,256",
-    lengths: str = "0,20",
-    seeds: int = 20,
+    labels: Annotated[tuple[int, ...], LIST, Parameter(validator=Number(gte=3, lte=LARGEST))] = (4, 6, 10, 18),
+    widths: Widths = (16, 32, 64, 128, 256),
+    lengths: Annotated[tuple[float, ...], LIST, Parameter(validator=Number(gte=0, lte=LARGEST))] = (0, 20),
+    seeds: Annotated[int, Parameter(validator=Number(gte=2, lte=MOST))] = 20,
     dry_run: Annotated[bool, Parameter(negative=())] = False,
     images: Annotated[bool, Parameter(help="Train on CIFAR-10 too, where its images are in the data folder.")] = True,
     format: str = "png,pdf",
-    checkpoint_every: int = 2500,
+    checkpoint_every: Count = 2500,
     cuda: Cuda = False,
     cluster: Cluster = NO_CLUSTER,
     common: Common = DEFAULTS,
@@ -68,19 +70,11 @@ def reproduce(
 
     common.check_folders()
     formats = formats_of(format, FIGURE_FORMATS, ())
-    at_least("--checkpoint-every", checkpoint_every, 1)
-    label_counts = numbers("--labels", labels, int, smallest=3)
-    if seeds < 2:
-        raise InputError(f"--seeds: {seeds} gives no pair to compare; give 2 or more")
-    if seeds > MOST:
-        raise InputError(f"--seeds: {seeds} is too many; give at most {MOST}")
     folders, on = common.folders, device(cuda)
     queue = cluster.queue(common, folders.checkpoints) if cluster.slurm else None
     date = date_of_folder(folders.checkpoints, today())
-    runs = synthetic_runs(
-        label_counts, numbers("--widths", widths, int, smallest=1), numbers("--lengths", lengths, float), seeds, date
-    )
-    on_images = image_runs(min(seeds, 10), date) if images and images_available(folders.data) else []
+    runs = synthetic_runs(labels, widths, lengths, seeds, date)
+    on_images = image_runs(seeds, date) if images and images_available(folders.data) else []
     pieces = make_plan([*runs, *on_images], folders, on)
     _print_plan(pieces, date)
     if dry_run:
@@ -91,7 +85,7 @@ def reproduce(
         run_plan,
         [piece for piece in pieces if not piece.run.on_images],
         [piece for piece in pieces if piece.run.on_images],
-        labels=label_counts,
+        labels=labels,
         seed=common.seed,
         formats=formats,
     )

@@ -5,7 +5,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from closedist.cli.cluster import NO_CLUSTER, Cluster
-from closedist.cli.options import DEFAULTS, NO_CONFIGS, Common, ConfigFiles, Cuda, DateStr, at_least, device, today
+from closedist.cli.options import (
+    DEFAULTS,
+    NO_CONFIGS,
+    Common,
+    ConfigFiles,
+    Count,
+    Cuda,
+    DateStr,
+    Natural,
+    device,
+    today,
+)
 from closedist.cli.overrides import NO_OVERRIDES, Overrides
 from closedist.errors import InputError
 
@@ -21,8 +32,8 @@ def train_variations(
     configs: ConfigFiles = NO_CONFIGS,
     output_folder: Path | None = None,
     date_str: DateStr = "",
-    continue_from: int = 0,
-    checkpoint_every: int = 5000,
+    continue_from: Natural = 0,
+    checkpoint_every: Count = 5000,
     overrides: Overrides = NO_OVERRIDES,
     precision: Literal["float32", "bf16"] = "float32",
     cuda: Cuda = False,
@@ -49,14 +60,14 @@ def train_variations(
 
     dataset, models, training = configs.read(common.config_folder, "", "", "")
     training = overrides.applied(training, dataset)
-    if continue_from and not 0 < continue_from < training.train_steps:
+    if continue_from and not continue_from < training.train_steps:
         raise InputError(
             f"--continue-from: {continue_from} is not between 0 and the {training.train_steps} steps to train"
         )
     place = Workplace(
         folders=replace(common.folders, checkpoints=output_folder or common.checkpoint_folder),
         device=cluster.device if cluster.slurm else device(cuda),
-        checkpoint_every=int(at_least("--checkpoint-every", checkpoint_every, 1)),
+        checkpoint_every=checkpoint_every,
         precision=precision,
     )
     runs = list(training_runs(dataset, models, training, date_str or today(), overrides.suffix))

@@ -11,6 +11,7 @@ from closedist.errors import InputError
 from closedist.system.files import read_json
 
 MAX_CLASSES = 10_000  # the labels' one-hot vectors are a square: 400 MB
+PAPERS = Path(__file__).parent / "configs"  # the repository's configs/, which a wheel has as files of its own
 IMAGE_DIMENSIONS = (2, 3, 5)  # of the paper's representations of images
 ModelType = Literal["SmallMLP", "SmallCIFAR10", "MedCIFAR10", "ResNetCIFAR10"]
 DatasetName = Literal["radial_classification", "cifar10"]
@@ -97,7 +98,7 @@ def read_config(path: Path, kind: type[Config]) -> Config:
         raise InputError(f"{path}: {_first_problem(error, kind)}") from None
 
 
-def changed(config: Config, changes: Mapping[str, float]) -> Config:
+def changed(config: Config, changes: Mapping[str, object]) -> Config:
     """A configuration with other values of some keys.
 
     Raises:
@@ -125,69 +126,32 @@ def _first_problem(error: ValidationError, kind: type[BaseModel]) -> str:
 
 
 def paper_dataset(num_classes: int) -> DatasetConfig:
-    """The paper's radial data set for ``num_classes`` labels (its Appendix on the synthetic experiments)."""
-    return DatasetConfig(
-        random_seed=0, dataset_name="radial_classification", num_points=20_000, num_classes=num_classes
-    )
+    """The paper's radial data set (its Appendix on the synthetic experiments), for any number of labels."""
+    config = read_config(PAPERS / "radial_classification_20000_0_cls4.json", DatasetConfig)
+    return changed(config, {"num_classes": num_classes})
 
 
-def paper_models(
-    num_classes: int,
-    seeds: int = 20,
-    widths: tuple[int, ...] = (16, 32, 64, 128, 256),
-    lengths: tuple[float, ...] = (0, 20),
-) -> ModelVariationsConfig:
-    """The paper's family of SmallMLPs for ``num_classes`` labels, or a part of it."""
-    return ModelVariationsConfig(
-        random_seeds=tuple(range(seeds)),
-        model_type="SmallMLP",
-        nonlinearity="leaky_relu",
-        num_classes=num_classes,
-        num_features=widths,
-        rep_dim=2,
-        fix_length_gs=lengths,
-        fix_length_fs=lengths,
-    )
+def paper_models(num_classes: int, **changes: object) -> ModelVariationsConfig:
+    """The paper's family of SmallMLPs for any number of labels, with other values of some keys."""
+    config = read_config(PAPERS / "model_variations_config_4_classes.json", ModelVariationsConfig)
+    return changed(config, {"num_classes": num_classes, **changes})
 
 
 def paper_training() -> TrainConfig:
-    """How the paper trains on the radial data: 15,000 steps of 128 with Adam at 1e-4."""
-    return TrainConfig(
-        dataset_name="radial_classification",
-        random_seed=0,
-        batch_size=128,
-        train_steps=15_000,
-        learning_rate=1e-4,
-        optimizer_type="ADAM",
-    )
+    """How the paper trains on the radial data."""
+    return read_config(PAPERS / "radial_classification_0_128_ADAM_0_0001.json", TrainConfig)
 
 
 def paper_images() -> DatasetConfig:
     """CIFAR-10, all of it."""
-    return DatasetConfig(random_seed=0, dataset_name="cifar10", num_points=50_000, num_classes=10)
+    return read_config(PAPERS / "cifar10_0_cls10.json", DatasetConfig)
 
 
-def paper_image_models(rep_dim: int, seeds: int = 10) -> ModelVariationsConfig:
+def paper_image_models(rep_dim: int) -> ModelVariationsConfig:
     """The paper's ResNets on CIFAR-10 with representation dimension 2, 3 or 5."""
-    return ModelVariationsConfig(
-        random_seeds=tuple(range(seeds)),
-        model_type="ResNetCIFAR10",
-        nonlinearity="leaky_relu",
-        num_classes=10,
-        num_features=(128,),
-        rep_dim=rep_dim,
-        fix_length_gs=(0,),
-        fix_length_fs=(0,),
-    )
+    return read_config(PAPERS / f"model_variations_config_resnetcifar10_128_fd{rep_dim}.json", ModelVariationsConfig)
 
 
 def paper_image_training() -> TrainConfig:
-    """How the paper trains on CIFAR-10: 20,000 steps of 32 with Adam at 1e-4."""
-    return TrainConfig(
-        dataset_name="cifar10",
-        random_seed=0,
-        batch_size=32,
-        train_steps=20_000,
-        learning_rate=1e-4,
-        optimizer_type="ADAM",
-    )
+    """How the paper trains on CIFAR-10."""
+    return read_config(PAPERS / "cifar10_0_32_ADAM_0_0001_20000steps.json", TrainConfig)

@@ -12,6 +12,7 @@ import torch
 from closedist.errors import InputError
 from closedist.paper.config import (
     IMAGE_DIMENSIONS,
+    changed,
     paper_dataset,
     paper_image_models,
     paper_image_training,
@@ -57,26 +58,30 @@ def synthetic_runs(
     labels: Sequence[int], widths: Sequence[int], lengths: Sequence[float], seeds: int, date: str
 ) -> list[TrainingRun]:
     """The paper's trainings on the radial data, narrow networks first, since results come soonest so."""
+    members = {
+        "random_seeds": tuple(range(seeds)),
+        "num_features": tuple(widths),
+        "fix_length_gs": tuple(lengths),
+        "fix_length_fs": tuple(lengths),
+    }
     runs = [
         run
         for num_classes in labels
         for run in training_runs(
-            paper_dataset(num_classes),
-            paper_models(num_classes, seeds, tuple(widths), tuple(lengths)),
-            paper_training(),
-            date,
+            paper_dataset(num_classes), paper_models(num_classes, **members), paper_training(), date
         )
     ]
     return sorted(runs, key=lambda run: run.name.width)
 
 
 def image_runs(seeds: int, date: str) -> list[TrainingRun]:
-    """The paper's trainings on CIFAR-10."""
-    return [
-        run
-        for rep_dim in IMAGE_DIMENSIONS
-        for run in training_runs(paper_images(), paper_image_models(rep_dim, seeds), paper_image_training(), date)
-    ]
+    """The paper's trainings on CIFAR-10, of its first seeds."""
+    runs: list[TrainingRun] = []
+    for rep_dim in IMAGE_DIMENSIONS:
+        models = paper_image_models(rep_dim)
+        models = changed(models, {"random_seeds": models.random_seeds[:seeds]})
+        runs += training_runs(paper_images(), models, paper_image_training(), date)
+    return runs
 
 
 def date_of_folder(checkpoints: Path, today: str) -> str:

@@ -47,7 +47,9 @@ class WidthResult:
 
 def quickstart_runs() -> list[TrainingRun]:
     """The paper's own training for 6 labels, cut to 5 seeds of two widths with free lengths."""
-    models = paper_models(LABELS, seeds=SEEDS, widths=WIDTHS, lengths=(0,))
+    models = paper_models(
+        LABELS, random_seeds=tuple(range(SEEDS)), num_features=WIDTHS, fix_length_gs=(0,), fix_length_fs=(0,)
+    )
     return list(training_runs(paper_dataset(LABELS), models, paper_training(), DATE))
 
 

@@ -1,1 +1,1 @@
-"""Files, locks, progress and signals: what every long command needs, and no mathematics."""
+"""Files, locks, progress, signals and SLURM: what every long command needs, and no mathematics."""

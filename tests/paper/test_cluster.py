@@ -1,8 +1,6 @@
 """A sweep as tasks of a job array: the same files as without, whatever happens to tasks, nodes and commands."""
 
-import os
 import signal
-import sys
 import time
 from pathlib import Path
 
@@ -13,8 +11,6 @@ from hypothesis import strategies as st
 from closedist.cli import COMMANDS, make_app, run
 from closedist.errors import InputError
 from closedist.paper.cluster.record import Record, read_record, write_record
-from closedist.paper.cluster.resources import Resources, minutes_of
-from closedist.paper.cluster.slurm import Slurm
 from closedist.paper.cluster.tasks import Work, group
 from closedist.paper.cluster.works import training_works
 from closedist.paper.plan import make_plan
@@ -124,7 +120,7 @@ def test_files_that_appear_after_a_task_was_given_up_end_the_waiting(tmp_path):
     class Late(AtOnce):
         polls = 0
 
-        def submit(self, tasks, folder, name, after=()):
+        def submit(self, tasks, seconds, folder, name, after=()):
             return [f"1_{index}" for index in range(len(tasks))]
 
         def states(self, jobs):
@@ -184,77 +180,17 @@ def test_tasks_do_every_work_once_and_are_of_about_equal_length(lengths, least_s
     assert max(sums) <= sum(lengths) / len(tasks) + max(lengths) + 1e-6
 
 
-@pytest.mark.parametrize(
-    ("text", "minutes"),
-    [("90", 90), ("1:30", 2), ("1:30:00", 90), ("2-12", 3600), ("1-0:30", 1470), ("0-1:0:1", 61)],
-)
-def test_time_limits_are_read_as_sbatch_reads_them(text, minutes):
-    assert minutes_of(text) == minutes
+def test_what_was_refused_leaves_no_record(tmp_path, monkeypatch):
+    def refuse(*arguments):
+        raise InputError("SLURM refused the jobs")
 
-
-@pytest.mark.parametrize("text", ["", "0", "0:59", "an hour", "-5", "1:2:3:4", "1-"])
-def test_other_time_limits_are_refused(text):
-    with pytest.raises(InputError, match="--time"):
-        minutes_of(text)
-
-
-def test_without_a_time_limit_it_comes_from_the_estimate_and_stays_within_a_day():
-    assert Resources().time_limit(1) == 15
-    assert Resources().time_limit(3600) == 240
-    assert Resources().time_limit(1e9) == 1440
-    assert Resources(minutes=7).time_limit(1e9) == 7
-
-
-def fake_commands(folder, **scripts):
-    for name, script in scripts.items():
-        path = folder / name
-        path.write_text(f"#!/bin/sh\n{script}\n")
-        path.chmod(0o755)
-
-
-@pytest.mark.parametrize(
-    ("said", "shown"),
-    [
-        (
-            "sbatch: error: invalid partition specified: big\n"
-            "sbatch: error: Batch job submission failed: Invalid partition name specified",
-            r"--partition: SLURM has no partition 'big' for you; it has gpu, main",
-        ),
-        (
-            "sbatch: error: AssocMaxSubmitJobLimit\nsbatch: error: Batch job submission failed: Job violates "
-            "accounting/QOS policy (job submit limit, user's size and/or time limits)",
-            r"takes no more jobs of yours now \(Job violates.*--max-jobs.*when jobs have ended",
-        ),
-        (
-            "sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)",
-            r"SLURM does not answer \(Unable.*later",
-        ),
-        (
-            "sbatch: error: CPU count per node can not be satisfied\nsbatch: error: Batch job submission failed: "
-            "Requested node configuration is not available",
-            r"refused the jobs \(Requested node configuration is not available\): change .*--cpus-per-task",
-        ),
-    ],
-)
-def test_what_sbatch_refuses_is_one_line_with_the_remedy(tmp_path, monkeypatch, capfd, said, shown):
-    fake_commands(tmp_path, sbatch=f'echo "{said}" >&2; exit 1', srun="exit 1", sinfo="echo main; echo gpu; echo main")
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    scheduler = AtOnce()
+    monkeypatch.setattr(scheduler, "submit", refuse)
     place = workplace(tmp_path)
-    queue = queue_of(place, Slurm(Resources(partition="big")))
-    with pytest.raises(InputError, match=shown) as caught:
+    queue = queue_of(place, scheduler)
+    with pytest.raises(InputError, match="SLURM refused"):
         queue.submit([works_of(family_runs(5), place)])
-    assert "\n" not in str(caught.value)
-    assert capfd.readouterr().err == ""
     assert read_record(queue.folder) == Record()
-
-
-def test_without_sbatch_or_submitit_the_error_says_what_to_do(tmp_path, monkeypatch):
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(InputError, match="no sbatch on this machine"):
-        Slurm(Resources()).check_available()
-    monkeypatch.setitem(sys.modules, "submitit", None)
-    with pytest.raises(InputError, match="pip install submitit"):
-        Slurm(Resources()).check_available()
 
 
 def closedist(*tokens):
@@ -270,7 +206,7 @@ def at_once(monkeypatch):
         schedulers.append(AtOnce(resources))
         return schedulers[-1]
 
-    monkeypatch.setattr("closedist.paper.cluster.slurm.Slurm", scheduler)
+    monkeypatch.setattr("closedist.system.slurm.Slurm", scheduler)
     return schedulers
 
 
@@ -332,7 +268,7 @@ def test_a_reproduction_that_nobody_waits_for_is_finished_by_a_job_of_its_own(tm
         (["--partition=main"], "need --slurm"),
         (["--slurm", "--time=soon"], "--time: 'soon'"),
         (["--slurm", "--cpus-per-task=2", "--threads=3"], "leave one of the two out"),
-        (["--slurm", "--max-jobs=0"], "--max-jobs: 0"),
+        (["--slurm", "--max-jobs=0"], "--max-jobs"),
         (["--slurm", "--sbatch=16G"], "--sbatch: '16G'"),
         (["--slurm", "--cuda"], "--gpus-per-task=1"),
     ],

@@ -1,6 +1,10 @@
 """Configs: the paper's files are read and ours equal them; a mistake is named with its file, key and remedy."""
 
 import json
+import shutil
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -18,26 +22,49 @@ from closedist.paper.config import (
     paper_training,
     read_config,
 )
+from tests.small import contents
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
 
 @pytest.mark.parametrize("num_classes", [4, 6, 10, 18])
-def test_the_shipped_radial_configs_are_the_ones_that_reproduce_uses(num_classes):
+def test_the_shipped_radial_configs_are_the_ones_that_reproduce_uses_for_any_number_of_labels(num_classes):
     dataset = read_config(CONFIGS / f"radial_classification_20000_0_cls{num_classes}.json", DatasetConfig)
     models = read_config(CONFIGS / f"model_variations_config_{num_classes}_classes.json", ModelVariationsConfig)
     assert dataset == paper_dataset(num_classes)
     assert models == paper_models(num_classes)
-    assert models.random_seeds == tuple(range(20))
+    assert (models.random_seeds, models.num_features) == (tuple(range(20)), (16, 32, 64, 128, 256))
+    assert (models.fix_length_fs, models.fix_length_gs, models.rep_dim) == ((0, 20), (0, 20), 2)
+    assert (dataset.num_points, dataset.equal_weighting_classes) == (20_000, False)
 
 
 @pytest.mark.parametrize("rep_dim", [2, 3, 5])
-def test_the_shipped_image_configs_are_the_ones_that_reproduce_uses(rep_dim):
-    path = CONFIGS / f"model_variations_config_resnetcifar10_128_fd{rep_dim}.json"
-    assert read_config(path, ModelVariationsConfig) == paper_image_models(rep_dim)
-    assert read_config(CONFIGS / "cifar10_0_cls10.json", DatasetConfig) == paper_images()
-    training = read_config(CONFIGS / "cifar10_0_32_ADAM_0_0001_20000steps.json", TrainConfig)
-    assert training == paper_image_training()
+def test_the_shipped_image_configs_are_the_papers(rep_dim):
+    models = paper_image_models(rep_dim)
+    assert (models.model_type, models.rep_dim, models.num_features) == ("ResNetCIFAR10", rep_dim, (128,))
+    assert (models.random_seeds, models.num_classes) == (tuple(range(10)), 10)
+    assert (models.fix_length_fs, models.fix_length_gs) == ((0,), (0,))
+    assert (paper_images().dataset_name, paper_images().num_points) == ("cifar10", 50_000)
+
+
+def test_the_shipped_trainings_are_the_papers():
+    for training, batch, steps in ((paper_training(), 128, 15_000), (paper_image_training(), 32, 20_000)):
+        assert (training.batch_size, training.train_steps, training.learning_rate) == (batch, steps, 1e-4)
+        assert (training.optimizer_type, training.weight_decay, training.random_seed) == ("ADAM", 0, 0)
+
+
+@pytest.mark.slow
+def test_a_wheel_has_the_configs_of_the_repository(tmp_path):
+    source = tmp_path / "source"  # what is built leaves files beside it
+    for folder in ("closedist", "configs"):
+        shutil.copytree(CONFIGS.parent / folder, source / folder, symlinks=True)
+    for file in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(CONFIGS.parent / file, source)
+    command = ["pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", f"--wheel-dir={tmp_path}", source]
+    subprocess.run([sys.executable, "-m", *command], check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    files = zipfile.Path(wheel) / "closedist" / "paper" / "configs"
+    assert {path.name: path.read_bytes() for path in files.iterdir()} == contents(CONFIGS)
 
 
 def test_the_published_configs_are_read(shared):

@@ -161,15 +161,10 @@ def test_models_of_another_configuration_are_not_taken_into_a_plan(tmp_path):
 REPRODUCE = ("--labels=4", "--widths=16", "--seeds=5", "--threads=1", "--format=png", "--checkpoint-every=1000")
 
 
-def test_a_dry_run_prints_the_plan_and_writes_nothing(tmp_path):
-    result = subprocess.run(
-        [sys.executable, "-m", "closedist", "reproduce", "--dry-run", *REPRODUCE],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "width 16" in result.stdout
+def test_a_dry_run_prints_the_plan_and_writes_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run(make_app("closedist", COMMANDS), ["reproduce", "--dry-run", *REPRODUCE]) == 0
+    assert "width 16" in capsys.readouterr().out
     assert contents(tmp_path) == {}
 
 
@@ -194,11 +189,12 @@ def test_killed_at_ten_random_moments_a_reproduction_ends_in_the_same_files(tmp_
     start = time.monotonic()
     subprocess.run(command, cwd=tmp_path / "undisturbed", check=True, capture_output=True)
     duration = time.monotonic() - start
+    generator = random.Random(0)
     for _ in range(10):
         process = subprocess.Popen(
             command, cwd=tmp_path / "killed", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        time.sleep(random.uniform(0.05, 0.3) * duration)
+        time.sleep(generator.uniform(0.05, 0.3) * duration)
         process.kill()
         process.wait()
     subprocess.run(command, cwd=tmp_path / "killed", check=True, capture_output=True)

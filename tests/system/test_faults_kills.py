@@ -92,9 +92,10 @@ def test_killed_at_random_moments_a_work_ends_in_the_undisturbed_files(tmp_path,
     start = time.monotonic()
     assert os.waitpid(in_a_child(work, whole), 0)[1] == 0
     duration = time.monotonic() - start
+    generator = random.Random(0)
     for _ in range(KILLS_EACH):
         child = in_a_child(work, killed)
-        time.sleep(random.uniform(0, 0.5) * duration)
+        time.sleep(generator.uniform(0, 0.5) * duration)
         os.kill(child, 9)
         os.waitpid(child, 0)
         assert_whole(killed)

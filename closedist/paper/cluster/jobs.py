@@ -30,8 +30,16 @@ class Scheduler(Protocol):
     def grace_seconds(self) -> float:
         """How long files of an ended job may take to be seen through a shared file system."""
 
-    def submit(self, tasks: Sequence[Task], folder: Path, name: str, after: Sequence[str] = ()) -> list[str]:
-        """Put tasks into the queue as one job array, to start when the jobs ``after`` have ended well; their jobs."""
+    def submit(
+        self, tasks: Sequence[Task], seconds: float, folder: Path, name: str, after: Sequence[str] = ()
+    ) -> list[str]:
+        """Put tasks into the queue as one job array; their jobs.
+
+        Args:
+            seconds: the estimate of the longest.
+            folder, name: where the logs go, and what the jobs are called.
+            after: the jobs that must have ended well before these start.
+        """
 
     def states(self, jobs: Sequence[str]) -> dict[str, str] | None:
         """Those of ``jobs`` that are in the queue, each ``RUNNING`` or otherwise; None where it does not answer now."""
@@ -185,9 +193,10 @@ class Queue:
 
     def _submit(self, tasks: Sequence[Task], record: Record, after: Sequence[str] = ()) -> list[str]:
         name = f"closedist-{secrets.token_hex(4)}"
+        seconds = max(sum(work.seconds for work in task.works) for task in tasks)
         write_record(self.folder, record.with_changes(submitting=name))
         try:
-            return self.scheduler.submit(tasks, self.folder, name, after)
+            return self.scheduler.submit(tasks, seconds, self.folder, name, after)
         except InputError:
             write_record(self.folder, record)
             raise

@@ -11,16 +11,8 @@ from closedist.paper.config import DatasetConfig
 SPREAD = 3.0  # the standard deviation of both coordinates
 
 
-def radial_points(num_points: int, num_classes: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Draw normal points in the plane and label each by its angle modulo π, cut into ``num_classes`` equal parts.
-
-    Returns:
-        (n, 2) float32 points and (n,) int64 labels.
-    """
-    return _draw(np.random.default_rng(seed), num_points, num_classes)
-
-
 def _draw(generator: np.random.Generator, num_points: int, num_classes: int) -> tuple[Tensor, Tensor]:
+    """Normal points in the plane, each labelled by its angle modulo π, cut into ``num_classes`` equal parts."""
     points = generator.normal(0, SPREAD, (num_points, 2)).astype(np.float32)
     angles = np.arctan2(points[:, 1], points[:, 0]) % math.pi
     # an angle of -1e-17 is π modulo π: it belongs to the last part, not to one past it

@@ -3,11 +3,9 @@
 import torch
 from torch import Tensor
 
+from closedist.paper.data.cifar10 import normalise
+
 
 def as_network_input(inputs: Tensor) -> Tensor:
     """Float32 inputs as they are; uint8 images scaled to [0, 1] and then by (x − 0.5)/0.5."""
-    if inputs.dtype == torch.uint8:
-        from closedist.paper.data.cifar10 import normalise
-
-        return normalise(inputs)
-    return inputs
+    return normalise(inputs) if inputs.dtype == torch.uint8 else inputs

@@ -1,18 +1,16 @@
-"""SLURM through submitit: submission with errors in one line, the state of jobs, and how they ended."""
+"""SLURM through submitit: what a job asks for, submission with errors in one line, the state of jobs and their end."""
 
 import contextlib
 import io
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
 from closedist.errors import InputError
-from closedist.paper.cluster.resources import Resources
-from closedist.paper.cluster.tasks import Task
 
 SIGNAL_SECONDS = 120  # before the time limit, when tasks save their state and go back into the queue
 REQUEUES = 1000  # a task that runs into its time limit so often is ended
@@ -24,6 +22,55 @@ ENDINGS = {
     "NODE_FAIL": "lost its node",
 }
 FULL = ("SubmitJob", "submit job limit", "job submit limit", "temporarily unable", "temporarily unavailable", "MaxJobs")
+
+SHORTEST_MINUTES = 15  # of a time limit that nobody gave
+LONGEST_MINUTES = 24 * 60
+SLACK = 4  # nodes may be slower than the machine of the estimate, and busy
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What every task is given.
+
+    Attributes:
+        partition: where tasks run; None is the cluster's default.
+        cpus: processor cores of a task, which computes in as many threads.
+        gpus: of a task.
+        minutes: the time limit; None takes it from the estimate.
+        further: more of sbatch's options, by their long names.
+    """
+
+    partition: str | None = None
+    cpus: int = 1
+    gpus: int = 0
+    minutes: int | None = None
+    further: tuple[tuple[str, str], ...] = ()
+
+    def time_limit(self, seconds: float) -> int:
+        """The time limit in minutes of tasks that are estimated to take at most ``seconds``."""
+        if self.minutes is not None:
+            return self.minutes
+        return int(min(LONGEST_MINUTES, max(SHORTEST_MINUTES, SLACK * seconds / 60)))
+
+
+def minutes_of(text: str) -> int:
+    """A time limit as sbatch takes it (``90``, ``1:30:00``, ``2-12`` for two days and a half), in minutes, rounded up.
+
+    Raises:
+        InputError: it is none, or is below a minute.
+    """
+    match = re.fullmatch(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?", text)
+    if match:
+        days, *rest = match.groups()
+        numbers = [int(part) for part in rest if part is not None]
+        if days is not None or len(numbers) == 3:  # days-hours[:minutes[:seconds]], hours:minutes:seconds
+            hours, minutes, seconds = (*numbers, 0, 0)[:3]
+        else:  # minutes[:seconds]
+            hours, minutes, seconds = 0, *(*numbers, 0)[:2]
+        total = ((int(days or 0) * 24 + hours) * 60 + minutes) * 60 + seconds
+        if total >= 60:
+            return -(-total // 60)
+    raise InputError(f"--time: {text!r} is no time limit of a minute or more; write it as 90, 1:30:00 or 2-12:00")
 
 
 @dataclass(frozen=True)
@@ -52,14 +99,21 @@ class Slurm:
                 "--slurm: there is no sbatch on this machine; submit from another, or leave --slurm out to compute here"
             )
 
-    def submit(self, tasks: Sequence[Task], folder: Path, name: str, after: Sequence[str] = ()) -> list[str]:
+    def submit(
+        self, tasks: Sequence[Callable[[], object]], seconds: float, folder: Path, name: str, after: Sequence[str] = ()
+    ) -> list[str]:
         """Put tasks into the queue as one job array, to start when the jobs ``after`` have ended well; their jobs.
+
+        Args:
+            seconds: the estimate of the longest task.
+            folder: of submitit's files and the logs.
+            name: of the jobs.
 
         Raises:
             InputError: SLURM refuses the jobs.
         """
         submitit = _submitit()
-        minutes = self.resources.time_limit(max(sum(work.seconds for work in task.works) for task in tasks))
+        minutes = self.resources.time_limit(seconds)
         executor = submitit.SlurmExecutor(folder, max_num_timeout=REQUEUES)
         further: dict[str, object] = {"requeue": True, **dict(self.resources.further)}
         if after:
