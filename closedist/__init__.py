@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from closedist.comparison import Comparison
     from closedist.errors import InputError
+    from closedist.explanation.pair import explain
+    from closedist.explanation.records import Explanation
     from closedist.extraction import extract, extract_logits
     from closedist.measures.cca import linear_cka, mean_cca, mean_cca_matrix
     from closedist.measures.distillation import distillation_loss
@@ -29,12 +31,14 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Comparison": "closedist.comparison",
+    "Explanation": "closedist.explanation.records",
     "InputError": "closedist.errors",
     "Representations": "closedist.representations",
     "capacity_floor": "closedist.measures.logit_bounds",
     "compare": "closedist.pairs",
     "compare_all": "closedist.pairs",
     "distillation_loss": "closedist.measures.distillation",
+    "explain": "closedist.explanation.pair",
     "extract": "closedist.extraction",
     "extract_logits": "closedist.extraction",
     "kl_divergence": "closedist.measures.likelihood",
@@ -53,12 +57,14 @@ _HOMES = {
 
 __all__ = [
     "Comparison",
+    "Explanation",
     "InputError",
     "Representations",
     "capacity_floor",
     "compare",
     "compare_all",
     "distillation_loss",
+    "explain",
     "extract",
     "extract_logits",
     "kl_divergence",

@@ -108,7 +108,12 @@ class DivergenceSums:
 
 
 def _divergence(difference: Tensor, p: Tensor, q: Tensor) -> Tensor:
-    """(m,) Σ p·(expm1(−d) + d), d = log p − log q: every term is positive, and Σ p·expm1(−d) = Σ(q − p) = 0.
+    """(m,) the sums of the terms over inputs and labels."""
+    return divergence_terms(difference, p, q).sum((-1, -2))
+
+
+def divergence_terms(difference: Tensor, p: Tensor, q: Tensor) -> Tensor:
+    """(…, B, C) p·(expm1(−d) + d), d = log p − log q: none is negative, and their sum over the labels is KL(p‖q).
 
     Below 1e-3 by its series, since expm1(−d) + d cancels to d²/2; above 1 as q − p + p·d, since expm1(−d) may overflow.
     """
@@ -116,7 +121,7 @@ def _divergence(difference: Tensor, p: Tensor, q: Tensor) -> Tensor:
     d = difference.clamp(-1.0, 1.0)
     series = d.square() * (0.5 - d * (1 / 6 - d * (1 / 24 - d / 120)))
     moderate = p * torch.where(size < 1e-3, series, torch.expm1(-d) + d)
-    return torch.where(size < 1.0, moderate, q - p + p * difference).sum((-1, -2))
+    return torch.where(size < 1.0, moderate, q - p + p * difference)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,251 @@
+"""Where two models differ: labels and directions from roots, inputs from one more pass."""
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from closedist.errors import InputError
+from closedist.explanation.records import Direction, Explanation, InputDifference, LabelDifference, LabelPair, Name
+from closedist.measures.likelihood import LogLikelihoods, divergence_terms, normalise
+from closedist.measures.logit_roots import LogitRoots, label_rows, logit_roots
+from closedist.measures.projection import Projection
+from closedist.measures.stack import Family, family
+from closedist.representations import Representations
+
+SHOWN_LABELS = 3  # on either side of a direction
+_ROWS = 1 << 20  # logits of a block
+_SEEN = 1e-9  # of a direction's logits beside the largest: below, no label sees it
+
+
+def explain(
+    p: Representations, q: Representations, *, names: Sequence[str] = ("p", "q"), num_inputs: int = 50
+) -> Explanation:
+    """Which labels, inputs and directions two models differ in, worst first.
+
+    Args:
+        p, q: representations of the same N inputs and C labels in the same order.
+        names: what to call them.
+        num_inputs: how many inputs to list.
+
+    Returns:
+        An :class:`Explanation`; ``print`` shows the worst of each list.
+
+    Raises:
+        InputError: the models cannot be compared, or an argument is out of its range.
+
+    Example:
+        >>> import numpy as np, closedist
+        >>> rng = np.random.default_rng(0)
+        >>> f, g = rng.normal(size=(200, 2)), rng.normal(size=(5, 2))
+        >>> p, q = closedist.Representations(f, g), closedist.Representations(f, g[[0, 3, 2, 1, 4]])
+        >>> sorted(label.label for label in closedist.explain(p, q).labels[:2])
+        [1, 3]
+    """
+    if len(names) != 2:
+        raise InputError(f"names: {len(names)} for 2 models; give each model one")
+    if num_inputs < 1:
+        raise InputError(f"num_inputs: {num_inputs}; at least 1 is needed")
+    roots, _ = logit_roots(p, q)
+    models = family([p, q])
+    rows = _rows(models, (p.dimension, q.dimension))
+    seen = _look_at_inputs(models, roots, rows, min(num_inputs, p.num_inputs))
+    of_label = [_label_name(p, q, index) for index in range(p.num_labels)]
+    black_box = p.black_box or q.black_box
+    return Explanation(
+        names=(str(names[0]), str(names[1])),
+        labels=tuple(_labels(roots, rows, seen, of_label)),
+        label_pairs=tuple(
+            LabelPair(of_label[first], of_label[second], count, count / p.num_inputs)
+            for (first, second), count in sorted(seen.pairs.items(), key=lambda pair: (-pair[1], pair[0]))
+        ),
+        inputs=tuple(_inputs(p, q, seen, of_label)),
+        directions=() if black_box else tuple(_directions(models, roots, of_label, p.dimension)),
+        num_inputs=p.num_inputs,
+        kl=float(seen.kl_of_label.sum()),
+        distance=float(roots.delta.norm()),
+    )
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What the pass over the inputs leaves: sums by label, how often labels are exchanged, and the worst inputs."""
+
+    kl_of_label: Tensor
+    pairs: dict[tuple[int, int], int]
+    worst: Tensor
+    kl: Tensor
+    distance: Tensor
+    labels: Tensor
+    probabilities: Tensor
+    influence: dict[str, Tensor]
+
+
+def _look_at_inputs(models: Family, roots: LogitRoots, rows: Tensor, most: int) -> _Seen:
+    count, num_labels = models.num_inputs, models.num_labels
+    kl_of_label = models.labels.new_zeros(num_labels)
+    pairs: Counter[tuple[int, int]] = Counter()
+    kept: list[Tensor] = []
+    correlation = _Correlation.of(roots, rows)
+    for start, block, centred in _blocks(models):
+        difference = block.relative[0] - block.relative[1]
+        terms = divergence_terms(difference, block.likelihoods[0], block.likelihoods[1])
+        kl_of_label += terms.sum(0)
+        kl = terms.sum(-1)
+        probability, label = block.likelihoods.max(-1)
+        changed = label[0] != label[1]
+        pairs.update(map(tuple, label[:, changed].T.tolist()))
+        delta = centred[1] - centred[0]
+        number = torch.arange(start, start + len(kl), device=kl.device, dtype=torch.float64)
+        found = torch.stack(
+            [number, kl, delta.norm(dim=-1), *label.double(), *probability, correlation.influence(centred)], -1
+        )
+        kept.append(found[kl.topk(min(most, len(kl))).indices])
+        if len(kept) > 1:
+            both = torch.cat(kept)
+            kept = [both[both[:, 1].topk(min(most, len(both))).indices]]
+    worst = kept[0][kept[0][:, 1].sort(descending=True, stable=True).indices]
+    distance = worst[:, 2]
+    influence = {
+        "kl": worst[:, 1] / count,
+        "logit_distance_squared": distance.square() / count,
+        "logit_correlation": worst[:, 7] / count,
+    }
+    labels, probabilities = worst[:, 3:5].long(), worst[:, 5:7]
+    kl_of_label /= count
+    return _Seen(kl_of_label, dict(pairs), worst[:, 0].long(), worst[:, 1], distance, labels, probabilities, influence)
+
+
+def _blocks(models: Family) -> Iterator[tuple[int, LogLikelihoods, Tensor]]:
+    """First row, log-likelihoods (2, B, C), and logits centred over the labels (2, B, C) of blocks of inputs."""
+    rows = max(1, _ROWS // (2 * models.num_labels))
+    start = 0
+    for inputs in models.blocks(rows):
+        shape = (2, inputs.shape[1], models.num_labels)
+        centred = models.logits(inputs, out=inputs.new_empty(shape)).clone()
+        yield start, normalise(centred.clone(), inputs.new_empty(shape)), centred
+        start += inputs.shape[1]
+
+
+@dataclass(frozen=True)
+class _Correlation:
+    """What one input does to the logit correlation: its first-order change when the input is left out, times −N."""
+
+    means: Tensor  # (2, 1, C) of the logits, centred over the labels, over the inputs
+    sizes: tuple[float, float]
+    value: float
+
+    @classmethod
+    def of(cls, roots: LogitRoots, rows: Tensor) -> "_Correlation":
+        first, second = roots.logits(centred=True)
+        sizes = max(float(first.norm()), 1e-300), max(float(second.norm()), 1e-300)
+        mean, split = roots.moment[-1], roots.dimension + 1
+        means = torch.stack([rows[:, :split] @ mean[:split], -(rows[:, split:] @ mean[split:])])
+        return cls(means.unsqueeze(1), sizes, float((first * second).sum()) / (sizes[0] * sizes[1]))
+
+    def influence(self, centred: Tensor) -> Tensor:
+        """(B,) from (2, B, C) logits centred over the labels."""
+        first, second = centred - self.means
+        a, b = self.sizes
+        own = (first * second).sum(-1) / (a * b)
+        spread = first.square().sum(-1) / a**2 + second.square().sum(-1) / b**2
+        influence: Tensor = own - 0.5 * self.value * spread
+        return influence
+
+
+def _rows(models: Family, dimensions: tuple[int, int]) -> Tensor:
+    """(C, M + M' + 2) the rows of L, whose product with z = (f, 1, f', 1) is the difference of the logits."""
+    rows = label_rows(models.labels, models.bias)
+    width = models.labels.shape[-1] + 1
+    return torch.cat([rows[:, : dimensions[0]], rows[:, width - 1 : width + dimensions[1]], rows[:, -1:]], -1)
+
+
+def _labels(roots: LogitRoots, rows: Tensor, seen: _Seen, names: Sequence[Name]) -> list[LabelDifference]:
+    split = roots.dimension + 1
+    first = roots.covariance[:, :split] @ rows[:, :split].T
+    second = -(roots.covariance[:, split:] @ rows[:, split:].T)
+    sizes, other_sizes = first.norm(dim=0), second.norm(dim=0)
+    constant = torch.minimum(sizes / sizes.amax().clamp(min=1e-300), other_sizes / other_sizes.amax().clamp(min=1e-300))
+    units = first / sizes.clamp(min=1e-300) - second / other_sizes.clamp(min=1e-300)
+    correlation = 1.0 - 0.5 * units.square().sum(0)
+    means = -(rows @ roots.moment[-1])
+    deviations = (first - second).norm(dim=0)
+    squares = means.square() + deviations.square()
+    shares, kl_shares = (part / part.sum().clamp(min=1e-300) for part in (squares, seen.kl_of_label))
+    records = [
+        LabelDifference(
+            label=names[index],
+            correlation=float(correlation[index]) if float(constant[index]) > 1e-14 else None,
+            mean_difference=float(means[index]),
+            deviation=float(deviations[index]),
+            share_of_distance=float(shares[index]),
+            share_of_kl=float(kl_shares[index]),
+        )
+        for index in range(len(names))
+    ]
+    return sorted(records, key=lambda record: math.inf if record.correlation is None else record.correlation)
+
+
+def _inputs(p: Representations, q: Representations, seen: _Seen, names: Sequence[Name]) -> list[InputDifference]:
+    ids = p.input_ids if p.input_ids is not None else q.input_ids
+    return [
+        InputDifference(
+            input=row,
+            input_id=None if ids is None else ids[row].tolist(),
+            kl=float(seen.kl[position]),
+            first_label=names[int(seen.labels[position, 0])],
+            first_probability=float(seen.probabilities[position, 0]),
+            second_label=names[int(seen.labels[position, 1])],
+            second_probability=float(seen.probabilities[position, 1]),
+            distance=float(seen.distance[position]),
+            influence={name: float(values[position]) for name, values in seen.influence.items()},
+        )
+        for position, row in enumerate(seen.worst.tolist())
+    ]
+
+
+def _directions(models: Family, roots: LogitRoots, names: Sequence[Name], dimension: int) -> list[Direction]:
+    """The first model's canonical directions; those that the second lacks have correlation 0."""
+    own, other = roots.embeddings()
+    first, second = (Projection.onto(part, roots.num_inputs) for part in (own, other))
+    turned, correlations, other_turned = torch.linalg.svd(first.left.mT @ second.left, full_matrices=True)
+    rank, other_rank = int(first.rank), int(second.rank)
+    labels = models.labels[0, :, :dimension]
+    found = []
+    total, other_total = own.square().sum(), other.square().sum()
+    variates = first.left @ turned  # (r, k), one column a direction
+    other_variates = second.left @ other_turned.mT
+    used = torch.nonzero(variates.norm(dim=0) > 0.5).flatten().tolist()[:rank]
+    strongest = float((labels @ (own.mT @ variates)).norm(dim=0).amax())
+    for index in used:
+        correlation = float(correlations[index]) if index < min(rank, other_rank, len(correlations)) else 0.0
+        variate = variates[:, index]
+        loadings = own.mT @ variate  # covariance of every coordinate with the variate
+        logits = labels @ loadings
+        seen = float(logits.norm()) > _SEEN * max(strongest, 1e-300)
+        order = logits.argsort(descending=True).tolist()
+        shown = min(SHOWN_LABELS, len(names) // 2)
+        of_second = (
+            float((other.mT @ other_variates[:, index]).square().sum() / other_total) if index < other_rank else 0.0
+        )
+        found.append(
+            Direction(
+                correlation=min(correlation, 1.0),
+                of_first=float(loadings.square().sum() / total),
+                of_second=of_second,
+                higher=tuple(names[label] for label in order[:shown]) if seen else (),
+                lower=tuple(names[label] for label in order[::-1][:shown]) if seen else (),
+            )
+        )
+    return sorted(found, key=lambda direction: direction.correlation)
+
+
+def _label_name(p: Representations, q: Representations, index: int) -> Name:
+    names = p.label_names if p.label_names is not None else q.label_names
+    if names is None:
+        return index
+    name = names[index].tolist()
+    return name if isinstance(name, int | str) else str(name)
