@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from closedist.comparison import Comparison
     from closedist.errors import InputError
+    from closedist.explanation.groups import contradiction, group_models, model_map
     from closedist.explanation.pair import explain
     from closedist.explanation.records import Explanation
     from closedist.extraction import extract, extract_logits
@@ -37,10 +38,12 @@ _HOMES = {
     "capacity_floor": "closedist.measures.logit_bounds",
     "compare": "closedist.pairs",
     "compare_all": "closedist.pairs",
+    "contradiction": "closedist.explanation.groups",
     "distillation_loss": "closedist.measures.distillation",
     "explain": "closedist.explanation.pair",
     "extract": "closedist.extraction",
     "extract_logits": "closedist.extraction",
+    "group_models": "closedist.explanation.groups",
     "kl_divergence": "closedist.measures.likelihood",
     "linear_cka": "closedist.measures.cca",
     "llv_distance": "closedist.measures.llv",
@@ -50,6 +53,7 @@ _HOMES = {
     "mean_cca": "closedist.measures.cca",
     "mean_cca_matrix": "closedist.measures.cca",
     "mean_svd": "closedist.measures.svd",
+    "model_map": "closedist.explanation.groups",
     "probe_transfer": "closedist.measures.probe_transfer",
     "representation_distance": "closedist.measures.representation_distance",
     "subset_dissimilarity": "closedist.measures.subset_dissimilarity",
@@ -63,10 +67,12 @@ __all__ = [
     "capacity_floor",
     "compare",
     "compare_all",
+    "contradiction",
     "distillation_loss",
     "explain",
     "extract",
     "extract_logits",
+    "group_models",
     "kl_divergence",
     "linear_cka",
     "llv_distance",
@@ -76,6 +82,7 @@ __all__ = [
     "mean_cca",
     "mean_cca_matrix",
     "mean_svd",
+    "model_map",
     "probe_transfer",
     "representation_distance",
     "subset_dissimilarity",

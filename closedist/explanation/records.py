@@ -86,7 +86,7 @@ class Direction:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Where two models differ; every list is worst first.
+    """Where two models differ on the same N inputs; every list is worst first.
 
     Attributes:
         names: of the two models.
