@@ -106,11 +106,6 @@ def test_two_labels_and_one_input_have_a_divergence() -> None:
     assert kl_divergence(p, q) == pytest.approx(0.9 * np.log(0.9 / 0.5) + 0.1 * np.log(0.1 / 0.5), rel=1e-12)
 
 
-def test_one_label_has_no_divergence() -> None:
-    certain = Representations(np.ones((3, 2)), np.ones((1, 2)))
-    assert kl_divergence(certain, certain) == 0
-
-
 @pytest.mark.parametrize("size", [1e-1, 5e-4, 1e-4, 1e-7])
 def test_a_divergence_is_positive_and_keeps_its_digits(size: float) -> None:
     p = random_model(7, 20, 6, 2)
