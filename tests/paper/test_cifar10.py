@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from closedist.data import cifar10
 
 from closedist.errors import InputError
+from closedist.paper.data import cifar10
 from closedist.paper.data.cifar10 import BINARY_FOLDER, PYTHON_FOLDER, load_cifar10, normalise
 from closedist.paper.data.inert_pickle import read_inert_pickle
 
