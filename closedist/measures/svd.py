@@ -5,6 +5,7 @@ d_SVD = min over rotations Q of ‖UQ − V‖²/(2K), which is how a small one 
 """
 
 import math
+from itertools import chain, combinations
 
 import numpy as np
 import torch
@@ -152,14 +153,20 @@ def label_subsets(count: int, size: int, num_subsets: int | None, seed: int) -> 
     check_subsets(count, size, num_subsets)
     total = math.comb(count, size)
     if num_subsets is None or total <= num_subsets:
-        if total == 1:
-            return torch.arange(count)[None]
-        return torch.combinations(torch.arange(count), size)
+        return _all_subsets(count, size)
     generator = np.random.default_rng(seed)
+    if 2 * num_subsets > total:  # nearly all of them: what is drawn one by one was mostly drawn before
+        return _all_subsets(count, size)[np.sort(generator.choice(total, num_subsets, replace=False))]
     chosen: dict[tuple[int, ...], None] = {}
     while len(chosen) < num_subsets:
         chosen[tuple(np.sort(generator.choice(count, size, replace=False)).tolist())] = None
     return torch.tensor(sorted(chosen))
+
+
+def _all_subsets(count: int, size: int) -> Tensor:
+    """All subsets in lexicographic order. (``torch.combinations`` goes through count^size masks.)"""
+    positions = chain.from_iterable(combinations(range(count), size))
+    return torch.from_numpy(np.fromiter(positions, np.int64).reshape(-1, size))
 
 
 def approximately(total: int) -> str:
