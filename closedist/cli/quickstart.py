@@ -60,21 +60,20 @@ def _print_table(results: "Sequence[WidthResult]") -> None:
     for result in results:
         pairs = result.comparisons
 
-        def bound(values: Sequence[float], truths: Sequence[float]) -> str:
-            within = sum(value >= truth for value, truth in zip(values, truths, strict=True))
-            return f"{median(values):.3f} ({within}/{len(values)})"
-
-        dissimilarities = [pair.dissimilarity for pair in pairs]
+        holds = result.bounds_holding()
+        bounds = {
+            "certificate": [pair.certificate for pair in pairs],
+            "quadratic bound": [pair.quadratic_bound for pair in pairs if pair.quadratic_bound is not None],
+            "paper's bound": [pair.bound for pair in pairs if pair.bound is not None],
+        }
         table.add_row(
             str(result.run.name.width),
             f"{fmean(result.accuracies):.3f}",
             f"{median(pair.kl for pair in pairs):.4f}",
             f"{median(pair.mean_cca_embeddings for pair in pairs):.3f}",
             f"{median(pair.llv for pair in pairs):.3f}",
-            f"{median(dissimilarities):.3f}",
-            bound([pair.certificate for pair in pairs], dissimilarities),
-            bound([pair.quadratic_bound or 0 for pair in pairs], dissimilarities),
-            bound([pair.bound or 0 for pair in pairs], dissimilarities),
+            f"{median(pair.dissimilarity for pair in pairs):.3f}",
+            *(f"{median(values):.3f} ({holds[name].sum()}/{len(pairs)})" for name, values in bounds.items()),
         )
     Console(width=110).print(table)
 
@@ -84,7 +83,10 @@ def _closing(results: "Sequence[WidthResult]") -> str:
     result = results[-1]
     (first, second), closest = result.closest_pair()
     pairs = [pair for each in results for pair in each.comparisons]
-    held = sum(pair.dissimilarity <= pair.certificate <= (pair.quadratic_bound or 0) for pair in pairs)
+    held = sum(
+        int((holds["certificate"] & holds["quadratic bound"]).sum())
+        for holds in (each.bounds_holding() for each in results)
+    )
     informative = [
         sum(bound is not None and bound < 1 for bound in bounds)
         for bounds in zip(*((pair.certificate, pair.quadratic_bound, pair.bound) for pair in pairs), strict=True)

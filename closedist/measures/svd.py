@@ -13,12 +13,13 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from closedist.errors import InputError
+from closedist.measures import bounds
 from closedist.measures.terms import BLOCK_ELEMENTS, square_norm
 from closedist.measures.views import two_views
 
 MAX_ENUMERATED = 10_000  # label subsets that are gone through without asking
 TABLED = 1024  # columns, up to which a table of all correlations serves every subset
-_SMALL = 1e-4  # below, 1 − m_SVD has lost digits and the Procrustes form is used
+_SMALL = 1e-2  # below, 1 − m_SVD loses digits that bounds are held to, and the Procrustes form is used
 
 
 def mean_svd(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:
@@ -73,7 +74,7 @@ def dissimilarity(units: Tensor, other_units: Tensor, subsets: Tensor) -> Tensor
         subsets: (m or 1, S, K) positions among the L.
 
     Returns:
-        (m, S) float64, to full relative accuracy, and never above the mean of ½‖u − u'‖² over the subset.
+        (m, S) float64, to full relative accuracy.
     """
     pairs, count = units.shape[:2]
     size = subsets.shape[-1]
@@ -90,7 +91,7 @@ def dissimilarity(units: Tensor, other_units: Tensor, subsets: Tensor) -> Tensor
         else:
             matrices = units[row, block] @ other_units[row, block].mT
         unrotated = 1.0 - matrices.diagonal(dim1=-2, dim2=-1).mean(-1)
-        values = torch.minimum(1.0 - nuclear_norm(matrices) / size, unrotated).clamp_(min=0.0)
+        values = bounds.within_rounding(1.0 - nuclear_norm(matrices) / size, unrotated)
         small = (values < _SMALL).nonzero()
         for pair, subset in (part.unbind(1) for part in small.tensor_split(1 + len(small) // step)):
             of_pair, columns = pair.unsqueeze(-1), block.expand(pairs, -1, -1)[pair, subset]
@@ -102,11 +103,11 @@ def dissimilarity(units: Tensor, other_units: Tensor, subsets: Tensor) -> Tensor
 
 
 def _procrustes(units: Tensor, other_units: Tensor, cross: Tensor) -> Tensor:
-    """(e,) from (e, K, r) rows and their (e, K, K) products: ‖QᵀU − V‖²/(2K), Q the polar factor or 1."""
+    """(e,) from (e, K, r) rows and their (e, K, K) products: ‖QᵀU − V‖²/(2K), Q the polar factor."""
     size = cross.shape[-1]
     rotated = 0.5 * square_norm((polar_factor(cross).mT @ units - other_units).flatten(1)) / size
     unrotated = 0.5 * square_norm((units - other_units).flatten(1)) / size
-    return torch.minimum(rotated, unrotated)
+    return bounds.within_rounding(rotated, unrotated)
 
 
 def polar_factor(matrices: Tensor) -> Tensor:
