@@ -11,7 +11,7 @@ from torch import Tensor
 
 from closedist.comparison import Comparison
 from closedist.errors import InputError
-from closedist.measures.bounds import certificate, linear_bound, quadratic_bound
+from closedist.measures import bounds
 from closedist.measures.cca import cka_of_all, mean_cca_of_all, precisions
 from closedist.measures.checks import check_comparable, check_enough_inputs, check_varied, model_names
 from closedist.measures.label_table import ConstantOddsError
@@ -256,12 +256,11 @@ class _AllPairs:
         units, other_units = unit_odds(found.by_input, found.items[:, 0], found.items[:, 1:])
         of_inputs = dissimilarity(units, other_units, _all_of(size, members.device))[:, 0]
 
-        # d ≤ certificate ≤ quadratic bound is a theorem; the minima keep rounding from breaking it where all are tiny
-        upper = certificate(labels.terms.decorrelation, labels.used, found.input_terms.decorrelation)
-        quadratic = quadratic_bound(labels.term, found.input_term) if is_max else None
+        upper = bounds.certificate(labels.terms.decorrelation, labels.used, found.input_terms.decorrelation)
+        quadratic = bounds.quadratic_bound(labels.term, found.input_term) if is_max else None
         if quadratic is not None:
-            upper = torch.minimum(upper, quadratic)
-        of_labels, of_inputs = torch.minimum(of_labels, upper), torch.minimum(of_inputs, upper)
+            upper = bounds.within_rounding(upper, quadratic)
+        of_labels, of_inputs = (bounds.within_rounding(side, upper) for side in (of_labels, of_inputs))
 
         columns = {
             "llv": found.llv,
@@ -277,7 +276,7 @@ class _AllPairs:
             "dissimilarity": torch.maximum(of_labels, of_inputs),
             "certificate": upper,
             "quadratic_bound": quadratic,
-            "bound": linear_bound(found.llv, size) if is_max else None,
+            "bound": bounds.linear_bound(found.llv, size) if is_max else None,
             "ignored_labels": labels.ignored,
         }
         lists: dict[str, list[Any]] = {

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 from closedist.cli.options import Common, Count, Natural
 from closedist.comparison import values_of
 
+BOUNDS = {"certificate": "certificate", "quadratic_bound": "quadratic bound", "bound": "paper's bound"}
+
 if TYPE_CHECKING:
     from closedist.paper.quickstart import WidthResult
 
@@ -61,19 +63,18 @@ def _print_table(results: "Sequence[WidthResult]") -> None:
     for result in results:
         pairs = result.comparisons
 
-        def bound(values: Sequence[float], truths: Sequence[float]) -> str:
-            within = sum(value >= truth for value, truth in zip(values, truths, strict=True))
-            return f"{median(values):.3f} ({within}/{len(values)})"
-
-        dissimilarities = values_of(pairs, "dissimilarity")
+        holds = result.bounds_holding()
         table.add_row(
             str(result.run.name.width),
             f"{fmean(result.accuracies):.3f}",
             f"{median(pair.kl for pair in pairs):.4f}",
             f"{median(pair.mean_cca_embeddings for pair in pairs):.3f}",
             f"{median(values_of(pairs, 'llv')):.3f}",
-            f"{median(dissimilarities):.3f}",
-            *(bound(values_of(pairs, name), dissimilarities) for name in ("certificate", "quadratic_bound", "bound")),
+            f"{median(values_of(pairs, 'dissimilarity')):.3f}",
+            *(
+                f"{median(values_of(pairs, field)):.3f} ({holds[name].sum()}/{len(pairs)})"
+                for field, name in BOUNDS.items()
+            ),
         )
     Console(width=110).print(table)
 
@@ -83,10 +84,11 @@ def _closing(results: "Sequence[WidthResult]") -> str:
     result = results[-1]
     (first, second), closest = result.closest_pair()
     pairs = [pair for each in results for pair in each.comparisons]
-    bounds = [values_of(pairs, name) for name in ("certificate", "quadratic_bound", "bound")]
-    chains = zip(values_of(pairs, "dissimilarity"), *bounds[:2], strict=True)
-    held = sum(value <= certificate <= quadratic for value, certificate, quadratic in chains)
-    informative = [sum(value < 1 for value in values) for values in bounds]
+    held = sum(
+        int((holds["certificate"] & holds["quadratic bound"]).sum())
+        for holds in (each.bounds_holding() for each in results)
+    )
+    informative = [sum(value < 1 for value in values_of(pairs, field)) for field in BOUNDS]
     return (
         f"What you have just seen: of all pairs of width {result.run.name.width}, seeds {first} and {second} predict "
         f"most alike\n(KL {closest.kl:.3g} and {closest.kl_reverse:.3g} nats); were their embeddings linear maps "

@@ -1,10 +1,25 @@
-"""Upper bounds on d_{f,g}, the largest d_SVD, from the distributions alone (proofs in docs/measures.md)."""
+"""Upper bounds on d_{f,g}, the largest d_SVD, from the distributions alone (proofs in docs/measures.md); do they hold?
 
-import torch
-from torch import Tensor
+Whoever compares looks these functions up here when it runs, so that a test can put a wrong bound in the place of one
+and see it counted. No measure is set to its bound but where it exceeds it by rounding.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:  # so that reading results, whose bounds are counted here, does not load torch
+    from torch import Tensor
+
+RELATIVE_ROUNDING = 1e-12
+ABSOLUTE_ROUNDING = 1e-28  # d_SVD of a model and its copy: the square of a rounded distance of unit vectors
+
+Values = Sequence[float] | NDArray[np.float64]
 
 
-def certificate(decorrelation: Tensor, used: Tensor, input_decorrelation: Tensor) -> Tensor:
+def certificate(decorrelation: "Tensor", used: "Tensor", input_decorrelation: "Tensor") -> "Tensor":
     """max(mean of the K largest 1 − ρ_j over J, mean of 1 − ρ_i over the input set), which is at least d_{f,g}.
 
     Args:
@@ -16,15 +31,41 @@ def certificate(decorrelation: Tensor, used: Tensor, input_decorrelation: Tensor
         (m,) float64.
     """
     size = input_decorrelation.shape[-1]
-    worst = decorrelation.masked_fill(~used, -torch.inf).topk(size).values
-    return torch.maximum(worst.mean(-1), input_decorrelation.mean(-1))
+    worst = decorrelation.masked_fill(~used, -np.inf).topk(size).values
+    return worst.mean(-1).maximum(input_decorrelation.mean(-1))
 
 
-def quadratic_bound(label_term: Tensor, input_term: Tensor) -> Tensor:
+def quadratic_bound(label_term: "Tensor", input_term: "Tensor") -> "Tensor":
     """2·max(t1, t2)², at least the certificate where t1 and t2 are maxima."""
-    return 2 * torch.maximum(label_term, input_term).square()
+    return 2 * label_term.maximum(input_term).square()
 
 
-def linear_bound(llv: Tensor, subset_size: int) -> Tensor:
+def linear_bound(llv: "Tensor", subset_size: int) -> "Tensor":
     """The paper's bound 2·K·d_LLV on d_{f,g}, informative while d_LLV < 1/(2K) (Nielsen et al., 2025)."""
     return 2 * subset_size * llv
+
+
+def within_rounding(value: "Tensor", bound: "Tensor") -> "Tensor":
+    """The value, set to its bound where it exceeds it by rounding only; one that exceeds it by more stays."""
+    by_rounding = value <= bound * (1 + RELATIVE_ROUNDING) + ABSOLUTE_ROUNDING
+    return value.minimum(bound).where(by_rounding, value)
+
+
+def holding(
+    dissimilarity: Values, certificate: Values | None, quadratic_bound: Values | None, linear_bound: Values | None
+) -> dict[str, NDArray[np.bool_]]:
+    """For which pairs each bound holds: every bound on d_{f,g}, and the quadratic one on the certificate too.
+
+    Args:
+        dissimilarity: d_{f,g} of every pair.
+        certificate, quadratic_bound, linear_bound: of every pair, None where there is none.
+
+    Returns:
+        By a bound's name, one entry a pair; only of the bounds that are given.
+    """
+    value = np.asarray(dissimilarity)
+    given = {"certificate": certificate, "quadratic bound": quadratic_bound, "paper's bound": linear_bound}
+    holds = {name: value <= np.asarray(bound) for name, bound in given.items() if bound is not None}
+    if certificate is not None and quadratic_bound is not None:
+        holds["quadratic bound"] &= np.asarray(certificate) <= np.asarray(quadratic_bound)
+    return holds

@@ -5,6 +5,7 @@ d_SVD = min over rotations Q of ‖UQ − V‖²/(2K), which is how a small one 
 """
 
 import math
+from itertools import chain, combinations
 
 import numpy as np
 import torch
@@ -12,12 +13,13 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from closedist.errors import InputError
+from closedist.measures import bounds
 from closedist.measures.terms import BLOCK_ELEMENTS, square_norm
 from closedist.measures.views import two_views
 
 MAX_ENUMERATED = 10_000  # label subsets that are gone through without asking
 TABLED = 1024  # columns, up to which a table of all correlations serves every subset
-_SMALL = 1e-4  # below, 1 − m_SVD has lost digits and the Procrustes form is used
+_SMALL = 1e-2  # below, 1 − m_SVD loses digits that bounds are held to, and the Procrustes form is used
 
 
 def mean_svd(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:
@@ -72,7 +74,7 @@ def dissimilarity(units: Tensor, other_units: Tensor, subsets: Tensor) -> Tensor
         subsets: (m or 1, S, K) positions among the L.
 
     Returns:
-        (m, S) float64, to full relative accuracy, and never above the mean of ½‖u − u'‖² over the subset.
+        (m, S) float64, to full relative accuracy.
     """
     pairs, count = units.shape[:2]
     size = subsets.shape[-1]
@@ -89,7 +91,7 @@ def dissimilarity(units: Tensor, other_units: Tensor, subsets: Tensor) -> Tensor
         else:
             matrices = units[row, block] @ other_units[row, block].mT
         unrotated = 1.0 - matrices.diagonal(dim1=-2, dim2=-1).mean(-1)
-        values = torch.minimum(1.0 - nuclear_norm(matrices) / size, unrotated).clamp_(min=0.0)
+        values = bounds.within_rounding(1.0 - nuclear_norm(matrices) / size, unrotated)
         small = (values < _SMALL).nonzero()
         for pair, subset in (part.unbind(1) for part in small.tensor_split(1 + len(small) // step)):
             of_pair, columns = pair.unsqueeze(-1), block.expand(pairs, -1, -1)[pair, subset]
@@ -101,11 +103,11 @@ def dissimilarity(units: Tensor, other_units: Tensor, subsets: Tensor) -> Tensor
 
 
 def _procrustes(units: Tensor, other_units: Tensor, cross: Tensor) -> Tensor:
-    """(e,) from (e, K, r) rows and their (e, K, K) products: ‖QᵀU − V‖²/(2K), Q the polar factor or 1."""
+    """(e,) from (e, K, r) rows and their (e, K, K) products: ‖QᵀU − V‖²/(2K), Q the polar factor."""
     size = cross.shape[-1]
     rotated = 0.5 * square_norm((polar_factor(cross).mT @ units - other_units).flatten(1)) / size
     unrotated = 0.5 * square_norm((units - other_units).flatten(1)) / size
-    return torch.minimum(rotated, unrotated)
+    return bounds.within_rounding(rotated, unrotated)
 
 
 def polar_factor(matrices: Tensor) -> Tensor:
@@ -152,14 +154,20 @@ def label_subsets(count: int, size: int, num_subsets: int | None, seed: int) -> 
     check_subsets(count, size, num_subsets)
     total = math.comb(count, size)
     if num_subsets is None or total <= num_subsets:
-        if total == 1:
-            return torch.arange(count)[None]
-        return torch.combinations(torch.arange(count), size)
+        return _all_subsets(count, size)
     generator = np.random.default_rng(seed)
+    if 2 * num_subsets > total:  # nearly all of them: what is drawn one by one was mostly drawn before
+        return _all_subsets(count, size)[np.sort(generator.choice(total, num_subsets, replace=False))]
     chosen: dict[tuple[int, ...], None] = {}
     while len(chosen) < num_subsets:
         chosen[tuple(np.sort(generator.choice(count, size, replace=False)).tolist())] = None
     return torch.tensor(sorted(chosen))
+
+
+def _all_subsets(count: int, size: int) -> Tensor:
+    """All subsets in lexicographic order. (``torch.combinations`` goes through count^size masks.)"""
+    positions = chain.from_iterable(combinations(range(count), size))
+    return torch.from_numpy(np.fromiter(positions, np.int64).reshape(-1, size))
 
 
 def approximately(total: int) -> str:

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from closedist.comparison import Comparison
 from closedist.paper.config import paper_dataset, paper_models, paper_training
 from closedist.paper.data.splits import load_split
@@ -43,6 +46,10 @@ class WidthResult:
     def closest_pair(self) -> tuple[tuple[int, int], Comparison]:
         """The two seeds that are closest in distribution (by the sum of both KL divergences), and their comparison."""
         return min(zip(self.pairs, self.comparisons, strict=True), key=lambda found: found[1].kl + found[1].kl_reverse)
+
+    def bounds_holding(self) -> dict[str, NDArray[np.bool_]]:
+        """For which pairs each bound holds."""
+        return Distances.of(self.pairs, self.comparisons).bounds_holding()
 
 
 def quickstart_runs() -> list[TrainingRun]:

@@ -239,16 +239,8 @@ def bounds_held(result_files: Sequence[Path]) -> dict[str, tuple[int, int]]:
     for path in result_files:
         if "_model_distances_" not in path.name:
             continue
-        distances = read_distances(path.parent, path.name)
-        truth = distances.dissimilarity
-        bounds = {
-            "paper's bound": 2 * distances.subset_size * distances.llv,
-            "certificate": distances.certificate,
-            "quadratic bound": distances.quadratic_bound,
-        }
-        for name, bound in bounds.items():
-            if bound is not None:
-                counts = held.setdefault(name, [0, 0])
-                counts[0] += int((bound >= truth).sum())
-                counts[1] += len(truth)
+        for name, holds in read_distances(path.parent, path.name).bounds_holding().items():
+            counts = held.setdefault(name, [0, 0])
+            counts[0] += int(holds.sum())
+            counts[1] += len(holds)
     return {name: (counts[0], counts[1]) for name, counts in held.items()}

@@ -7,6 +7,7 @@ import pytest
 
 from closedist import Representations, compare
 from closedist.cli import COMMANDS, make_app, run
+from closedist.measures import bounds
 from closedist.paper import quickstart
 from closedist.paper.config import paper_training
 from tests.random_models import noisy, random_model, represent
@@ -29,7 +30,7 @@ def few_steps(monkeypatch):
     monkeypatch.setattr(quickstart, "paper_training", lambda: paper_training().model_copy(update={"train_steps": 600}))
 
 
-def test_quickstart_trains_measures_draws_and_says_where_everything_is(folder, few_steps, capsys):
+def test_quickstart_trains_measures_draws_and_says_where_everything_is(folder, few_steps, capsys, monkeypatch):
     assert closedist("quickstart", "--threads=1") == 0
     shown = capsys.readouterr().out
     assert shown.startswith("Training 6 models for 600 steps each")
@@ -45,6 +46,18 @@ def test_quickstart_trains_measures_draws_and_says_where_everything_is(folder, f
     assert len(list(Path("quickstart/results").iterdir())) == 4
     assert closedist("quickstart", "--threads=1") == 0  # nothing is left to train
     assert capsys.readouterr().out == shown
+    for column, bound in ((6, "certificate"), (7, "quadratic_bound"), (8, "linear_bound")):
+        with monkeypatch.context() as patch:  # a bound that fails is seen, and d_fg stays what it is
+            right = getattr(bounds, bound)
+            patch.setattr(bounds, bound, lambda *arguments, right=right: 0.01 * right(*arguments))
+            assert closedist("quickstart", "--threads=1") == 0
+        broken = capsys.readouterr().out
+        assert ("held for 6 of 6 pairs" in broken) == (bound == "linear_bound")
+        for row, before in zip((line.split("│") for line in broken.splitlines() if "│" in line), rows, strict=True):
+            assert "(3/3)" not in row[column]
+            assert [cell for i, cell in enumerate(row) if i != column] == [
+                cell for i, cell in enumerate(before) if i != column
+            ]
     assert closedist("quickstart", "--threads=1", "--seed=1") == 0
     for path in Path("quickstart/results").glob("*_distances_*"):
         assert set(json.loads(path.read_text())["sample_seed"]) == {1}

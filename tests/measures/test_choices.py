@@ -361,7 +361,7 @@ def test_sampled_subsets_bracket_the_dissimilarity_with_the_certificate(seed: in
         assert "sampled" in str(sampled)
 
 
-@pytest.mark.parametrize("count", [1, 7, 50, 495])
+@pytest.mark.parametrize("count", [1, 7, 50, 248, 494, 495])
 def test_sampled_subsets_are_different_subsets_in_lexicographic_order(count: int) -> None:
     rows = svd.label_subsets(12, 4, count, seed=3).tolist()
     assert len(rows) == count
@@ -404,6 +404,23 @@ def test_label_subsets_come_in_lexicographic_order(size: int, scales: tuple[floa
     p, q = (p, q) if size % 2 else (q, p)
     c = compare(represent(p), represent(q), subset_size=size)
     assert c.m_svd_embeddings == pytest.approx(subset_values(c, p, q), abs=1e-10)
+
+
+@pytest.mark.parametrize(("dimension", "num_labels", "count"), [(8, 12, 45), (16, 20, 153)])
+def test_the_subsets_of_a_usual_classifier_are_gone_through(dimension: int, num_labels: int, count: int) -> None:
+    p, q = (random_model(seed, 100, num_labels, dimension) for seed in (1, 2))
+    c = compare(represent(p), represent(q))
+    rest = [j for j in range(num_labels) if j not in (c.pivot_label, c.left_out_label)]
+    expected = []
+    for subset in combinations(rest, dimension):
+        z, w = (m.f @ (m.g[list(subset)] - m.g[c.pivot_label]).T for m in (p, q))
+        z, w = ((view - view.mean(0)) / view.std(0, ddof=1) for view in (z, w))
+        expected.append(np.linalg.svd(z.T @ w / 99, compute_uv=False).mean())
+    assert len(expected) == count
+    assert c.m_svd_embeddings == pytest.approx(expected, rel=1e-12)
+    assert c.dissimilarity_embeddings == pytest.approx(1 - min(expected), rel=1e-12)
+    sampled = compare(represent(p), represent(q), num_subsets=count - 1).m_svd_embeddings
+    assert (len(sampled), set(sampled) <= set(c.m_svd_embeddings)) == (count - 1, True)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])

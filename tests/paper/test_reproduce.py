@@ -9,7 +9,9 @@ import time
 import pytest
 
 from closedist.cli import COMMANDS, make_app, run
+from closedist.cli.reproduce import _print_summary
 from closedist.errors import InputError
+from closedist.measures import bounds
 from closedist.paper.config import paper_training
 from closedist.paper.measurements import Measurement, measure_distances
 from closedist.paper.plan import (
@@ -122,12 +124,35 @@ def test_accuracies_of_other_lengths_stay_where_a_later_call_measures_its_own(tm
         assert measure_runs(second, Measurement(), apart.folders, CPU)[0].read_bytes() == together
 
 
-def test_every_bound_holds_for_every_pair_and_is_counted(tmp_path):
+BOUNDS = {"certificate": "certificate", "quadratic bound": "quadratic_bound", "paper's bound": "linear_bound"}
+
+
+def test_every_bound_holds_for_every_pair_and_one_that_did_not_would_be_counted(tmp_path, monkeypatch, capsys):
     place = workplace(tmp_path)
     runs = small_runs()
     train_runs(runs, place)
-    held = bounds_held(measure_runs(runs, Measurement(), place.folders, CPU))
-    assert held == {"paper's bound": (6, 6), "certificate": (6, 6), "quadratic bound": (6, 6)}
+    report = Report(result_files=measure_runs(runs, Measurement(), place.folders, CPU))
+    measured = {path: json.loads(path.read_text()) for path in report.result_files}
+    assert bounds_held(report.result_files) == dict.fromkeys(BOUNDS, (6, 6))
+    for broken, function in BOUNDS.items():
+        for path in measured:
+            path.unlink()
+        with monkeypatch.context() as patch:
+            right = getattr(bounds, function)
+            patch.setattr(bounds, function, lambda *arguments, right=right: 0.01 * right(*arguments))
+            assert measure_runs(runs, Measurement(), place.folders, CPU) == report.result_files
+        held = bounds_held(report.result_files)
+        assert held.pop(broken)[0] < 3
+        assert set(held.values()) == {(6, 6)}
+        _print_summary(report, place.folders.results, place.folders.figures)
+        shown = capsys.readouterr().out
+        assert [f"the {name} holds for 6 of 6 pairs" in shown for name in BOUNDS] == [name != broken for name in BOUNDS]
+        for path, before in measured.items():  # nothing else in the files has changed
+            keys = {"certificate": "certificate", "quadratic bound": "quadratic_bound", "paper's bound": "bound"}
+            now = json.loads(path.read_text())
+            assert {key: now[key] for key in now if key != keys[broken]} == {
+                key: before[key] for key in before if key != keys[broken]
+            }
 
 
 def test_what_cannot_be_drawn_is_reported_with_its_reason(tmp_path, monkeypatch):

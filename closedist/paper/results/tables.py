@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from closedist.measures.bounds import holding
 from closedist.paper.results.archive import ResultsSource, open_results
 from closedist.paper.results.columns import Floats, ResultTable
 from closedist.paper.results.names import (
@@ -71,6 +72,7 @@ class Distances:
         subset_size: K, the inputs besides the pivot in an input set; the paper's M.
         certificate: ours, an upper bound of d_{f,g}; None in files of the paper's code, and so for the following.
         quadratic_bound: ours, 2·max(t1, t2)².
+        bound: the paper's, 2·K·d_LLV, as it was measured.
         kl_reverse: d_KL of the second from the first model, in nats.
         mean_cca_embeddings: m_CCA of the embeddings.
         exact_dissimilarity: d_{f,g} to full relative accuracy, where 1 − m_SVD would round.
@@ -87,6 +89,7 @@ class Distances:
     subset_size: int
     certificate: Floats | None = None
     quadratic_bound: Floats | None = None
+    bound: Floats | None = None
     kl_reverse: Floats | None = None
     mean_cca_embeddings: Floats | None = None
     exact_dissimilarity: Floats | None = None
@@ -113,6 +116,7 @@ class Distances:
             subset_size=comparisons[0].subset_size,
             certificate=optional(lambda c: c.certificate),
             quadratic_bound=optional(lambda c: c.quadratic_bound),
+            bound=optional(lambda c: c.bound),
             kl_reverse=column(lambda c: c.kl_reverse),
             mean_cca_embeddings=column(lambda c: c.mean_cca_embeddings),
             exact_dissimilarity=column(lambda c: c.dissimilarity),
@@ -138,6 +142,10 @@ class Distances:
             return self.exact_dissimilarity
         return np.maximum(self.d_svd_embeddings, self.d_svd_unembeddings)
 
+    def bounds_holding(self) -> dict[str, NDArray[np.bool_]]:
+        """For which pairs each bound that is there holds."""
+        return holding(self.dissimilarity, self.certificate, self.quadratic_bound, self.bound)
+
     def select(self, keep: NDArray[np.bool_]) -> "Distances":
         """The pairs for which ``keep``, (pairs,) booleans, is true."""
         chosen = np.flatnonzero(keep)
@@ -156,6 +164,7 @@ class Distances:
             m_svd_unembeddings=self.m_svd_unembeddings[chosen],
             certificate=part(self.certificate),
             quadratic_bound=part(self.quadratic_bound),
+            bound=part(self.bound),
             kl_reverse=part(self.kl_reverse),
             mean_cca_embeddings=part(self.mean_cca_embeddings),
             exact_dissimilarity=part(self.exact_dissimilarity),
@@ -304,6 +313,7 @@ def read_distances(source: Source, name: str) -> Distances:
         subset_size=table.entries_per_list("input_idxs") - 1,
         certificate=table.optional_floats("certificate"),
         quadratic_bound=table.optional_floats("quadratic_bound"),
+        bound=table.optional_floats("bound"),
         kl_reverse=table.optional_floats("KL_div_reverse"),
         mean_cca_embeddings=table.optional_floats("m_CCA_f"),
         exact_dissimilarity=table.optional_floats("d_fg"),
