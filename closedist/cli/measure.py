@@ -14,8 +14,6 @@ from closedist.cli.options import (
     NonNegative,
     Widths,
     device,
-    image_run,
-    radial_configs,
 )
 from closedist.cli.overrides import NO_OVERRIDES, Overrides
 from closedist.errors import InputError
@@ -125,9 +123,22 @@ def cal_mcca(
         final_dim: the representation dimension, 2, 3 or 5 in the paper.
     """
     common.set_up()
+    from closedist.paper.config import CIFAR10
     from closedist.paper.measurements import measure_mcca
+    from closedist.paper.registry import DATA_SETS
+    from closedist.paper.runs import training_runs
+    from closedist.paper.trained_models import with_available_seeds
 
-    print(measure_mcca(image_run(common, configs, final_dim, date_str, split="train"), common.folders, device(cuda)))
+    defaults = DATA_SETS[CIFAR10].config_names(network="resnetcifar10", rep_dim=final_dim)
+    dataset, models, training = configs.read(common.config_folder, *defaults)
+    if models.rep_dim != final_dim:
+        raise InputError(
+            f"--final-dim: {final_dim}, but the model variations config has rep_dim {models.rep_dim}: pass two that "
+            "belong together"
+        )
+    run = next(training_runs(dataset, models, training, date_str))
+    run = with_available_seeds(run, "train", common.checkpoint_folder)  # both splits are measured
+    print(measure_mcca(run, common.folders, device(cuda)))
 
 
 def _runs(
@@ -144,16 +155,20 @@ def _runs(
     Raises:
         InputError: the label count or a width is not the configs'.
     """
+    from closedist.paper.config import RADIAL
+    from closedist.paper.registry import DATA_SETS
     from closedist.paper.runs import training_runs
     from closedist.system.files import check_name_part
 
     check_name_part("--extra-suff", extra_suff)
     check_name_part("--extra-suff and what other options append to it", extra_suff + overrides.result_suffix)
-    dataset, models, training = configs.read(common.config_folder, *radial_configs(num_classes, extra_suff))
+    defaults = DATA_SETS[RADIAL].config_names(num_classes=num_classes, suffix=extra_suff)
+    dataset, models, training = configs.read(common.config_folder, *defaults)
     if num_classes != models.num_classes:
         raise InputError(
             f"--num-classes: {num_classes}, but the model variations config has {models.num_classes}; pass the config "
             "that belongs to it with --model-var-config and --dataset-config"
         )
     chosen = type(models).model_validate(models.model_dump() | {"num_features": layer_size})
-    return list(training_runs(dataset, chosen, overrides.applied(training, dataset), date_str, overrides.suffix))
+    training = overrides.applied(training, dataset, common.data_folder)
+    return list(training_runs(dataset, chosen, training, date_str, overrides.suffix))

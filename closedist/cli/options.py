@@ -19,12 +19,10 @@ if TYPE_CHECKING:
 
     from closedist.paper.config import DatasetConfig, ModelVariationsConfig, TrainConfig
     from closedist.paper.folders import Folders
-    from closedist.paper.runs import TrainingRun
 
 FOLDERS = "Folders and log"
 LARGEST = 8192  # width, label count or fixed length: what the configs take
 MOST = 1000  # values of a list
-FIGURE_FORMATS = ("png", "pdf", "svg")
 
 
 def listed(kind: Any, tokens: Sequence[Token]) -> tuple[float, ...]:
@@ -193,47 +191,3 @@ def device(cuda: bool) -> "torch.device":
 def today() -> str:
     """Today's date as the files' names have it."""
     return date.today().isoformat()
-
-
-def radial_configs(num_classes: int, extra_suff: str) -> tuple[str, str, str]:
-    """The names of the configs that get-distances and get-accuracies take where none are given (docs/files.md)."""
-    return (
-        f"radial_classification_20000_0_cls{num_classes}.json",
-        f"model_variations_config_{num_classes}_classes{extra_suff}.json",
-        "radial_classification_0_128_ADAM_0_0001.json",
-    )
-
-
-def image_run(common: Common, configs: ConfigFiles, rep_dim: int, date_str: str, split: str = "test") -> "TrainingRun":
-    """The CIFAR-10 training that a command speaks of, cut to the seeds that there are; without configs the ResNet's.
-
-    ``split`` says on which images its models are to be measured.
-
-    Raises:
-        InputError: the configs' representation dimension is another, or there are no models.
-    """
-    from closedist.paper.trained_models import with_available_seeds
-
-    return with_available_seeds(image_training(common, configs, rep_dim, date_str), split, common.checkpoint_folder)
-
-
-def image_training(common: Common, configs: ConfigFiles, rep_dim: int, date_str: str) -> "TrainingRun":
-    """The same, whether its models are there or not.
-
-    Raises:
-        InputError: a config is not there, or the configs' representation dimension is another.
-    """
-    from closedist.paper.runs import training_runs
-
-    dataset, models, training = configs.read(
-        common.config_folder,
-        "cifar10_0_cls10.json",
-        f"model_variations_config_resnetcifar10_128_fd{rep_dim}.json",
-        "cifar10_0_32_ADAM_0_0001_20000steps.json",
-    )
-    if models.rep_dim != rep_dim:
-        raise InputError(
-            f"--final-dim: {rep_dim}, but the model variations config has rep_dim {models.rep_dim}: pass two that "
-            "belong together"
-        )
-    return next(training_runs(dataset, models, training, date_str))

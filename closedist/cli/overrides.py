@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -41,8 +42,8 @@ class Overrides:
         """What the names of their results end in: unlike checkpoints' these do not all have learning rate and steps."""
         return _named("lr", self.lr) + _named("epochs", self.train_epochs) + self.suffix
 
-    def applied(self, training: "TrainConfig", dataset: "DatasetConfig") -> "TrainConfig":
-        """The train config with these entries.
+    def applied(self, training: "TrainConfig", dataset: "DatasetConfig", data_folder: Path) -> "TrainConfig":
+        """The train config with these entries; an epoch is of the data set's training points.
 
         Raises:
             InputError: one is out of its range.
@@ -57,7 +58,7 @@ class Overrides:
         if self.lr is not None:
             changes["learning_rate"] = self.lr
         if self.train_epochs is not None:
-            per_epoch = math.ceil(_training_points(dataset) / training.batch_size)
+            per_epoch = math.ceil(_training_points(dataset, data_folder) / training.batch_size)
             changes["train_steps"] = self.train_epochs * per_epoch
         return changed(training, changes)
 
@@ -69,10 +70,9 @@ def _named(entry: str, value: float | None) -> str:
     return "" if value is None else f"_{entry}{number_in_name(value)}"
 
 
-def _training_points(dataset: "DatasetConfig") -> int:
+def _training_points(dataset: "DatasetConfig", data_folder: Path) -> int:
     """How many points a pass over the data has: fewer than were drawn where classes are cut to equal sizes."""
-    if dataset.dataset_name == "radial_classification" and dataset.equal_weighting_classes:
-        from closedist.paper.data.radial import radial_split
+    from closedist.paper.registry import data_set
 
-        return len(radial_split(dataset, "train")[1])
-    return dataset.num_points
+    known = data_set(dataset.dataset_name)
+    return dataset.num_points if known.images else len(known.load(dataset, "train", data_folder)[1])

@@ -11,7 +11,6 @@ from cyclopts.validators import Number
 from closedist.cli.cluster import NO_CLUSTER, Cluster
 from closedist.cli.options import (
     DEFAULTS,
-    FIGURE_FORMATS,
     LARGEST,
     LIST,
     MOST,
@@ -23,6 +22,7 @@ from closedist.cli.options import (
     formats_of,
     today,
 )
+from closedist.paper.figures.registry import PICTURES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -69,7 +69,7 @@ def reproduce(
     from closedist.system.progress import progress
 
     common.check_folders()
-    formats = formats_of(format, FIGURE_FORMATS, ())
+    formats = formats_of(format, PICTURES, ())
     folders, on = common.folders, device(cuda)
     queue = cluster.queue(common, folders.checkpoints) if cluster.slurm else None
     date = date_of_folder(folders.checkpoints, today())

@@ -59,7 +59,7 @@ def train_variations(
     from closedist.system.progress import progress
 
     dataset, models, training = configs.read(common.config_folder, "", "", "")
-    training = overrides.applied(training, dataset)
+    training = overrides.applied(training, dataset, common.data_folder)
     if continue_from and not continue_from < training.train_steps:
         raise InputError(
             f"--continue-from: {continue_from} is not between 0 and the {training.train_steps} steps to train"

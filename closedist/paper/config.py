@@ -13,9 +13,9 @@ from closedist.system.files import read_json
 MAX_CLASSES = 10_000  # the labels' one-hot vectors are a square: 400 MB
 PAPERS = Path(__file__).parent / "configs"  # the repository's configs/, which a wheel has as files of its own
 IMAGE_DIMENSIONS = (2, 3, 5)  # of the paper's representations of images
-ModelType = Literal["SmallMLP", "SmallCIFAR10", "MedCIFAR10", "ResNetCIFAR10"]
-DatasetName = Literal["radial_classification", "cifar10"]
+RADIAL, CIFAR10 = "radial_classification", "cifar10"  # the paper's data sets
 
+Name = Annotated[str, Field(pattern="^[A-Za-z0-9_]{1,40}$")]  # which there are, the registries know
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Width = Annotated[int, Field(ge=1, le=8192)]  # the largest layer then has 256 MB
 Length = Annotated[float, Field(ge=0, le=1e6)]  # 0 means free
@@ -34,7 +34,7 @@ class DatasetConfig(_Config):
     """What the models are trained and tested on. The last three numbers are the paper's; they are read and unused."""
 
     random_seed: Seed
-    dataset_name: DatasetName
+    dataset_name: Name
     num_points: Annotated[int, Field(ge=10, le=10**8)]
     num_classes: Annotated[int, Field(ge=2, le=MAX_CLASSES)]
     equal_weighting_classes: bool = False
@@ -47,7 +47,7 @@ class ModelVariationsConfig(_Config):
     """A family of models: every seed for every width and both fixed lengths (0 is free)."""
 
     random_seeds: Annotated[tuple[Seed, ...], Field(min_length=1, max_length=10_000, strict=False)]
-    model_type: ModelType
+    model_type: Name
     target_type: Literal["CLASSIFICATION_MULTI"] = "CLASSIFICATION_MULTI"
     nonlinearity: Literal["relu", "leaky_relu"]
     num_classes: Annotated[int, Field(ge=2, le=MAX_CLASSES)]
@@ -68,7 +68,7 @@ class ModelVariationsConfig(_Config):
 class TrainConfig(_Config):
     """How models are trained. ``reduction`` and ``use_forward_as_loss`` have one meaning each, the paper's."""
 
-    dataset_name: DatasetName
+    dataset_name: Name
     random_seed: Seed
     batch_size: Annotated[int, Field(ge=1, le=10**6)]
     train_steps: Annotated[int, Field(ge=1, le=10**9)]

@@ -1,8 +1,7 @@
 """The paper's measurements on trained families: checkpoints in, result files out."""
 
-import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Literal
@@ -14,22 +13,31 @@ from closedist.errors import InputError
 from closedist.measures.cca import mean_cca
 from closedist.measures.checks import check_enough_labels
 from closedist.pairs import compare_all
-from closedist.paper.data.splits import load_split
+from closedist.paper.figures.loss_vs_mcca import why_apart
 from closedist.paper.folders import Folders
+from closedist.paper.registry import load_split
+from closedist.paper.results.archive import ResultsSource
 from closedist.paper.results.names import accuracies_file_name, distances_file_name, loss_file_name, mcca_file_name
 from closedist.paper.results.tables import (
     AccuracyRow,
     LossRow,
     MCCARow,
+    read_accuracies,
+    read_losses,
     write_accuracies,
     write_distances,
     write_losses,
     write_mcca,
 )
 from closedist.paper.runs import TrainingRun
-from closedist.paper.trained_models import accuracy, family_representations, runs_with_models
+from closedist.paper.trained_models import (
+    accuracy,
+    family_representations,
+    final_losses,
+    run_of_pairs,
+    runs_with_models,
+)
 from closedist.representations import Representations
-from closedist.system.files import read_json
 
 
 @dataclass(frozen=True)
@@ -56,19 +64,13 @@ class Measurement:
 
     def file_name(self, run: TrainingRun) -> str:
         """The name of the result file for one run."""
-        return distances_file_name(
-            date=run.name.date,
+        return _file_name(
+            distances_file_name,
+            run,
             split=self.split,
             reduction=self.reduction,
             combine=self.combine,
             weight=self.weight,
-            model_type=run.name.model_type,
-            fix_length_g=run.name.fix_length_g,
-            fix_length_f=run.name.fix_length_f,
-            width=run.name.width,
-            num_classes=run.name.num_classes,
-            rep_dim=run.name.rep_dim,
-            train_steps=run.name.steps,
             extra_suffix=self.extra_suffix,
         )
 
@@ -103,9 +105,16 @@ def measure_distances(
     for run in runs_with_models(runs, measurement.split, folders.checkpoints):
         names = [run.name.trained(seed) for seed in run.models.random_seeds]
         comparisons = measurement.compare(family_representations(run, measurement.split, folders, device), names)
-        path = folders.results / measurement.file_name(run)
-        write_distances(path, list(combinations(run.models.random_seeds, 2)), comparisons)
-        yield path
+        yield record_distances(run, measurement, comparisons, folders)
+
+
+def record_distances(
+    run: TrainingRun, measurement: Measurement, comparisons: Sequence[Comparison], folders: Folders
+) -> Path:
+    """Write the comparisons of all pairs of a run's seeds; returns the file."""
+    path = folders.results / measurement.file_name(run)
+    write_distances(path, list(combinations(run.models.random_seeds, 2)), comparisons)
+    return path
 
 
 def measure_accuracies(
@@ -117,57 +126,72 @@ def measure_accuracies(
         InputError: checkpoints are missing or broken, or a folder cannot be written.
     """
     tables: dict[Path, list[AccuracyRow]] = {}
-    for run, rows in accuracies_by_run(runs, split, folders, device).items():
+    for run, rows in _accuracies(runs, split, folders, device).items():
         tables.setdefault(accuracies_file(run, split, extra_suffix, folders), []).extend(rows)
     for path, rows in tables.items():
         write_accuracies(path, rows)
     return list(tables)
 
 
-def accuracies_by_run(
+def complete_accuracies(family: Sequence[TrainingRun], folders: Folders, device: torch.device) -> Path:
+    """The file of test accuracies of one width: kept where it has all these models, else theirs measured anew.
+
+    Rows of other length settings and seeds stay.
+    """
+    path = accuracies_file(family[0], "test", "", folders)
+    rows = _by_model(read_accuracies(path.parent, path.name)) if path.exists() else {}
+    wanted = {(run.name.fix_length_g, run.name.fix_length_f, s) for run in family for s in run.models.random_seeds}
+    if not wanted <= set(rows):
+        for measured in _accuracies(family, "test", folders, device).values():
+            rows |= _by_model(measured)
+        write_accuracies(path, [row for _, row in sorted(rows.items())])
+    return path
+
+
+def _by_model(rows: Sequence[AccuracyRow]) -> dict[tuple[float, float, int], AccuracyRow]:
+    return {(row.fix_g, row.fix_f, row.seed): row for row in rows}
+
+
+def _accuracies(
     runs: Sequence[TrainingRun], split: str, folders: Folders, device: torch.device
 ) -> dict[TrainingRun, list[AccuracyRow]]:
-    """The accuracies of all models of those runs that have checkpoints.
-
-    Raises:
-        InputError: checkpoints are missing or broken.
-    """
+    """The accuracies of all models of those runs that have checkpoints, in the order of their seeds."""
     _, labels = load_split(runs[0].dataset, split, folders.data)
     measured = {}
     for run in runs_with_models(runs, split, folders.checkpoints):
-        models = family_representations(run, split, folders, device)
-        measured[run] = accuracy_rows(run, [accuracy(model, labels) for model in models])
+        models = zip(run.models.random_seeds, family_representations(run, split, folders, device), strict=True)
+        measured[run] = [
+            AccuracyRow(
+                seed=seed,
+                fix_g=run.name.fix_length_g,
+                fix_f=run.name.fix_length_f,
+                num_classes=run.name.num_classes,
+                fd=run.name.rep_dim,
+                accuracy=accuracy(model, labels),
+            )
+            for seed, model in models
+        ]
     return measured
-
-
-def accuracy_rows(run: TrainingRun, accuracies: Sequence[float]) -> list[AccuracyRow]:
-    """Accuracies of a run's seeds, in its order, as a file has them."""
-    return [
-        AccuracyRow(
-            seed=seed,
-            fix_g=run.name.fix_length_g,
-            fix_f=run.name.fix_length_f,
-            num_classes=run.name.num_classes,
-            fd=run.name.rep_dim,
-            accuracy=value,
-        )
-        for seed, value in zip(run.models.random_seeds, accuracies, strict=True)
-    ]
 
 
 def accuracies_file(run: TrainingRun, split: str, extra_suffix: str, folders: Folders) -> Path:
     """Where the accuracies of a run's width go; all its length settings share the file."""
-    name = accuracies_file_name(
+    return folders.results / _file_name(accuracies_file_name, run, split=split, extra_suffix=extra_suffix)
+
+
+def _file_name(name_of: Callable[..., str], run: TrainingRun, **of_measurement: object) -> str:
+    return name_of(
         date=run.name.date,
-        split=split,
         model_type=run.name.model_type,
+        fix_length_g=run.name.fix_length_g,
+        fix_length_f=run.name.fix_length_f,
         width=run.name.width,
         num_classes=run.name.num_classes,
         rep_dim=run.name.rep_dim,
         train_steps=run.name.steps,
-        extra_suffix=extra_suffix,
+        dataset=run.name.dataset,
+        **of_measurement,
     )
-    return folders.results / name
 
 
 def measure_mcca(run: TrainingRun, folders: Folders, device: torch.device) -> Path:
@@ -176,16 +200,13 @@ def measure_mcca(run: TrainingRun, folders: Folders, device: torch.device) -> Pa
     Raises:
         InputError: checkpoints or images are missing or broken, or a folder cannot be written.
     """
-    columns: dict[str, list[tuple[float, float]]] = {}
-    for split in ("train", "test"):
-        models = family_representations(run, split, folders, device)
-        columns[split] = [
-            (
-                float(mean_cca(first.embeddings, second.embeddings)),
-                float(mean_cca(first.unembeddings, second.unembeddings)),
-            )
-            for first, second in combinations(models, 2)
+    columns = {
+        split: [
+            (float(mean_cca(p.embeddings, q.embeddings)), float(mean_cca(p.unembeddings, q.unembeddings)))
+            for p, q in combinations(family_representations(run, split, folders, device), 2)
         ]
+        for split in ("train", "test")
+    }
     rows = [
         MCCARow(pair, *on_train, *on_test, run.name.models)
         for pair, on_train, on_test in zip(
@@ -195,12 +216,6 @@ def measure_mcca(run: TrainingRun, folders: Folders, device: torch.device) -> Pa
     path = mcca_file(run, folders)
     write_mcca(path, rows)
     return path
-
-
-def mcca_file(run: TrainingRun, folders: Folders) -> Path:
-    """Where the canonical correlations of a CIFAR-10 training go."""
-    name = mcca_file_name(rep_dim=run.name.rep_dim, model_type=run.name.model_type, train_steps=run.name.steps)
-    return folders.results / name
 
 
 def collect_losses(run: TrainingRun, folders: Folders) -> Path:
@@ -214,65 +229,58 @@ def collect_losses(run: TrainingRun, folders: Folders) -> Path:
     return path
 
 
-def final_losses(run: TrainingRun, folders: Folders) -> list[LossRow]:
-    """The final losses of all seeds, from their metrics files.
+def losses_beside(
+    correlations: Sequence[MCCARow], run: TrainingRun, source: ResultsSource, folders: Folders
+) -> tuple[list[LossRow], list[str]]:
+    """The final losses of the very models whose m_CCA a file has: from their file or else, then written, from metrics.
+
+    Args:
+        correlations: the file's rows.
+        run: a training of such models, whose date may be "" and whose seeds may be others.
+        source: the results; nothing is written beside an archive.
+
+    Returns:
+        The losses, none where they cannot be had, and lines for the user.
 
     Raises:
-        InputError: a metrics file is missing or broken.
+        InputError: the file of losses is damaged.
     """
-    rows = []
-    for seed in run.models.random_seeds:
-        path = folders.metrics / run.name.metrics(seed)
-        content = read_json(path)
-        train_loss, test_loss = _last_number(content, "train_loss"), _last_number(content, "test_loss")
-        if train_loss is None or test_loss is None:
-            raise InputError(f"{path} has no lists train_loss and test_loss of numbers: train that model again")
-        rows.append(LossRow(seed, train_loss, test_loss, run.name.models))
-    return rows
+    at = f"dimension {run.name.rep_dim}:"
+    path = loss_file(run, folders)
+    losses = read_losses(source, path.name) if path.name in source else []
+    apart = why_apart(correlations, losses) if losses else f"{source.place} has no {path.name}"
+    models = correlations[0].models
+    if run.name.date and models and not models.startswith(f"{run.name.date}trained_"):
+        other = f"{at} m_CCA is of {models}, not of --date-str={run.name.date}: run cal-mcca with it"
+        return ([], [f"{other}; {apart}"]) if apart else (losses, [other])
+    if not apart:
+        return losses, []
+    try:
+        run = run_of_pairs(run, correlations, folders)
+        losses = final_losses(run, folders)
+    except InputError as error:
+        return [], [f"{at} {apart}; {error}"]
+    notes = [f"{at} losses of the models of date {run.name.date}"]
+    if source.place.is_dir():
+        try:
+            write_losses(path, losses)
+            notes.append(str(path))
+        except InputError as error:  # they are drawn all the same
+            notes.append(f"{at} {error}")
+    return losses, notes
 
 
-def run_of_pairs(run: TrainingRun, correlations: Sequence[MCCARow], folders: Folders) -> TrainingRun:
-    """The run of the very models whose m_CCA a file has: with their date and seeds.
-
-    Where the file, the paper's code's, does not name them they are those of the run's date or, where the run has none,
-    of the newest date with metrics of all seeds.
-
-    Raises:
-        InputError: the models are not the run's but for their date, or no date has the metrics of all.
-    """
-    named = {row.models for row in correlations if row.models}
-    undated = replace(run.name, date="").models
-    for name in sorted(named):
-        if len(named) > 1 or not name.endswith(undated):
-            raise InputError(
-                f"m_CCA is of models {name}, not only of models like DATE{undated}: pass the configs that they were "
-                "trained with, or run cal-mcca again"
-            )
-    seeds = tuple(sorted({seed for row in correlations for seed in row.model_seeds}))
-    date = next((name.removesuffix(undated) for name in named), run.name.date)
-    if not date:
-        names = [run.name.metrics(seed) for seed in seeds]  # without a date: the end of the name that has one
-        dated = [{path.name[: -len(name)] for path in folders.metrics.glob(f"*{name}")} for name in names]
-        date = max(set.intersection(*dated), default="")
-        if not date:
-            raise InputError(
-                f"{folders.metrics} has no date with metrics like DATE{names[0]} of all {len(seeds)} seeds: train "
-                "them, or give another --metrics-folder"
-            )
-    models = run.models.model_copy(update={"random_seeds": seeds})
-    return replace(run, name=replace(run.name, date=date), models=models)
-
-
-def _last_number(content: object, key: str) -> float | None:
-    """The last entry of a list in a table, if it is a finite number."""
-    column = content.get(key) if isinstance(content, dict) else None
-    last = column[-1] if isinstance(column, list) and column else None
-    if not isinstance(last, int | float) or isinstance(last, bool) or not abs(last) <= sys.float_info.max:
-        return None
-    return float(last)
+def mcca_file(run: TrainingRun, folders: Folders) -> Path:
+    """Where the canonical correlations of a CIFAR-10 training go."""
+    return folders.results / _image_file_name(mcca_file_name, run)
 
 
 def loss_file(run: TrainingRun, folders: Folders) -> Path:
     """Where the final losses of a CIFAR-10 training are gathered."""
-    name = loss_file_name(rep_dim=run.name.rep_dim, model_type=run.name.model_type, train_steps=run.name.steps)
-    return folders.results / name
+    return folders.results / _image_file_name(loss_file_name, run)
+
+
+def _image_file_name(name_of: Callable[..., str], run: TrainingRun) -> str:
+    return name_of(
+        rep_dim=run.name.rep_dim, model_type=run.name.model_type, train_steps=run.name.steps, dataset=run.name.dataset
+    )

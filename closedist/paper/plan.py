@@ -21,6 +21,7 @@ from closedist.paper.config import (
     paper_training,
 )
 from closedist.paper.folders import Folders
+from closedist.paper.registry import data_set
 from closedist.paper.runs import TrainingRun, training_runs
 from closedist.paper.sweep import check_configuration, state_to_continue, training_groups
 from closedist.paper.training.learners import build_learners, seeds_together
@@ -147,10 +148,11 @@ def _seconds_per_model_step(run: TrainingRun, models: int, device: torch.device)
     generator = torch.Generator().manual_seed(0)
     rows = run.training.batch_size
     labels = torch.randint(run.name.num_classes, (rows,), generator=generator).to(device)
+    shape = (rows, *data_set(run.name.dataset).input_shape)
     if run.on_images:
-        inputs = torch.randint(256, (rows, 3, 32, 32), dtype=torch.uint8, generator=generator).to(device)
+        inputs = torch.randint(256, shape, dtype=torch.uint8, generator=generator).to(device)
     else:
-        inputs = 3 * torch.randn(rows, 2, generator=generator).to(device)
+        inputs = 3 * torch.randn(shape, generator=generator).to(device)
     times: list[float] = []
     begin = time.perf_counter()
     with limited_threads(learners):

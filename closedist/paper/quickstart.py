@@ -10,15 +10,14 @@ from numpy.typing import NDArray
 
 from closedist.comparison import Comparison
 from closedist.paper.config import paper_dataset, paper_models, paper_training
-from closedist.paper.data.splits import load_split
 from closedist.paper.figures.plots import make_quickstart
-from closedist.paper.figures.style import save
 from closedist.paper.folders import Folders
-from closedist.paper.measurements import Measurement, accuracies_file, accuracy_rows
-from closedist.paper.results.tables import Distances, write_accuracies, write_distances
+from closedist.paper.measurements import Measurement, measure_accuracies, record_distances
+from closedist.paper.registry import load_split
+from closedist.paper.results.tables import Distances, read_accuracies
 from closedist.paper.runs import TrainingRun, training_runs
 from closedist.paper.sweep import CPU, Workplace, train_runs
-from closedist.paper.trained_models import accuracy, family_representations
+from closedist.paper.trained_models import family_representations
 from closedist.representations import Representations
 
 LABELS = 6
@@ -70,13 +69,12 @@ def measure_quickstart(folders: Folders, seed: int = 0) -> list[WidthResult]:
     results = []
     measurement = Measurement(seed=seed)
     for run in quickstart_runs():
+        (path,) = measure_accuracies([run], "test", "", folders, CPU)
+        accuracies = [row.accuracy for row in read_accuracies(path.parent, path.name)]
         models = family_representations(run, "test", folders, CPU)
-        _, labels = load_split(run.dataset, "test", folders.data)
-        accuracies = [accuracy(model, labels) for model in models]
-        write_accuracies(accuracies_file(run, "test", "", folders), accuracy_rows(run, accuracies))
         pairs = list(combinations(run.models.random_seeds, 2))
         comparisons = measurement.compare(models)
-        write_distances(folders.results / measurement.file_name(run), pairs, comparisons)
+        record_distances(run, measurement, comparisons, folders)
         results.append(WidthResult(run, models, accuracies, pairs, comparisons))
     return results
 
@@ -95,4 +93,4 @@ def draw_quickstart(results: Sequence[WidthResult], folders: Folders, seed: int 
         (f"seed {seeds[0]}", f"seed {seeds[1]}"),
         seed,
     )
-    return [path for name, figure in plots.figures.items() for path in save(figure, folders.figures, name, ("png",))]
+    return plots.save(folders.figures, ("png",))

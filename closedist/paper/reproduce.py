@@ -1,52 +1,37 @@
 """The whole paper, from nothing to figures: trains, measures and draws what is missing, and can be stopped anywhere."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import combinations, groupby
 from pathlib import Path
 
 import torch
 
 from closedist.errors import InputError
-from closedist.paper.config import paper_dataset
-from closedist.paper.constructed import NOISE_STEP, compare_all_noisy_copies, kl_table
-from closedist.paper.data.cifar10 import LABEL_NAMES
-from closedist.paper.data.radial import radial_split
-from closedist.paper.figures.kl_table import render_kl_table
+from closedist.paper.constructed import NOISE_STEP
+from closedist.paper.drawing import Sources, draw
 from closedist.paper.figures.loss_vs_mcca import why_apart
-from closedist.paper.figures.plots import Plots, make_cifar10_reps, make_llv_constructed, make_synthetic_data
-from closedist.paper.figures.style import save
-from closedist.paper.figures.trained import make_llv_train_synthetic, make_llv_vs_width, make_loss_diff_vs_mcca
+from closedist.paper.figures.registry import FIGURES
 from closedist.paper.folders import Folders
 from closedist.paper.measurements import (
     Measurement,
-    accuracies_by_run,
-    accuracies_file,
     collect_losses,
+    complete_accuracies,
     loss_file,
     mcca_file,
     measure_distances,
     measure_mcca,
 )
 from closedist.paper.plan import Piece
-from closedist.paper.results.tables import (
-    AccuracyRow,
-    read_accuracies,
-    read_distances,
-    read_losses,
-    read_mcca,
-    write_accuracies,
-)
+from closedist.paper.results.tables import read_distances, read_losses, read_mcca
 from closedist.paper.runs import TrainingRun
 from closedist.paper.sweep import Workplace, train_runs
-from closedist.paper.trained_models import family_representations
-from closedist.system.files import write_atomically
 
 log = logging.getLogger(__name__)
 
 CONSTRUCTED_LABELS = tuple(NOISE_STEP)
+TABLE_FORMATS = ("latex", "markdown")
 
 
 @dataclass
@@ -90,7 +75,7 @@ def measure_runs(
     by_data = sorted(runs, key=lambda run: (run.name.num_classes, run.name.rep_dim, run.name.width))
     for _, group in groupby(by_data, key=lambda run: (run.name.num_classes, run.name.rep_dim, run.name.width)):
         family = list(group)
-        files.append(_keep_or_measure_accuracies(family, folders, device))
+        files.append(complete_accuracies(family, folders, device))
         for run in family:
             path = folders.results / measurement.file_name(run)
             wanted = set(combinations(run.models.random_seeds, 2))
@@ -110,45 +95,13 @@ def measure_runs(
     return files
 
 
-def _keep_or_measure_accuracies(family: Sequence[TrainingRun], folders: Folders, device: torch.device) -> Path:
-    """The file of a width's accuracies, in which all its length settings have their rows."""
-    path = accuracies_file(family[0], "test", "", folders)
-    rows = _by_model(read_accuracies(path.parent, path.name)) if path.exists() else {}
-    wanted = {
-        (run.name.fix_length_g, run.name.fix_length_f, seed) for run in family for seed in run.models.random_seeds
-    }
-    if not wanted <= set(rows):
-        for measured in accuracies_by_run(family, "test", folders, device).values():
-            rows |= _by_model(measured)  # other lengths' rows stay
-        write_accuracies(path, [row for _, row in sorted(rows.items())])
-    return path
-
-
-def _by_model(rows: Sequence[AccuracyRow]) -> dict[tuple[float, float, int], AccuracyRow]:
-    return {(row.fix_g, row.fix_f, row.seed): row for row in rows}
-
-
 def draw_synthetic(
     labels: Sequence[int], date: str, seed: int, folders: Folders, formats: Sequence[str], report: Report
 ) -> None:
     """Every figure and table of the synthetic and constructed experiments, as far as there are results."""
-    figures: dict[str, Callable[[], Plots]] = {
-        "d_LLV_constructed": lambda: make_llv_constructed(
-            compare_all_noisy_copies(CONSTRUCTED_LABELS, seed, torch.get_num_threads())
-        ),
-        "d_LLV_train_synthetic": lambda: make_llv_train_synthetic(folders.results, date, labels),
-        "d_LLV_vs_width": lambda: make_llv_vs_width(folders.results, date, labels),
-    }
-    for num_classes in labels:
-        points, classes = radial_split(paper_dataset(num_classes), "train")
-        figures[f"synthetic_data {num_classes}"] = partial(make_synthetic_data, points, classes)
-    _draw(figures, folders, formats, report)
-    rows = kl_table(seed=seed)
-    for name in ("latex", "markdown"):
-        text, ending = render_kl_table(rows, name)
-        path = folders.figures / f"KL_table.{ending.lstrip('.')}"
-        write_atomically(path, text.encode())
-        report.figure_files.append(path)
+    _draw(
+        Sources(folders, seed=seed, threads=torch.get_num_threads(), date=date, labels=labels), False, formats, report
+    )
 
 
 def trained_before(pieces: Sequence[Piece]) -> int:
@@ -200,14 +153,8 @@ def finish_images(
     report.result_files += measure_runs(runs, Measurement(seed=seed), folders, device)
     for run in runs:
         report.result_files += _keep_or_correlate(run, folders, device)
-    plane = next(run for run in runs if run.name.rep_dim == 2)
-    models = family_representations(plane, "test", folders, device)
-    by_seed = dict(zip(plane.models.random_seeds, models, strict=True))
-    figures: dict[str, Callable[[], Plots]] = {
-        "cifar10_reps": lambda: make_cifar10_reps(by_seed, LABEL_NAMES, seed),
-        "loss_diff_vs_mcca": lambda: make_loss_diff_vs_mcca(folders.results),
-    }
-    _draw(figures, folders, formats, report)
+    sources = Sources(folders, seed=seed, families=[{run.name.rep_dim: run for run in runs}], device=device)
+    _draw(sources, True, formats, report)
 
 
 def _keep_or_correlate(run: TrainingRun, folders: Folders, device: torch.device) -> list[Path]:
@@ -222,15 +169,19 @@ def _keep_or_correlate(run: TrainingRun, folders: Folders, device: torch.device)
     return [measure_mcca(run, folders, device), collect_losses(run, folders)]
 
 
-def _draw(figures: Mapping[str, Callable[[], Plots]], folders: Folders, formats: Sequence[str], report: Report) -> None:
-    for name, make in figures.items():
-        try:
-            plots = make()
-        except InputError as error:
-            report.left_out.append(f"{name}: {error}")
+def _draw(sources: Sources, of_images: bool, formats: Sequence[str], report: Report) -> None:
+    """Draw the figures of one kind of experiments, and note why others cannot be drawn."""
+    for figure in FIGURES.values():
+        if figure.of_images != of_images:
             continue
-        for title, figure in plots.figures.items():
-            report.figure_files += save(figure, folders.figures, title, formats)
+        # constructed models cost no training: their figure has all of the paper's label counts
+        labels = CONSTRUCTED_LABELS if figure.needs == "noisy copies" else sources.labels
+        try:
+            plots = draw(figure.name, replace(sources, labels=labels))
+        except InputError as error:
+            report.left_out.append(f"{figure.name}: {error}")
+            continue
+        report.figure_files += plots.save(sources.folders.figures, TABLE_FORMATS if figure.is_table else formats)
 
 
 def bounds_held(result_files: Sequence[Path]) -> dict[str, tuple[int, int]]:

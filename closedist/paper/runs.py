@@ -8,6 +8,7 @@ from closedist.errors import InputError
 from closedist.paper.checkpoint import RunName
 from closedist.paper.config import DatasetConfig, ModelVariationsConfig, TrainConfig
 from closedist.paper.models.classifier import Classifier, build_classifier
+from closedist.paper.registry import data_set
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,13 @@ class TrainingRun:
     @property
     def on_images(self) -> bool:
         """Whether the inputs are images, whose representations are kept beside the checkpoints."""
-        return self.name.dataset == "cifar10"
+        return data_set(self.name.dataset).images
 
     def untrained(self, seed: int) -> Classifier:
         """The member with this seed, with its first weights."""
         return build_classifier(
             self.models.model_type,
+            input_shape=data_set(self.name.dataset).input_shape,
             num_classes=self.models.num_classes,
             num_features=self.name.width,
             rep_dim=self.models.rep_dim,
@@ -101,8 +103,9 @@ def _check_together(dataset: DatasetConfig, models: ModelVariationsConfig, train
             f"dataset_name is {dataset.dataset_name} in the dataset config and {training.dataset_name} in the train "
             "config: pass two that belong together"
         )
-    on_points = models.model_type == "SmallMLP"
-    if on_points != (dataset.dataset_name == "radial_classification"):
+    known = data_set(dataset.dataset_name)
+    if models.model_type not in known.networks:
         raise InputError(
-            f"model_type {models.model_type} cannot be trained on {dataset.dataset_name}: pass another config"
+            f"model_type {models.model_type} cannot be trained on {known.name}: pass a config of one that can "
+            f"({', '.join(known.networks)})"
         )

@@ -11,8 +11,8 @@ import torch
 from closedist.errors import InputError
 from closedist.paper.checkpoint import SavedState, read_state, read_weights, saved_states, write_state, write_weights
 from closedist.paper.config import DatasetConfig
-from closedist.paper.data.splits import load_split
 from closedist.paper.folders import Folders
+from closedist.paper.registry import load_split
 from closedist.paper.runs import TrainingRun
 from closedist.paper.trained_models import represent
 from closedist.paper.training.arithmetic import Precision

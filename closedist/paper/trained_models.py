@@ -1,7 +1,8 @@
-"""From checkpoints on disk to representations, accuracies and the data that they were taken on."""
+"""From checkpoints and metrics on disk to representations, accuracies and losses."""
 
 import logging
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +12,14 @@ from torch import Tensor
 
 from closedist.errors import InputError
 from closedist.paper.checkpoint import read_weights
-from closedist.paper.data.splits import load_split
 from closedist.paper.folders import Folders
 from closedist.paper.models.classifier import Classifier
 from closedist.paper.models.inputs import as_network_input
+from closedist.paper.registry import load_split
+from closedist.paper.results.tables import LossRow, MCCARow
 from closedist.paper.runs import TrainingRun
 from closedist.representations import Representations
+from closedist.system.files import read_json
 
 log = logging.getLogger(__name__)
 
@@ -127,6 +130,64 @@ def with_available_seeds(run: TrainingRun, split: str, checkpoints: Path) -> Tra
         f"{checkpoints} has no two seeds of {wanted if run.name.date else 'DATE' + wanted}: train them with "
         "train-variations, or give another --date-str, --checkpoint-folder or config"
     )
+
+
+def final_losses(run: TrainingRun, folders: Folders) -> list[LossRow]:
+    """The final losses of all seeds, from their metrics files.
+
+    Raises:
+        InputError: a metrics file is missing or broken.
+    """
+    rows = []
+    for seed in run.models.random_seeds:
+        path = folders.metrics / run.name.metrics(seed)
+        content = read_json(path)
+        train_loss, test_loss = _last_number(content, "train_loss"), _last_number(content, "test_loss")
+        if train_loss is None or test_loss is None:
+            raise InputError(f"{path} has no lists train_loss and test_loss of numbers: train that model again")
+        rows.append(LossRow(seed, train_loss, test_loss, run.name.models))
+    return rows
+
+
+def run_of_pairs(run: TrainingRun, correlations: Sequence[MCCARow], folders: Folders) -> TrainingRun:
+    """The run of the very models whose m_CCA a file has: with their date and seeds.
+
+    Where the file, the paper's code's, does not name them they are those of the run's date or, where the run has none,
+    of the newest date with metrics of all seeds.
+
+    Raises:
+        InputError: the models are not the run's but for their date, or no date has the metrics of all.
+    """
+    named = {row.models for row in correlations if row.models}
+    undated = replace(run.name, date="").models
+    for name in sorted(named):
+        if len(named) > 1 or not name.endswith(undated):
+            raise InputError(
+                f"m_CCA is of models {name}, not only of models like DATE{undated}: pass the configs that they were "
+                "trained with, or run cal-mcca again"
+            )
+    seeds = tuple(sorted({seed for row in correlations for seed in row.model_seeds}))
+    date = next((name.removesuffix(undated) for name in named), run.name.date)
+    if not date:
+        names = [run.name.metrics(seed) for seed in seeds]  # without a date: the end of the name that has one
+        dated = [{path.name[: -len(name)] for path in folders.metrics.glob(f"*{name}")} for name in names]
+        date = max(set.intersection(*dated), default="")
+        if not date:
+            raise InputError(
+                f"{folders.metrics} has no date with metrics like DATE{names[0]} of all {len(seeds)} seeds: train "
+                "them, or give another --metrics-folder"
+            )
+    models = run.models.model_copy(update={"random_seeds": seeds})
+    return replace(run, name=replace(run.name, date=date), models=models)
+
+
+def _last_number(content: object, key: str) -> float | None:
+    """The last entry of a list in a table, if it is a finite number."""
+    column = content.get(key) if isinstance(content, dict) else None
+    last = column[-1] if isinstance(column, list) and column else None
+    if not isinstance(last, int | float) or isinstance(last, bool) or not abs(last) <= sys.float_info.max:
+        return None
+    return float(last)
 
 
 def _listed(seeds: Sequence[int]) -> str:

@@ -3,15 +3,19 @@
 import re
 import zipfile
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pytest
 
-from closedist.cli.plot import PlotType
 from closedist.errors import InputError
-from closedist.paper.figures.trained import make_llv_train_synthetic, make_llv_vs_width, make_loss_diff_vs_mcca
+from closedist.paper.config import paper_image_models, paper_image_training, paper_images
+from closedist.paper.drawing import NEEDS, Sources, draw
+from closedist.paper.figures.registry import FIGURES, PaperFigure
+from closedist.paper.figures.trained import make_llv_train_synthetic, make_llv_vs_width
+from closedist.paper.folders import Folders
+from closedist.paper.plan import image_runs
 from closedist.paper.results.tables import LossRow, MCCARow, read_distances, write_losses, write_mcca
+from closedist.paper.runs import training_runs
 from tests.made_results import (
     DATE,
     accuracies_name,
@@ -148,26 +152,40 @@ def test_widths_whose_models_are_not_good_enough_are_left_out_and_said_so(tmp_pa
 
 
 def test_losses_and_correlations_are_drawn_for_the_dimensions_that_have_both(tmp_path: Path) -> None:
+    results = tmp_path / "results"
     for dimension in (2, 5):
-        write_mcca(tmp_path / f"mcca_cifar_fd{dimension}.json", [MCCARow((0, 1), 0.1, 0.2, 0.5, 0.9)])
-        write_losses(tmp_path / f"loss_cifar_fd{dimension}.json", [LossRow(0, 1.0, 1.0), LossRow(1, 1.0, 1.2)])
-    write_mcca(tmp_path / "mcca_cifar_fd3.json", [MCCARow((0, 1), 0.1, 0.2, 0.5, 0.9)])
-    plots = make_loss_diff_vs_mcca(tmp_path)
+        write_mcca(results / f"mcca_cifar_fd{dimension}.json", [MCCARow((0, 1), 0.1, 0.2, 0.5, 0.9)])
+        write_losses(results / f"loss_cifar_fd{dimension}.json", [LossRow(0, 1.0, 1.0), LossRow(1, 1.0, 1.2)])
+    write_mcca(results / "mcca_cifar_fd3.json", [MCCARow((0, 1), 0.1, 0.2, 0.5, 0.9)])
+    resnets = {run.name.rep_dim: run for run in image_runs(2, "")}
+    plots = draw("loss_diff_vs_mcca", Sources(Folders.under(tmp_path), families=[resnets]))
     (figure,) = plots.figures.values()
     assert [axes.get_title() for axes in figure.axes] == ["dimension 2, 1 pairs", "dimension 5, 1 pairs"]
-    (note,) = plots.notes
+    family, note = plots.notes
+    assert family == "ResNetCIFAR10, 20,000 steps"
     assert "has no loss_cifar_fd3.json" in note
+    models = paper_image_models(2).model_copy(update={"model_type": "SmallCIFAR10"})
+    training = paper_image_training().model_copy(update={"train_steps": 5000})
+    (small,) = training_runs(paper_images(), models, training, "")
     with pytest.raises(InputError, match=r"mcca_cifar_fd2_SmallCIFAR10_5000\.json.*cal-mcca --final-dim=2"):
-        make_loss_diff_vs_mcca(tmp_path, "SmallCIFAR10", 5000)
+        draw("loss_diff_vs_mcca", Sources(Folders.under(tmp_path), families=[{2: small}]))
 
 
-def test_the_documentation_shows_every_plot_type_with_its_command_and_its_images() -> None:
+@pytest.mark.parametrize("figure", FIGURES.values(), ids=FIGURES)
+def test_every_row_names_a_function_that_makes_its_figure(figure: PaperFigure) -> None:
+    assert callable(figure.make)
+    assert figure.needs in NEEDS
+
+
+def test_the_documentation_has_a_section_for_every_figure_with_its_command_and_its_images() -> None:
     page = (ROOT / "docs" / "figures.md").read_text()
-    for plot_type in get_args(PlotType):
-        assert f"--plot-type={plot_type}" in page, plot_type
-    images = re.findall(r"!\[[^\]]+\]\((images/[^)]+)\)", page)
-    assert len(images) >= len(get_args(PlotType)) - 1  # the table is text
-    for image in images:
-        path = ROOT / "docs" / image
-        assert path.is_file(), image
-        assert path.stat().st_size < 150_000, image
+    assert sorted(re.findall(r"^## (.+)$", page, re.MULTILINE)) == sorted(FIGURES)
+    for name, figure in FIGURES.items():
+        section = page.split(f"## {name}\n")[1].split("\n## ")[0]
+        assert f"closedist make-plot --plot-type={name}" in section
+        images = re.findall(r"!\[[^\]]+\]\((images/[^)]+)\)", section)
+        assert figure.is_table or images
+        for image in images:
+            path = ROOT / "docs" / image
+            assert path.is_file(), image
+            assert path.stat().st_size < 150_000, image

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from closedist.cli import COMMANDS, make_app, run
-from closedist.paper.data.splits import load_split
 from closedist.paper.folders import Folders
 from closedist.paper.measurements import Measurement
 from closedist.paper.plan import synthetic_runs
+from closedist.paper.registry import load_split
 from closedist.paper.results.archive import open_results
 from closedist.paper.results.tables import read_accuracies, read_distances
 from closedist.paper.sweep import CPU

@@ -9,10 +9,10 @@ import torch
 
 from closedist.errors import InputError
 from closedist.paper.cluster.tasks import Work
-from closedist.paper.data.splits import load_split
 from closedist.paper.folders import Folders
 from closedist.paper.measurements import Measurement, measure_distances
 from closedist.paper.plan import Piece
+from closedist.paper.registry import load_split
 from closedist.paper.runs import TrainingRun
 from closedist.paper.sweep import CPU, Workplace, train_runs
 from closedist.paper.trained_models import represent, runs_with_models

@@ -2,10 +2,10 @@
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from closedist.errors import InputError
 from closedist.paper.constructed import KLTableRow
+from closedist.paper.figures.plots import Plots
 
 
 def to_latex(rows: Sequence[KLTableRow]) -> str:
@@ -39,24 +39,10 @@ def to_csv(rows: Sequence[KLTableRow]) -> str:
     return text.getvalue()
 
 
-# by --format: the renderer and the ending of the file
-RENDERERS: dict[str, tuple[Callable[[Sequence[KLTableRow]], str], str]] = {
-    "latex": (to_latex, "tex"),
-    "markdown": (to_markdown, "md"),
-    "csv": (to_csv, "csv"),
-}
-
-
-def render_kl_table(rows: Sequence[KLTableRow], format_: str = "latex") -> tuple[str, str]:
-    """The table as text, and the ending of a file with it.
-
-    Raises:
-        InputError: the format is none of latex, markdown and csv.
-    """
-    if format_ not in RENDERERS:
-        raise InputError(f"format: {format_!r} is not one that KL_table has; it has {', '.join(RENDERERS)}")
-    renderer, ending = RENDERERS[format_]
-    return renderer(rows), ending
+def make_kl_table(rows: Sequence[KLTableRow]) -> Plots:
+    """KL_table: the rows in every format that a table has."""
+    formats = {"latex": ("tex", to_latex(rows)), "markdown": ("md", to_markdown(rows)), "csv": ("csv", to_csv(rows))}
+    return Plots({}, tables={"KL_table": formats})
 
 
 def _cells(row: KLTableRow) -> list[str]:

@@ -5,11 +5,19 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 
 from closedist.errors import InputError
+from closedist.paper.figures.plots import Plots
 from closedist.paper.figures.style import PAGE_WIDTH, POINT_COLOR, closedist_style, new_figure
 from closedist.paper.results.tables import LossRow, MCCARow
 
+Panels = Mapping[int, tuple[Sequence[MCCARow], Sequence[LossRow]]]  # by representation dimension
 
-def draw_loss_diff_vs_mcca(panels: Mapping[int, tuple[Sequence[MCCARow], Sequence[LossRow]]]) -> Figure:
+
+def make_loss_diff_vs_mcca(panels: Panels) -> Plots:
+    """loss_diff_vs_mcca: a panel for every representation dimension with m_CCA and losses of the same models."""
+    return Plots({"loss_diff_vs_mcca": draw_loss_diff_vs_mcca(panels)})
+
+
+def draw_loss_diff_vs_mcca(panels: Panels) -> Figure:
     """A panel for every representation dimension, in it a point for every pair of seeds.
 
     Args:

@@ -1,12 +1,9 @@
-"""The plot types of make-plot that need no result files: from points, representations or comparisons to figures.
-
-Every function returns :class:`Plots`: figures by file name, and lines that say what a figure shows.
-"""
+"""What a figure's function gives, and the figures that are made from points, representations or comparisons."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
-import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
@@ -15,28 +12,45 @@ from closedist.errors import InputError
 from closedist.pairs import compare
 from closedist.paper.figures.embeddings import draw_representations, draw_side_by_side, plane_model
 from closedist.paper.figures.llv_scatter import draw_scatters, draw_three_bounds
+from closedist.paper.figures.style import save
 from closedist.paper.figures.synthetic_data import draw_synthetic_data
 from closedist.paper.results.tables import Distances
 from closedist.representations import Representations
+from closedist.system.files import write_atomically
 
 
 @dataclass(frozen=True)
 class Plots:
-    """What a plot type gives.
+    """What a row of ``FIGURES`` gives.
 
     Attributes:
         figures: by the name of their files, without an ending.
         notes: lines for the user: which results were taken, what was left out and why, the numbers a figure shows.
+        tables: by the name of their files, and then by format: the ending and the text.
     """
 
     figures: dict[str, Figure]
     notes: list[str] = field(default_factory=list)
+    tables: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
+
+    def save(self, folder: Path, formats: Sequence[str]) -> list[Path]:
+        """Write every figure and table in every format; returns the paths.
+
+        Raises:
+            InputError: the folder cannot be written to.
+        """
+        paths = [path for name, figure in self.figures.items() for path in save(figure, folder, name, formats)]
+        for name, texts in self.tables.items():
+            for format_ in formats:
+                ending, text = texts[format_]
+                paths.append(folder / f"{name}.{ending}")
+                write_atomically(paths[-1], text.encode())
+        return paths
 
 
-def make_synthetic_data(points: ArrayLike, labels: ArrayLike) -> Plots:
-    """synthetic_data: the radial training points, (n, 2), coloured by their labels, (n,)."""
-    figure = draw_synthetic_data(points, labels)
-    return Plots({f"synthetic_data_cls{int(np.max(np.asarray(labels))) + 1}": figure})
+def make_synthetic_data(data: Mapping[int, tuple[ArrayLike, ArrayLike]]) -> Plots:
+    """synthetic_data: by label count, the radial training points, (n, 2), coloured by their labels, (n,)."""
+    return Plots({f"synthetic_data_cls{count}": draw_synthetic_data(*points) for count, points in data.items()})
 
 
 def make_llv_constructed(comparisons: Mapping[int, Sequence[Comparison]]) -> Plots:

@@ -1,15 +1,15 @@
-"""The plot types of make-plot that draw result files of trained models, written by us or by the paper's code.
+"""The figures of trained models' distances and accuracies, in result files of ours or of the paper's code.
 
 Each takes a results folder or a results.zip, and for every label count the newest date that has what it needs. What is
 missing is noted with the command that makes it; where nothing is there, that is the error.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from closedist.errors import InputError
-from closedist.paper.config import IMAGE_DIMENSIONS
 from closedist.paper.figures.llv_scatter import draw_overview, draw_scatters
 from closedist.paper.figures.llv_sorted import draw_sorted
 from closedist.paper.figures.llv_vs_width import (
@@ -19,22 +19,16 @@ from closedist.paper.figures.llv_vs_width import (
     draw_llv_vs_width,
     summarise_width,
 )
-from closedist.paper.figures.loss_vs_mcca import draw_loss_diff_vs_mcca, why_apart
 from closedist.paper.figures.plots import Plots
 from closedist.paper.results.archive import ResultsSource, open_results
-from closedist.paper.results.names import RESNET, RESNET_STEPS, SMALL_MLP
+from closedist.paper.results.names import SMALL_MLP
 from closedist.paper.results.tables import (
     Distances,
-    LossRow,
     accuracies_file_name,
     distances_file_name,
-    loss_file_name,
-    mcca_file_name,
     newest_date,
     read_accuracies,
     read_distances,
-    read_losses,
-    read_mcca,
 )
 
 LABEL_COUNTS = (4, 6, 10, 18)
@@ -48,6 +42,17 @@ LENGTHS = {  # by the lengths that g and f are fixed to, 0 where free
     (20, 20): "both of length 20",
 }
 Source = str | Path | ResultsSource
+_distances_name = partial(
+    distances_file_name,
+    split="test",
+    reduction="max",
+    combine="max",
+    weight=1e-5,
+    model_type=SMALL_MLP,
+    rep_dim=2,
+    train_steps=15_000,
+)  # the paper's setting
+_accuracies_name = partial(accuracies_file_name, split="test", model_type=SMALL_MLP, rep_dim=2, train_steps=15_000)
 
 
 def make_llv_train_synthetic(
@@ -70,7 +75,10 @@ def make_llv_train_synthetic(
     for num_classes in label_counts:
 
         def needed(of: str, num_classes: int = num_classes) -> list[str]:
-            return [_distances_name(of, num_classes, width, lengths) for width, lengths in settings]
+            return [
+                _distances_name(date=of, num_classes=num_classes, width=width, fix_length_g=g, fix_length_f=f)
+                for width, (g, f) in settings
+            ]
 
         names = selection.take(num_classes, SCATTER_WIDTHS, needed)
         tables = {
@@ -122,56 +130,6 @@ def make_llv_vs_width(results: Source, date: str | None = None, label_counts: Se
     return plots
 
 
-def make_loss_diff_vs_mcca(
-    results: Source,
-    model_type: str = RESNET,
-    train_steps: int = RESNET_STEPS,
-    dimensions: Sequence[int] = IMAGE_DIMENSIONS,
-    gathered: Mapping[int, Sequence[LossRow]] | None = None,
-) -> Plots:
-    """loss_diff_vs_mcca: a panel for every representation dimension with m_CCA and losses of the same models.
-
-    Args:
-        results, model_type, train_steps, dimensions: where the files are, and of which models.
-        gathered: losses by dimension that take the place of their file.
-
-    Raises:
-        InputError: there are both for none of the dimensions.
-    """
-    gathered = gathered or {}
-    selection = _Selection(open_results(results), None)
-    source = selection.source
-    panels = {}
-    for dimension in dimensions:
-        correlated, measured = (
-            name_of(rep_dim=dimension, model_type=model_type, train_steps=train_steps)
-            for name_of in (mcca_file_name, loss_file_name)
-        )
-        needed = [correlated] if dimension in gathered else [correlated, measured]
-        missing = [name for name in needed if name not in source]
-        if missing:
-            selection.missing.append(
-                f"dimension {dimension}: {source.place} has no {' and no '.join(missing)}; with {model_type} trained "
-                f"for {train_steps:,} steps, `closedist cal-mcca --final-dim={dimension}` (with its configs) makes the "
-                "first, and this command, where its metrics are, the second"
-            )
-            continue
-        correlations = read_mcca(source, correlated)
-        losses = gathered[dimension] if dimension in gathered else read_losses(source, measured)
-        reason = why_apart(correlations, losses)
-        if reason:
-            selection.missing.append(f"dimension {dimension}: {reason}, in {source.place}; measure both again")
-        else:
-            panels[dimension] = (correlations, losses)
-    if not panels:
-        raise selection.nothing_found()
-    return Plots({"loss_diff_vs_mcca": draw_loss_diff_vs_mcca(panels)}, selection.missing)
-
-
-class NoResultsError(InputError):
-    """None of the result files that a figure needs are there."""
-
-
 @dataclass
 class _Selection:
     """Which result files are taken for each label count, in lines for the user."""
@@ -202,11 +160,11 @@ class _Selection:
             (self.notes if files.found else self.missing).append(text)
         return needed(date)
 
-    def nothing_found(self) -> "NoResultsError":
+    def nothing_found(self) -> InputError:
         """The error that nothing can be drawn: what is missing for the first label count stands for the others."""
         reasons = self.missing[:1] or self.notes
         likewise = f" ({len(self.missing) - 1} more likewise)" if len(self.missing) > 1 else ""
-        return NoResultsError("there is nothing to draw. " + "; ".join(reasons) + likewise)
+        return InputError("there is nothing to draw. " + "; ".join(reasons) + likewise)
 
 
 def _groups(label_counts: Sequence[int]) -> list[tuple[int, ...]]:
@@ -219,9 +177,9 @@ def _width_summaries(selection: _Selection, num_classes: int) -> list[WidthSumma
     """What the widths of one label count say, where distances and accuracies are there and enough models are good."""
 
     def needed(date: str) -> list[str]:
-        return [_distances_name(date, num_classes, width, (0, 0)) for width in WIDTHS] + [
-            _accuracies_name(date, num_classes, width) for width in WIDTHS
-        ]
+        free = partial(_distances_name, date=date, num_classes=num_classes, fix_length_g=0, fix_length_f=0)
+        accuracies = partial(_accuracies_name, date=date, num_classes=num_classes)
+        return [name_of(width=width) for name_of in (free, accuracies) for width in WIDTHS]
 
     names = selection.take(num_classes, WIDTHS, needed)
     summaries = []
@@ -243,33 +201,3 @@ def _width_summaries(selection: _Selection, num_classes: int) -> list[WidthSumma
 
 def _is_distances(name: str) -> bool:
     return "_model_distances_" in name
-
-
-def _distances_name(date: str, num_classes: int, width: int, lengths: tuple[int, int]) -> str:
-    """The paper's setting: test split, maxima, λ = 1e-5."""
-    return distances_file_name(
-        date=date,
-        split="test",
-        reduction="max",
-        combine="max",
-        weight=1e-5,
-        model_type=SMALL_MLP,
-        fix_length_g=lengths[0],
-        fix_length_f=lengths[1],
-        width=width,
-        num_classes=num_classes,
-        rep_dim=2,
-        train_steps=15_000,
-    )
-
-
-def _accuracies_name(date: str, num_classes: int, width: int) -> str:
-    return accuracies_file_name(
-        date=date,
-        split="test",
-        model_type=SMALL_MLP,
-        width=width,
-        num_classes=num_classes,
-        rep_dim=2,
-        train_steps=15_000,
-    )

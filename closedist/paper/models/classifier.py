@@ -6,8 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from closedist.paper.config import ModelType
-from closedist.paper.models.networks import at_least_float32, build_f, build_g, scale_to_length
+from closedist.paper.models.networks import NETWORKS, at_least_float32, build_g, scale_to_length
 
 
 class Classifier(nn.Module):
@@ -54,8 +53,9 @@ class Classifier(nn.Module):
 
 
 def build_classifier(
-    model_type: ModelType,
+    model_type: str,
     *,
+    input_shape: tuple[int, ...] = (2,),
     num_classes: int,
     num_features: int,
     rep_dim: int,
@@ -69,7 +69,8 @@ def build_classifier(
     Bit-equal to the published untrained checkpoints. PyTorch's global random state is left as it was.
 
     Args:
-        model_type: one of the paper's four.
+        model_type: one of ``NETWORKS``.
+        input_shape: of one input; the paper's image networks have their own.
         num_classes: C, at least 2.
         num_features: the width w.
         rep_dim: the representation dimension M.
@@ -81,7 +82,7 @@ def build_classifier(
         InputError: a width that the model type cannot have.
     """
     with _drawing_from(seed):
-        f_net = build_f(model_type, num_features, rep_dim, nonlinearity)
+        f_net = NETWORKS[model_type].build_f(input_shape, num_features, rep_dim, nonlinearity)
         g_net = build_g(num_classes, num_features, rep_dim, nonlinearity)
     return Classifier(f_net, g_net, num_classes=num_classes, fix_length_f=fix_length_f, fix_length_g=fix_length_g)
 

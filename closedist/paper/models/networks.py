@@ -4,18 +4,18 @@ Plain ``torch.nn`` modules. Layers are made in forward order, so that PyTorch's 
 weights in that order, and attribute names are the keys of published checkpoints: neither may change.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from closedist.errors import InputError
-from closedist.paper.config import ModelType
 
 NEGATIVE_SLOPES = {"relu": 0.0, "leaky_relu": 0.01}
-RADIAL_INPUTS = 2
 FIRST_FULL_LAYER = 120  # of both small CNNs
 
 
@@ -129,23 +129,37 @@ def _stage(channels_in: int, channels_out: int, stride: int) -> nn.Sequential:
     return nn.Sequential(BasicBlock(channels_in, channels_out, stride), BasicBlock(channels_out, channels_out, 1))
 
 
-def build_f(model_type: ModelType, width: int, rep_dim: int, nonlinearity: str) -> nn.Module:
-    """The network of the embeddings for a configuration's ``model_type`` and ``num_features``.
+@dataclass(frozen=True)
+class Network:
+    """A ``model_type``.
 
-    Raises:
-        InputError: a MedCIFAR10 of width 1, whose last hidden layer, half as wide, would be empty.
+    Attributes:
+        build_f: from the shape of an input, the width, the representation dimension and the nonlinearity to the network
+            of the embeddings.
+        trains: how seeds train: all in one program, stacked as MLPs or as CNNs, or one by one.
     """
-    if model_type == "SmallMLP":
-        return MLP(RADIAL_INPUTS, width, rep_dim, nonlinearity)
-    if model_type == "SmallCIFAR10":
-        return ConvNet(16, (FIRST_FULL_LAYER, 84), rep_dim, nonlinearity)
-    if model_type == "MedCIFAR10":
-        if width < 2:
-            raise InputError(
-                f"num_features: {width} is too narrow for MedCIFAR10; its last layer has half: give 2 or more"
-            )
-        return ConvNet(32, (FIRST_FULL_LAYER, width, width, width // 2), rep_dim, nonlinearity)
-    return ResNet18(rep_dim)
+
+    build_f: Callable[[tuple[int, ...], int, int, str], nn.Module]
+    trains: Literal["as MLPs", "as CNNs", "one by one"]
+
+
+def _med_cifar10(shape: tuple[int, ...], width: int, rep_dim: int, nonlinearity: str) -> nn.Module:
+    if width < 2:
+        raise InputError(f"num_features: {width} is too narrow for MedCIFAR10; its last layer has half: give 2 or more")
+    return ConvNet(32, (FIRST_FULL_LAYER, width, width, width // 2), rep_dim, nonlinearity)
+
+
+NETWORKS = {
+    "SmallMLP": Network(
+        lambda shape, width, rep_dim, nonlinearity: MLP(shape[0], width, rep_dim, nonlinearity), "as MLPs"
+    ),
+    "SmallCIFAR10": Network(
+        lambda shape, width, rep_dim, nonlinearity: ConvNet(16, (FIRST_FULL_LAYER, 84), rep_dim, nonlinearity),
+        "as CNNs",
+    ),
+    "MedCIFAR10": Network(_med_cifar10, "as CNNs"),
+    "ResNetCIFAR10": Network(lambda shape, width, rep_dim, nonlinearity: ResNet18(rep_dim), "one by one"),
+}
 
 
 def build_g(num_classes: int, width: int, rep_dim: int, nonlinearity: str) -> nn.Module:

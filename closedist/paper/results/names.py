@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from closedist.errors import InputError
+from closedist.paper.config import CIFAR10, RADIAL
 from closedist.paper.results.archive import ResultsSource
 from closedist.system.files import check_name_part, number_in_name
 
@@ -28,6 +29,7 @@ def distances_file_name(
     num_classes: int,
     rep_dim: int,
     train_steps: int,
+    dataset: str = RADIAL,
     extra_suffix: str = "",
 ) -> str:
     """The name of the file with the distances between all pairs of seeds of one configuration.
@@ -38,18 +40,17 @@ def distances_file_name(
         combine: "max" or "sum", the commands' sum-or-max; "sum" leaves no trace in the name.
         weight: λ, written as Python prints the float.
         fix_length_g: the length the unembeddings were fixed to, 0 where free; ``fix_length_f`` the embeddings'.
+        dataset: the data set, which the name says unless it is one of the paper's two.
 
     Raises:
         InputError: the date or the suffix cannot be part of a name.
     """
-    check_name_part("--date-str", date)
-    check_name_part("--extra-suff", extra_suffix)
     method = f"{_split(split)}_{reduction}{'' if combine == 'sum' else combine}_w{number_in_name(float(weight))}"
     lengths = "".join(
         f"_{name}_{number_in_name(f'{r:g}')}" for name, r in (("g", fix_length_g), ("f", fix_length_f)) if r > 0
     )
-    tail = _configuration_tail(model_type, width, num_classes, rep_dim, train_steps)
-    return f"{date}{DISTANCES_PART}{method}_{model_type}{lengths}_{tail}{extra_suffix}.json"
+    network = f"{model_type}{lengths}_{_configuration(model_type, width, num_classes, rep_dim, train_steps)}"
+    return _dated(date, f"{DISTANCES_PART}{method}_{network}", dataset, extra_suffix)
 
 
 def accuracies_file_name(
@@ -63,6 +64,7 @@ def accuracies_file_name(
     num_classes: int,
     rep_dim: int,
     train_steps: int,
+    dataset: str = RADIAL,
     extra_suffix: str = "",
 ) -> str:
     """The name of the file with every model's accuracy; all length settings of a width share one file.
@@ -74,28 +76,42 @@ def accuracies_file_name(
     Raises:
         InputError: the date or the suffix cannot be part of a name.
     """
+    network = f"{model_type}_{_configuration(model_type, width, num_classes, rep_dim, train_steps)}"
+    return _dated(date, f"{ACCURACIES_PART}{_split(split)}_{network}", dataset, extra_suffix)
+
+
+def mcca_file_name(
+    *, rep_dim: int, model_type: str = RESNET, train_steps: int = RESNET_STEPS, dataset: str = CIFAR10
+) -> str:
+    """The name of the file with the canonical correlations of every pair of CIFAR-10 models."""
+    return f"mcca_cifar_fd{rep_dim}{_images(model_type, train_steps, dataset)}.json"
+
+
+def loss_file_name(
+    *, rep_dim: int, model_type: str = RESNET, train_steps: int = RESNET_STEPS, dataset: str = CIFAR10
+) -> str:
+    """The name of the file with the final losses of the CIFAR-10 models."""
+    return f"loss_cifar_fd{rep_dim}{_images(model_type, train_steps, dataset)}.json"
+
+
+def _dated(date: str, of: str, dataset: str, extra_suffix: str) -> str:
     check_name_part("--date-str", date)
     check_name_part("--extra-suff", extra_suffix)
-    tail = _configuration_tail(model_type, width, num_classes, rep_dim, train_steps)
-    return f"{date}{ACCURACIES_PART}{_split(split)}_{model_type}_{tail}{extra_suffix}.json"
+    return f"{date}{of}{_foreign(dataset)}{extra_suffix}.json"
 
 
-def mcca_file_name(*, rep_dim: int, model_type: str = RESNET, train_steps: int = RESNET_STEPS) -> str:
-    """The name of the file with the canonical correlations of every pair of CIFAR-10 models."""
-    return f"mcca_cifar_fd{rep_dim}{_cifar_tail(model_type, train_steps)}.json"
-
-
-def loss_file_name(*, rep_dim: int, model_type: str = RESNET, train_steps: int = RESNET_STEPS) -> str:
-    """The name of the file with the final losses of the CIFAR-10 models."""
-    return f"loss_cifar_fd{rep_dim}{_cifar_tail(model_type, train_steps)}.json"
-
-
-def _configuration_tail(model_type: str, width: int, num_classes: int, rep_dim: int, train_steps: int) -> str:
+def _configuration(model_type: str, width: int, num_classes: int, rep_dim: int, train_steps: int) -> str:
     return f"{width}_cls{num_classes}" if model_type == SMALL_MLP else f"{width}_fd{rep_dim}_{train_steps}"
 
 
-def _cifar_tail(model_type: str, train_steps: int) -> str:
-    return "" if (model_type, train_steps) == (RESNET, RESNET_STEPS) else f"_{model_type}_{train_steps}"
+def _images(model_type: str, train_steps: int, dataset: str) -> str:
+    usual = (model_type, train_steps) == (RESNET, RESNET_STEPS)
+    return ("" if usual else f"_{model_type}_{train_steps}") + _foreign(dataset)
+
+
+def _foreign(dataset: str) -> str:
+    """What a name says of the data: nothing of the paper's two, of any other its name, so that no two share a file."""
+    return "" if dataset in (RADIAL, CIFAR10) else f"_{dataset}"
 
 
 def _split(split: str) -> str:

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import torch
 
 from closedist.errors import InputError
-from closedist.paper.config import ModelType, ModelVariationsConfig, TrainConfig
+from closedist.paper.config import ModelVariationsConfig, TrainConfig
 from closedist.paper.models.classifier import build_classifier
+from closedist.paper.models.networks import NETWORKS
 from closedist.paper.training.arithmetic import Arithmetic, Precision
 from closedist.paper.training.loop import Learners, StateDict
 from closedist.paper.training.single_model import SingleModel
@@ -14,9 +15,9 @@ from closedist.paper.training.stacked_cnn import StackedCNNs
 from closedist.paper.training.stacked_mlp import StackedMLPs
 
 
-def seeds_together(model_type: ModelType) -> int | None:
+def seeds_together(model_type: str) -> int | None:
     """How many seeds train in one program where that is fastest; None is all of them."""
-    return 1 if model_type == "ResNetCIFAR10" else None
+    return 1 if NETWORKS[model_type].trains == "one by one" else None
 
 
 def build_learners(
@@ -42,9 +43,12 @@ def build_learners(
     Raises:
         InputError: bf16 for a model type that is trained in float32 only.
     """
-    if variations.model_type == "SmallMLP":
+    trains = NETWORKS[variations.model_type].trains
+    if trains == "as MLPs":
         if precision != "float32":
-            raise InputError(f"--precision: SmallMLP is trained in float32, not {precision}; leave the option out")
+            raise InputError(
+                f"--precision: {variations.model_type} is trained in float32, not {precision}; leave the option out"
+            )
         return StackedMLPs(
             state_dicts,
             num_classes=variations.num_classes,
@@ -55,10 +59,10 @@ def build_learners(
             device=device,
         )
     arithmetic = Arithmetic(device, precision)
-    if variations.model_type == "ResNetCIFAR10":
+    if trains == "one by one":
         (weights,) = state_dicts
         model = build_classifier(
-            "ResNetCIFAR10",
+            variations.model_type,
             num_classes=variations.num_classes,
             num_features=variations.num_features[0],
             rep_dim=variations.rep_dim,

@@ -1,0 +1,127 @@
+"""From a figure's name to the figure: what it needs is found on disk, measured or constructed, and handed to it."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from closedist.errors import InputError
+from closedist.paper.config import paper_dataset
+from closedist.paper.constructed import NOISE_STEP, compare_all_noisy_copies, kl_table
+from closedist.paper.data.radial import radial_split
+from closedist.paper.figures.plots import Plots
+from closedist.paper.figures.registry import FIGURES, Need
+from closedist.paper.figures.trained import LABEL_COUNTS
+from closedist.paper.folders import Folders
+from closedist.paper.measurements import losses_beside, mcca_file
+from closedist.paper.registry import data_set
+from closedist.paper.results.archive import open_results
+from closedist.paper.results.tables import LossRow, MCCARow, read_mcca
+from closedist.paper.runs import TrainingRun
+from closedist.paper.sweep import CPU
+from closedist.paper.trained_models import NoModelsError, family_representations, with_available_seeds
+
+DEFAULT_LABELS = 6  # of synthetic_data
+Family = Mapping[int, TrainingRun]  # by representation dimension; the one that is meant comes first
+Material = tuple[Any, ...]  # the arguments of a figure's function
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where what figures need comes from.
+
+    Attributes:
+        folders: of results, checkpoints, metrics and data.
+        seed: of all that is drawn at random.
+        threads: for constructed models; None is all processors.
+        date: of results; None is the newest that has what is needed.
+        labels: label counts; None are each figure's own.
+        families: image models, of which the first that there are are drawn; a run's date may be "".
+        device: where models are evaluated.
+    """
+
+    folders: Folders
+    seed: int = 0
+    threads: int | None = None
+    date: str | None = None
+    labels: Sequence[int] | None = None
+    families: Iterable[Family] = ()
+    device: torch.device = CPU
+
+
+def draw(name: str, sources: Sources) -> Plots:
+    """Make a figure.
+
+    Args:
+        name: one of ``FIGURES``.
+
+    Raises:
+        InputError: what it needs is not there, or is broken.
+    """
+    figure = FIGURES[name]
+    notes: list[str] = []
+    plots = figure.make(*NEEDS[figure.needs](sources, notes))
+    return replace(plots, notes=[*notes, *plots.notes])
+
+
+def _representations(sources: Sources, notes: list[str]) -> Material:
+    """Test representations by seed, of the first family that has any, label names and the seed."""
+    missing: list[NoModelsError] = []
+    for family in sources.families:
+        try:
+            run = with_available_seeds(next(iter(family.values())), "test", sources.folders.checkpoints)
+        except NoModelsError as error:
+            missing.append(error)
+            continue
+        models = family_representations(run, "test", sources.folders, sources.device)
+        by_seed = dict(zip(run.models.random_seeds, models, strict=True))
+        notes.append(f"{_family(run)}, date {run.name.date}")
+        return by_seed, data_set(run.name.dataset).label_names, sources.seed
+    raise missing[0]
+
+
+def _mcca_and_losses(sources: Sources, notes: list[str]) -> Material:
+    """m_CCA and final losses by dimension, of the first family that has both for one."""
+    source = open_results(sources.folders.results)
+    nothing: list[str] = []
+    for family in sources.families:
+        panels: dict[int, tuple[list[MCCARow], list[LossRow]]] = {}
+        absent: list[str] = []
+        for dimension, run in sorted(family.items()):
+            name = mcca_file(run, sources.folders).name
+            if name not in source:
+                absent.append(
+                    f"dimension {dimension}: {source.place} has no {name}; with {run.name.model_type} trained for "
+                    f"{run.name.steps:,} steps, `closedist cal-mcca --final-dim={dimension}` (and its configs) makes it"
+                )
+                continue
+            correlations = read_mcca(source, name)
+            losses, said = losses_beside(correlations, run, source, sources.folders)
+            notes += said
+            if losses:
+                panels[dimension] = correlations, losses
+        if panels:
+            notes[:] = [_family(run), *notes, *absent]
+            return (panels,)
+        nothing = nothing or absent
+    # that there is m_CCA without losses says more than that there is nothing of another family
+    raise InputError("there is nothing to draw. " + "; ".join(notes or nothing[:1]))
+
+
+def _family(run: TrainingRun) -> str:
+    return f"{run.name.model_type}, {run.name.steps:,} steps"
+
+
+NEEDS: dict[Need, Callable[[Sources, list[str]], Material]] = {  # the list takes lines for the user
+    "points": lambda sources, _: (
+        {count: radial_split(paper_dataset(count), "train") for count in sources.labels or (DEFAULT_LABELS,)},
+    ),
+    "noisy copies": lambda sources, _: (
+        compare_all_noisy_copies(sources.labels or tuple(NOISE_STEP), sources.seed, sources.threads),
+    ),
+    "permuted pairs": lambda sources, _: (kl_table(seed=sources.seed),),
+    "results": lambda sources, _: (sources.folders.results, sources.date, sources.labels or LABEL_COUNTS),
+    "representations": _representations,
+    "m_CCA and losses": _mcca_and_losses,
+}
