@@ -4,6 +4,7 @@ Run it at the root: ``python docs/make_images.py [PLOT_TYPE …]``; without name
 missing keeps its old image, and the command's error is shown.
 """
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -13,28 +14,27 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "images"
-COMMANDS = {  # by plot type: further options, and which of its figures the page shows
-    "synthetic_data": (["--num-classes=6"], ["synthetic_data_cls6"]),
-    "d_LLV_constructed": ([], ["d_LLV_constructed"]),
-    "d_LLV_train_synthetic": (
-        [],
-        ["d_LLV_train_synthetic_cls6", "d_LLV_train_synthetic_all", "d_LLV_train_synthetic_sorted"],
-    ),
-    "d_LLV_vs_width": ([], ["d_LLV_vs_width_cls4_cls6"]),
-    "cifar10_reps": ([], ["cifar10_reps_seed0", "cifar10_reps_seeds0and1"]),
-    "loss_diff_vs_mcca": ([], ["loss_diff_vs_mcca"]),
-}
 COLORS = 256
 SCALES = (1.0, 0.8, 0.7, 0.6, 0.5)
 LARGEST = 140_000  # bytes
 
 
-def make_images(plot_type: str, options: list[str]) -> None:
-    """Run a plot type's command and put its figures, with a small palette, where the page finds them."""
-    more, names = COMMANDS[plot_type]
+def sections() -> dict[str, tuple[list[str], list[str]]]:
+    """Of every section of the page that has images: its command's options, and the figures that it shows."""
+    found = {}
+    for section in (ROOT / "docs" / "figures.md").read_text().split("\n## ")[1:]:
+        command = re.search(r"^closedist make-plot (.+)$", section, re.MULTILINE)
+        names = re.findall(r"\(images/(.+)\.png\)", section)
+        if command and names:
+            found[section.split("\n")[0]] = (command[1].split(), names)
+    return found
+
+
+def make_images(command: list[str], names: list[str], options: list[str]) -> None:
+    """Run a section's command and put its figures, with a small palette, where the page finds them."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "run.py", "make-plot", f"--plot-type={plot_type}", "--format=png", *more, *options]
-        if subprocess.run([*command, f"--figures-folder={folder}"], cwd=ROOT, check=False).returncode != 0:
+        run = [sys.executable, "run.py", "make-plot", "--format=png", *command, *options, f"--figures-folder={folder}"]
+        if subprocess.run(run, cwd=ROOT, check=False).returncode != 0:
             return
         for name in names:
             keep_small_copy(Path(folder) / f"{name}.png")
@@ -58,5 +58,6 @@ def keep_small_copy(picture: Path) -> None:
 
 if __name__ == "__main__":
     chosen = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
-    for plot_type in chosen or COMMANDS:
-        make_images(plot_type, [argument for argument in sys.argv[1:] if argument.startswith("-")])
+    page = sections()
+    for plot_type in chosen or page:
+        make_images(*page[plot_type], [argument for argument in sys.argv[1:] if argument.startswith("-")])

@@ -116,6 +116,26 @@ def test_short_cifar_names_mean_the_resnet_after_20000_steps_and_no_other() -> N
     assert loss_file_name(rep_dim=3, model_type="SmallCIFAR10") == "loss_cifar_fd3_SmallCIFAR10_20000.json"
 
 
+def test_results_of_another_data_set_than_the_papers_carry_its_name_so_that_no_two_share_a_file() -> None:
+    def names(dataset: str) -> list[str]:
+        return [
+            distances_file_name(date="D", dataset=dataset, extra_suffix="_x", **PAPERS_SETTING, **FREE, **SMALL),
+            accuracies_file_name(date="D", dataset=dataset, split="test", extra_suffix="_x", **SMALL),
+            accuracies_file_name(date="D", dataset=dataset, split="test", **RESNET),
+            mcca_file_name(rep_dim=2, dataset=dataset),
+            loss_file_name(rep_dim=2, train_steps=5000, dataset=dataset),
+        ]
+
+    assert names("radial_classification") == names("cifar10")
+    assert names("toy") == [
+        "D_model_distances_test_maxmax_w1e-05_SmallMLP_16_cls4_toy_x.json",
+        "D_model_acc_test_SmallMLP_16_cls4_toy_x.json",
+        "D_model_acc_test_ResNetCIFAR10_128_fd3_20000_toy.json",
+        "mcca_cifar_fd2_toy.json",
+        "loss_cifar_fd2_ResNetCIFAR10_5000_toy.json",
+    ]
+
+
 def test_a_split_is_train_or_test() -> None:
     with pytest.raises(InputError, match="'validation' is neither"):
         accuracies_file_name(date="D", split="validation", **SMALL)

@@ -1,0 +1,158 @@
+"""CONTRIBUTING.md says where new things go; here some are put there, in a copy of the package, and show everywhere."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Contribution:
+    """A copy of the package that a contributor changes; every file touched has to be one that CONTRIBUTING.md names."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        shutil.copytree(ROOT / "closedist", folder / "closedist", ignore=shutil.ignore_patterns("__pycache__"))
+        self.doors = (ROOT / "CONTRIBUTING.md").read_text()
+
+    def write(self, door: str, name: str, text: str) -> None:
+        """A new file where ``door``, as ``measures/NAME.py``, says."""
+        assert f"`{door}`" in self.doors
+        (self.folder / "closedist" / door.replace("NAME", name)).write_text(text)
+
+    def insert(self, door: str, before: str, text: str) -> None:
+        """Lines into a file that is there, before a line that occurs once."""
+        assert f"`{door}`" in self.doors
+        path = self.folder / "closedist" / door
+        content = path.read_text()
+        assert content.count(before) == 1
+        path.write_text(content.replace(before, text + before))
+
+    def run(self, code: str) -> Any:
+        """What the changed package prints as JSON."""
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=self.folder,
+            env=os.environ | {"PYTHONPATH": str(self.folder)},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+
+@pytest.fixture
+def contribution(tmp_path: Path) -> Contribution:
+    return Contribution(tmp_path)
+
+
+TOY_DATA = '''"""Points of space, labelled by their largest coordinate."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from closedist.paper.config import DatasetConfig
+
+
+def load_toy(config: DatasetConfig, split: str, folder: Path) -> tuple[Tensor, Tensor]:
+    """(n, 3) float32 points and their labels."""
+    points = np.random.default_rng(config.random_seed + (split == "test")).normal(size=(config.num_points, 3))
+    return torch.from_numpy(points.astype(np.float32)), torch.from_numpy(points.argmax(1))
+'''
+TOY_DATA_SET = """        DataSet("toy_points", load_toy, input_shape=(3,), networks=("SmallMLP",)),
+"""
+TRAIN_TOY = """
+import contextlib, json, sys
+from pathlib import Path
+from closedist.cli import COMMANDS, make_app, run
+
+models = {"random_seeds": [0, 1], "model_type": "SmallMLP", "nonlinearity": "relu", "num_classes": 3,
+          "num_features": [4], "rep_dim": 2, "fix_length_gs": [0], "fix_length_fs": [0]}
+data = {"random_seed": 0, "dataset_name": "toy_points", "num_points": 200, "num_classes": 3}
+training = {"dataset_name": "toy_points", "random_seed": 0, "batch_size": 20, "train_steps": 30,
+            "learning_rate": 0.01, "optimizer_type": "ADAM"}
+options = []
+for option, config in {"dataset": data, "model-var": models, "train": training}.items():
+    Path(f"{option}.json").write_text(json.dumps(config))
+    options.append(f"--{option}-config={option}.json")
+options.append("--date-str=day")
+measured = [*options, "--layer-size=4", "--num-classes=3"]
+with contextlib.redirect_stdout(sys.stderr):
+    codes = [run(make_app("closedist", COMMANDS), list(command)) for command in (
+        ["train-variations", *options, "--train-epochs=4"],
+        ["train-variations", *options],
+        ["get-distances", *measured, "--dist-type=max"],
+        ["get-accuracies", *measured],
+        ["cal-mcca", *options, "--final-dim=2"],
+    )]
+print(json.dumps({
+    "codes": codes,
+    "trained": sorted(path.name for path in Path("checkpoints").glob("daytrained*")),
+    "results": {path.name: json.loads(path.read_text()) for path in Path("results").iterdir()},
+}))
+"""
+
+
+def test_a_new_data_set_is_its_file_and_its_row(contribution: Contribution) -> None:
+    contribution.write("paper/data/NAME.py", "toy", TOY_DATA)
+    door = "paper/registry.py"
+    contribution.insert(door, "from closedist.paper.data.radial", "from closedist.paper.data.toy import load_toy\n")
+    contribution.insert(door, "        DataSet(\n            CIFAR10,", TOY_DATA_SET)
+    done = contribution.run(TRAIN_TOY)
+    assert done["codes"] == [0] * 5
+    model = "daytrained_toy_points_SmallMLP_classes3_seed{}_features4_fd2_data200_lr0_01_steps{}"
+    assert done["trained"] == sorted(model.format(seed, steps) for seed in (0, 1) for steps in (30, 40))
+    distances, accuracies, correlations = (
+        "day_model_distances_test_max_w1_0_SmallMLP_4_cls3_toy_points.json",
+        "day_model_acc_test_SmallMLP_4_cls3_toy_points.json",
+        "mcca_cifar_fd2_SmallMLP_30_toy_points.json",
+    )
+    assert set(done["results"]) == {distances, accuracies, correlations}
+    assert done["results"][distances]["model_seeds"] == ["0vs1"]
+    assert min(done["results"][accuracies]["accuracy"]) > 0.5  # it has learned these labels
+
+
+TOY_FIGURE = '''"""A figure of nothing but its label counts."""
+
+from collections.abc import Mapping
+
+from closedist.paper.figures.plots import Plots
+from closedist.paper.figures.style import new_figure
+
+
+def make_toy(data: Mapping[int, object]) -> Plots:
+    """An empty figure a label count."""
+    return Plots({f"toy_cls{count}": new_figure(1, 1) for count in data}, [f"{len(data)} label counts"])
+'''
+TOY_FIGURE_ROW = """        PaperFigure("toy_figure", "points", "toy:make_toy"),
+"""
+DRAW_TOY = """
+import contextlib, io, json
+from pathlib import Path
+from closedist.cli import COMMANDS, make_app, run
+
+said = io.StringIO()
+with contextlib.redirect_stdout(said):
+    code = run(make_app("closedist", COMMANDS), ["make-plot", "--plot-type=toy_figure", "--format=png"])
+    help = run(make_app("closedist", COMMANDS), ["make-plot", "--help"])
+print(json.dumps({"code": code, "said": said.getvalue(), "help": help}))
+"""
+
+
+def test_a_new_figure_is_its_file_and_its_row(contribution: Contribution) -> None:
+    contribution.write("paper/figures/NAME.py", "toy", TOY_FIGURE)
+    contribution.insert("paper/figures/registry.py", '        PaperFigure("KL_table"', TOY_FIGURE_ROW)
+    done = contribution.run(DRAW_TOY)
+    assert (done["code"], done["help"]) == (0, 0)
+    drawn, options = done["said"].split("figures/toy_cls6.png\n")
+    assert drawn == "1 label counts\n"
+    assert "toy_figure" in options
