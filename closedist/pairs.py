@@ -2,9 +2,8 @@
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,6 +26,9 @@ from closedist.representations import Representations
 JOINT_COLUMNS = 4096  # of a root factor: above, models are taken pair by pair
 JOINT_ELEMENTS = 1 << 27  # unembeddings of all models in float64, 1 GB: above, likewise
 _BATCH_ELEMENTS = 1 << 21  # coordinates of all labels of a batch of pairs: 16 MB
+
+Entry = float | str | tuple[float, ...] | tuple[str, str] | None
+Columns = dict[str, Tensor | Sequence[Entry]]  # by names in COLUMNS, with an entry a pair
 
 
 def compare(
@@ -125,7 +127,7 @@ def compare_all(
         pivots=pivots,
         constant_labels=constant_labels,
     )
-    return [Comparison(**fields) for fields in measure_pairs(models, pairs, settings, names)]
+    return measure_pairs(models, pairs, settings, names)
 
 
 def measure_pairs(
@@ -133,8 +135,8 @@ def measure_pairs(
     pairs: Sequence[tuple[int, int]] | None,
     settings: Settings,
     names: Sequence[str] | None = None,
-) -> list[dict[str, Any]]:
-    """The fields of a comparison for every pair (i, j), without pairs for all in ``itertools.combinations`` order.
+) -> list[Comparison]:
+    """A comparison of every pair (i, j), without pairs of all in ``itertools.combinations`` order.
 
     Args:
         models, pairs: what is compared.
@@ -183,120 +185,135 @@ def _jointly(
     pairs: Sequence[tuple[int, int]],
     sizes: Sequence[int],
     settings: Settings,
-) -> list[dict[str, Any]]:
+) -> list[Comparison]:
     """The same for models that fit into memory together, with K of every pair."""
     members = family(models)
     indices = torch.tensor(pairs, dtype=torch.int64, device=members.device).reshape(-1, 2)
     measured = moments(members, indices)
     check_varied(members, measured.over_inputs, measured.over_labels, names)
-    columns = _AllPairs(members, measured, indices)
-    results: dict[int, dict[str, Any]] = {}
+    of_all = _of_all_pairs(members, measured, indices)
+    results: dict[int, Comparison] = {}
     for size in sorted(set(sizes)):
         chosen = torch.tensor([index for index, its_size in enumerate(sizes) if its_size == size])
         step = max(1, _BATCH_ELEMENTS // (members.num_labels * measured.over_inputs.vectors.shape[-2]))
         for part in (chosen[start : start + step] for start in range(0, len(chosen), step)):
+            which = part.to(members.device)
             try:
-                fields = columns.measure(part.to(members.device), size, settings)
+                columns = _at_choices(members, measured, indices[which], size, settings) if size else {}
             except ConstantOddsError as error:
                 raise error.explained(names[pairs[int(part[error.pair])][error.model]]) from error
-            results.update(zip(part.tolist(), fields, strict=True))
+            columns |= {name: values[which] for name, values in of_all.items()}
+            records = _records(columns, _of_call(members, size, settings))
+            results.update(zip(part.tolist(), records, strict=True))
     return [results[index] for index in range(len(pairs))]
 
 
-class _AllPairs:
-    """What pairs share: the models, their moments, and the measures that are quick for all pairs at once."""
+def _of_all_pairs(members: Family, measured: Moments, pairs: Tensor) -> dict[str, Tensor]:
+    """The measures that need no choice of labels or inputs, (P,) each by its name in COLUMNS: quick for all at once."""
+    first, second = pairs.T
+    precision = precisions([member.embeddings for member in members.members], members.device)
+    return {
+        "kl": measured.divergences[first, second],
+        "kl_reverse": measured.divergences[second, first],
+        "mean_cca_embeddings": mean_cca_of_all(measured.over_inputs.vectors, precision, pairs),
+        "mean_cca_unembeddings": _mean_cca_of_unembeddings(members, measured, pairs),
+        "cka_embeddings": cka_of_all(measured.over_inputs.vectors)[first, second],
+    }
 
-    def __init__(self, members: Family, measured: Moments, pairs: Tensor) -> None:
-        self.members, self.measured, self.pairs = members, measured, pairs
-        first, second = pairs.T
-        self.kl, self.kl_reverse = measured.divergences[first, second], measured.divergences[second, first]
-        self.cka = cka_of_all(measured.over_inputs.vectors)[first, second]
-        precision = precisions([member.embeddings for member in members.members], members.device)
-        self.cca = mean_cca_of_all(measured.over_inputs.vectors, precision, pairs)
+
+def _mean_cca_of_unembeddings(members: Family, measured: Moments, pairs: Tensor) -> Tensor:
+    """(P,) m_CCA, NaN where a model is a black box, which has no unembeddings of its own."""
+    plain = torch.tensor([not member.black_box for member in members.members], device=members.device)
+    both = plain[pairs].all(-1)
+    values = torch.full(both.shape, torch.nan, dtype=torch.float64, device=members.device)
+    if bool(both.any()):
+        number = plain.cumsum(0) - 1
         precision = precisions([member.unembeddings for member in members.members], members.device)
-        self.cca_unembeddings = torch.full_like(self.cca, torch.nan)
-        plain = torch.tensor([not member.black_box for member in members.members], device=members.device)
-        both = plain[first] & plain[second]  # a black box has no unembeddings of its own
-        if bool(both.any()):
-            number = plain.cumsum(0) - 1
-            self.cca_unembeddings[both] = mean_cca_of_all(
-                measured.over_labels.vectors[plain], precision[plain], number[pairs[both]]
-            )
+        vectors = measured.over_labels.vectors[plain]
+        values[both] = mean_cca_of_all(vectors, precision[plain], number[pairs[both]])
+    return values
 
-    def measure(self, which: Tensor, size: int, settings: Settings) -> list[dict[str, Any]]:
-        """All measures of m pairs, (m,) indices into the pairs, that have the same K, 0 where there are no subsets."""
-        constants = {
-            "subset_size": size,
-            "weight": settings.weight,
-            "reduction": settings.reduction,
-            "combine": settings.combine,
-            "num_inputs": self.members.num_inputs,
-            "num_labels": self.members.num_labels,
-            "seed": settings.seed,
-        }
-        unembeddings = self.cca_unembeddings[which].tolist()
-        lists: dict[str, list[Any]] = {
-            "kl": self.kl[which].tolist(),
-            "kl_reverse": self.kl_reverse[which].tolist(),
-            "mean_cca_embeddings": self.cca[which].tolist(),
-            "mean_cca_unembeddings": [None if math.isnan(value) else value for value in unembeddings],
-            "cka_embeddings": self.cka[which].tolist(),
-        }
-        if size:
-            lists |= self._at_choices(which, size, settings)
-        return [constants | dict(zip(lists, values, strict=True)) for values in zip(*lists.values(), strict=True)]
 
-    def _at_choices(self, which: Tensor, size: int, settings: Settings) -> dict[str, list[Any]]:
-        """What is measured at each pair's choice of labels and inputs."""
-        members, is_max = self.members, settings.reduction == "max"
-        found = distances(members, self.measured, self.pairs[which], size, settings)
-        labels = found.labels
+def _at_choices(members: Family, measured: Moments, pairs: Tensor, size: int, settings: Settings) -> Columns:
+    """The measures at the chosen labels and inputs of m pairs with the same K, by names in COLUMNS."""
+    is_max = settings.reduction == "max"
+    found = distances(members, measured, pairs, size, settings)
+    labels = found.labels
 
-        of_subsets, of_labels, counts = _label_side(found.by_label, labels, size, settings)
-        units, other_units = unit_odds(found.by_input, found.items[:, 0], found.items[:, 1:])
-        of_inputs = dissimilarity(units, other_units, _all_of(size, members.device))[:, 0]
+    of_subsets, of_labels, counts = _label_side(found.by_label, labels, size, settings)
+    units, other_units = unit_odds(found.by_input, found.items[:, 0], found.items[:, 1:])
+    of_inputs = dissimilarity(units, other_units, _all_of(size, members.device))[:, 0]
 
-        upper = bounds.certificate(labels.terms.decorrelation, labels.used, found.input_terms.decorrelation)
-        quadratic = bounds.quadratic_bound(labels.term, found.input_term) if is_max else None
-        if quadratic is not None:
-            upper = bounds.within_rounding(upper, quadratic)
-        of_labels, of_inputs = (bounds.within_rounding(side, upper) for side in (of_labels, of_inputs))
+    upper = bounds.certificate(labels.terms.decorrelation, labels.used, found.input_terms.decorrelation)
+    quadratic = bounds.quadratic_bound(labels.term, found.input_term) if is_max else None
+    if quadratic is not None:
+        upper = bounds.within_rounding(upper, quadratic)
+    of_labels, of_inputs = (bounds.within_rounding(side, upper) for side in (of_labels, of_inputs))
 
-        columns = {
-            "llv": found.llv,
-            "label_term": labels.term,
-            "input_term": found.input_term,
-            "label_scale_term": labels.scale_term,
-            "input_scale_term": found.input_scale_term,
-            "pivot_label": labels.pivot,
-            "left_out_label": labels.left_out,
-            "m_svd_unembeddings": 1.0 - of_inputs,
-            "dissimilarity_embeddings": of_labels,
-            "dissimilarity_unembeddings": of_inputs,
-            "dissimilarity": torch.maximum(of_labels, of_inputs),
-            "certificate": upper,
-            "quadratic_bound": quadratic,
-            "bound": bounds.linear_bound(found.llv, size) if is_max else None,
-            "ignored_labels": labels.ignored,
-        }
-        lists: dict[str, list[Any]] = {
-            name: [None] * len(which) if c is None else c.tolist() for name, c in columns.items()
-        }
-        lists["input_set"] = [tuple(inputs) for inputs in found.input_sets.tolist()]
-        lists["m_svd_embeddings"] = [tuple(values) for part in of_subsets for values in (1.0 - part).tolist()]
-        lists["num_label_subsets"] = [math.comb(count, size) for count in counts]
-        lists["label_names"] = self._names(lists["pivot_label"], lists["left_out_label"])
-        lists["num_pivots"] = [members.num_labels if settings.pivots is None else len(settings.pivots)] * len(which)
-        lists["num_samples"] = [settings.num_samples if settings.input_set is None else None] * len(which)
-        return lists
+    columns: Columns = {
+        "llv": found.llv,
+        "label_term": labels.term,
+        "input_term": found.input_term,
+        "label_scale_term": labels.scale_term,
+        "input_scale_term": found.input_scale_term,
+        "pivot_label": labels.pivot,
+        "left_out_label": labels.left_out,
+        "label_names": _names(members, labels),
+        "input_set": found.input_sets,
+        "m_svd_embeddings": [tuple(values) for part in of_subsets for values in (1.0 - part).tolist()],
+        "m_svd_unembeddings": 1.0 - of_inputs,
+        "dissimilarity_embeddings": of_labels,
+        "dissimilarity_unembeddings": of_inputs,
+        "dissimilarity": torch.maximum(of_labels, of_inputs),
+        "certificate": upper,
+        "num_label_subsets": [math.comb(count, size) for count in counts],
+        "ignored_labels": labels.ignored,
+    }
+    if quadratic is not None:
+        columns |= {"quadratic_bound": quadratic, "bound": bounds.linear_bound(found.llv, size)}
+    return columns
 
-    def _names(self, pivots: list[int], left_out: list[int]) -> list[tuple[str, str] | None]:
-        """The names of the chosen labels, where any model has names."""
-        named = (member.label_names for member in self.members.members if member.label_names is not None)
-        names = next(named, None)
-        if names is None:
-            return [None] * len(pivots)
-        return [(str(names[k].tolist()), str(names[j].tolist())) for k, j in zip(pivots, left_out, strict=True)]
+
+def _names(members: Family, labels: LabelChoice) -> list[tuple[str, str] | None]:
+    """The names of the chosen labels, where any model has names."""
+    names = next((member.label_names for member in members.members if member.label_names is not None), None)
+    if names is None:
+        return [None] * len(labels.pivot)
+    chosen = zip(labels.pivot.tolist(), labels.left_out.tolist(), strict=True)
+    return [(str(names[k].tolist()), str(names[j].tolist())) for k, j in chosen]
+
+
+def _of_call(members: Family, size: int, settings: Settings) -> dict[str, Entry]:
+    """What is the same for all pairs of a call that have the same K, by names in COLUMNS."""
+    pivots = members.num_labels if settings.pivots is None else len(settings.pivots)
+    return {
+        "subset_size": size,
+        "weight": settings.weight,
+        "reduction": settings.reduction,
+        "combine": settings.combine,
+        "num_inputs": members.num_inputs,
+        "num_labels": members.num_labels,
+        "num_pivots": pivots if size else 0,
+        "num_samples": settings.num_samples if size and settings.input_set is None else None,
+        "seed": settings.seed,
+    }
+
+
+def _records(columns: Columns, constants: Mapping[str, Entry]) -> list[Comparison]:
+    """Put m comparisons together; a name that is none of COLUMNS is a TypeError."""
+    record: Callable[..., Comparison] = Comparison
+    lists = {name: _entries(values) for name, values in columns.items()}
+    rows = zip(*lists.values(), strict=True)
+    return [record(**constants, **dict(zip(lists, row, strict=True))) for row in rows]
+
+
+def _entries(values: Tensor | Sequence[Entry]) -> Sequence[Entry]:
+    """Plain numbers, or tuples of them, and None in the place of NaN."""
+    if not isinstance(values, Tensor):
+        return values
+    if values.ndim > 1:
+        return [tuple(entry) for entry in values.tolist()]
+    return [None if math.isnan(entry) else entry for entry in values.tolist()]
 
 
 def _label_side(

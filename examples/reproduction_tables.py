@@ -44,7 +44,7 @@ def read_all(place: str) -> list[Configuration]:
             rows = read_accuracies(source, f"{date}_model_acc_test_SmallMLP_{width}_cls{labels}.json")
             g, f = (float(x) for x in _lengths(match["lengths"]))
             kept = frozenset(
-                row.seed for row in rows if (row.fix_g, row.fix_f) == (g, f) and row.accuracy > MINIMUM_ACCURACY
+                row.model_seed for row in rows if (row.fix_g, row.fix_f) == (g, f) and row.accuracy > MINIMUM_ACCURACY
             )
             distances = read_distances(source, name)
             found.append(Configuration(labels, match["lengths"] or "free", width, distances, kept))
@@ -76,10 +76,11 @@ def main(place: str) -> None:
             print(f"{c.labels} | {c.lengths} | {c.width} | {len(c.kept)} | | | |")
             continue
         d = c.distances.select(keep)
-        cca = "" if d.mean_cca_embeddings is None else f"{d.mean_cca_embeddings.mean():.3f}"
+        cca = f"{d['mean_cca_embeddings'].mean():.3f}" if "mean_cca_embeddings" in d else ""
+        llv, dissimilarity = d["llv"], d["dissimilarity"]
         print(
-            f"{c.labels} | {c.lengths} | {c.width} | {len(c.kept)} | {d.llv.mean():.3f} ± {d.llv.std(ddof=1):.3f} | "
-            f"{d.dissimilarity.mean():.4f} ± {d.dissimilarity.std(ddof=1):.4f} | {np.median(d.kl):.3f} | {cca}"
+            f"{c.labels} | {c.lengths} | {c.width} | {len(c.kept)} | {llv.mean():.3f} ± {llv.std(ddof=1):.3f} | "
+            f"{dissimilarity.mean():.4f} ± {dissimilarity.std(ddof=1):.4f} | {np.median(d['kl']):.3f} | {cca}"
         )
     print("\nbounds over every pair, all models")
     print("labels | lengths | pairs | crossed: paper's, certificate, quadratic | below 1: the same | median bound/d_fg")
@@ -88,11 +89,11 @@ def main(place: str) -> None:
         groups[c.labels, c.lengths].append(c.distances)
         groups[0, "all"].append(c.distances)
     for (labels, lengths), tables in sorted(groups.items()):
-        truth = np.concatenate([d.dissimilarity for d in tables])
+        truth = np.concatenate([d["dissimilarity"] for d in tables])
         columns = [
-            np.concatenate([2 * d.subset_size * d.llv for d in tables]),
-            np.concatenate([d.certificate for d in tables if d.certificate is not None]),
-            np.concatenate([d.quadratic_bound for d in tables if d.quadratic_bound is not None]),
+            np.concatenate([2 * d.subset_size * d["llv"] for d in tables]),
+            np.concatenate([d["certificate"] for d in tables if "certificate" in d]),
+            np.concatenate([d["quadratic_bound"] for d in tables if "quadratic_bound" in d]),
         ]
         crossed = ", ".join(str(int((bound < truth).sum())) for bound in columns)
         informative = ", ".join(str(int((bound < 1).sum())) for bound in columns)
@@ -103,11 +104,9 @@ def main(place: str) -> None:
     rows = []
     for c in configurations:
         d = c.distances
-        if d.mean_cca_embeddings is not None and d.kl_reverse is not None:
-            kl, cca = d.kl + d.kl_reverse, 1 - d.mean_cca_embeddings
-            rows.append(
-                [spearman(kl, d.llv), spearman(kl, cca), spearman(d.llv, cca), spearman(d.llv, d.dissimilarity)]
-            )
+        if "mean_cca_embeddings" in d and "kl_reverse" in d:
+            kl, cca, llv = d["kl"] + d["kl_reverse"], 1 - d["mean_cca_embeddings"], d["llv"]
+            rows.append([spearman(kl, llv), spearman(kl, cca), spearman(llv, cca), spearman(llv, d["dissimilarity"])])
     for name, column in zip(names, np.array(rows).T, strict=True):
         print(f"{name}: {column.mean():.2f} (from {column.min():.2f} to {column.max():.2f})")
 

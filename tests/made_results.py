@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from closedist.paper.results.tables import accuracies_file_name, distances_file_name
+from closedist.measures.settings import DEFAULTS
+from closedist.paper.results.names import accuracies_file_name, distances_file_name
 
 DATE = "2025-04-22"
 
@@ -38,9 +39,7 @@ def distances_name(num_classes: int, width: int, lengths: tuple[int, int] = (0, 
     return distances_file_name(
         date=date,
         split="test",
-        reduction="max",
-        combine="max",
-        weight=1e-5,
+        settings=DEFAULTS,
         model_type="SmallMLP",
         fix_length_g=lengths[0],
         fix_length_f=lengths[1],

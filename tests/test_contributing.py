@@ -156,3 +156,72 @@ def test_a_new_figure_is_its_file_and_its_row(contribution: Contribution) -> Non
     drawn, options = done["said"].split("figures/toy_cls6.png\n")
     assert drawn == "1 label counts\n"
     assert "toy_figure" in options
+
+
+TOY_MEASURE = '''"""How much more one model's embeddings are stretched along their first coordinate than the other's."""
+
+from torch import Tensor
+
+
+def stretch_ratios(vectors: Tensor, pairs: Tensor) -> Tensor:
+    """(P,) ratios, at least 1, from the (r, M) root factors of n models."""
+    spread = vectors.norm(dim=-2)
+    stretch = (spread[:, 0] / spread[:, -1])[pairs]
+    return stretch.amax(-1) / stretch.amin(-1)
+'''
+ROW = """    stretch: Annotated[float, Column("stretch", "of the embeddings", "toy_stretch", REPRESENTATION, low=1)]
+"""
+LINE = """        "stretch": stretch_ratios(measured.over_inputs.vectors, pairs),
+"""
+USE = """
+import json, tempfile
+from pathlib import Path
+import numpy as np
+import closedist
+from closedist.comparison import COLUMNS, as_dict
+from closedist.paper.results.tables import read_distances, write_distances
+
+def model(scale):
+    draw = np.random.default_rng(0).normal
+    return closedist.Representations(draw(size=(40, 2)) * [scale, 1], draw(size=(5, 2)))
+
+comparisons = closedist.compare_all([model(1), model(2), model(8)], num_samples=5)
+folder = Path(tempfile.mkdtemp())
+write_distances(folder / "d.json", [(0, 1), (0, 2), (1, 2)], comparisons)
+print(json.dumps({
+    "package": closedist.__file__,
+    "field": [c.stretch for c in comparisons],
+    "documented": closedist.Comparison.__doc__,
+    "table": str(comparisons[0]),
+    "json": as_dict(comparisons[1]),
+    "file": json.loads((folder / "d.json").read_text()),
+    "read": read_distances(folder, "d.json")["stretch"].tolist(),
+    "row": [c.title for c in COLUMNS if c.name == "stretch"],
+}))
+"""
+
+
+def test_a_new_measure_is_its_file_its_row_and_the_line_that_computes_it(contribution: Contribution) -> None:
+    contribution.write("measures/NAME.py", "stretch", TOY_MEASURE)
+    contribution.insert("comparison/record.py", "    m_svd_embeddings: ", ROW)
+    contribution.insert(
+        "pairs.py", "from closedist.measures.svd", "from closedist.measures.stretch import stretch_ratios\n"
+    )
+    contribution.insert("pairs.py", '        "cka_embeddings": ', LINE)
+    shown = contribution.run(USE)
+    assert shown["package"].startswith(str(contribution.folder))
+    assert shown["field"] == shown["read"] == shown["file"]["toy_stretch"] == pytest.approx([2, 8, 4])
+    assert "    stretch: of the embeddings" in shown["documented"]
+    assert "\n  stretch                  2.0000\n" in shown["table"]
+    assert shown["json"]["stretch"] == pytest.approx(8)
+    assert shown["row"] == ["stretch"]
+
+
+def test_a_number_that_is_computed_without_a_row_is_refused(contribution: Contribution) -> None:
+    contribution.insert(
+        "pairs.py",
+        '        "cka_embeddings": ',
+        LINE.replace("stretch_ratios(measured.over_inputs.vectors, pairs)", "pairs[:, 0]"),
+    )
+    with pytest.raises(AssertionError, match=r"TypeError.*'stretch'"):
+        contribution.run(USE)

@@ -2,27 +2,28 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from closedist.cli.options import DEFAULTS, Common, Count, NonNegative, Rows
 from closedist.errors import InputError
+from closedist.measures.settings import Combine, ConstantLabels, Reduction, Settings
 
 
 def compare(
     files: Annotated[tuple[Path, ...], Parameter(help="Two or more files of representations.", json_list=False)],
     /,
     *,
-    weight: NonNegative = 1e-5,
-    reduction: Literal["max", "mean"] = "max",
-    combine: Literal["max", "sum"] = "max",
-    num_samples: Count = 200,
+    weight: NonNegative = Settings.weight,
+    reduction: Reduction = Settings.reduction,
+    combine: Combine = Settings.combine,
+    num_samples: Count = Settings.num_samples,
     input_set: Rows | None = None,
     subset_size: Count | None = None,
     num_subsets: Count | None = None,
     pivots: Rows | None = None,
-    constant_labels: Literal["error", "ignore"] = "error",
+    constant_labels: ConstantLabels = Settings.constant_labels,
     json_output: Annotated[bool, Parameter(name="--json", negative=())] = False,
     common: Common = DEFAULTS,
 ) -> None:
@@ -47,12 +48,10 @@ def compare(
 
     from closedist.comparison import TWO_LABELS, as_dict, matrix_table, pair_table
     from closedist.extraction.alignment import load_aligned
-    from closedist.pairs import compare_all
+    from closedist.pairs import measure_pairs
 
     models, note = load_aligned(files)
-    comparisons = compare_all(
-        models,
-        names=[str(path) for path in files],
+    settings = Settings(
         weight=weight,
         reduction=reduction,
         combine=combine,
@@ -64,6 +63,7 @@ def compare(
         pivots=pivots,
         constant_labels=constant_labels,
     )
+    comparisons = measure_pairs(models, None, settings, [str(path) for path in files])
     names = [path.stem for path in files]
     pairs = list(combinations(range(len(files)), 2))
     if json_output:

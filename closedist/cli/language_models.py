@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from closedist.cli.options import DEFAULTS, Common
+from closedist.measures.settings import Combine, ConstantLabels, Reduction, Settings
 
 Texts = Annotated[tuple[Path, ...], Parameter(help="UTF-8 text files.", json_list=False)]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
@@ -58,11 +59,11 @@ def compare_models(
     device: str = "cpu",
     folder: Path | None = None,
     num_pivots: int | None = None,
-    constant_labels: Literal["error", "ignore"] = "error",
-    weight: float = 1e-5,
-    reduction: Literal["max", "mean"] = "max",
-    combine: Literal["max", "sum"] = "max",
-    num_samples: int = 200,
+    constant_labels: ConstantLabels = Settings.constant_labels,
+    weight: float = Settings.weight,
+    reduction: Reduction = Settings.reduction,
+    combine: Combine = Settings.combine,
+    num_samples: int = Settings.num_samples,
     subset_size: int | None = None,
     num_subsets: int = 20,
     json_output: Annotated[bool, Parameter(name="--json", negative=())] = False,
@@ -100,14 +101,16 @@ def compare_models(
         device=device,
         folder=folder,
         num_pivots=num_pivots,
-        constant_labels=constant_labels,
-        weight=weight,
-        reduction=reduction,
-        combine=combine,
-        num_samples=num_samples,
-        seed=common.seed,
-        subset_size=subset_size,
-        num_subsets=num_subsets,
+        settings=Settings(
+            constant_labels=constant_labels,
+            weight=weight,
+            reduction=reduction,
+            combine=combine,
+            num_samples=num_samples,
+            seed=common.seed,
+            subset_size=subset_size,
+            num_subsets=num_subsets,
+        ),
     )
     if json_output:
         result = {"first": first, "second": second, "note": compared.note, **as_dict(compared.comparison)}

@@ -1,6 +1,6 @@
 """The commands get-distances, get-accuracies and cal-mcca."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from closedist.cli.cluster import NO_CLUSTER, Cluster
 from closedist.cli.options import (
@@ -17,6 +17,7 @@ from closedist.cli.options import (
 )
 from closedist.cli.overrides import NO_OVERRIDES, Overrides
 from closedist.errors import InputError
+from closedist.measures.settings import Combine, Reduction, Settings
 
 if TYPE_CHECKING:
     from closedist.paper.runs import TrainingRun
@@ -27,11 +28,11 @@ def get_distances(
     date_str: DateStr,
     layer_size: Widths,
     num_classes: int,
-    dist_type: Literal["max", "mean"],
+    dist_type: Reduction,
     configs: ConfigFiles = NO_CONFIGS,
     extra_suff: str = "",
     weight: NonNegative = 1.0,
-    sum_or_max: Literal["sum", "max"] = "sum",
+    sum_or_max: Combine = "sum",
     num_samples: Count = 10,
     use_train: bool = False,
     overrides: Overrides = NO_OVERRIDES,
@@ -57,11 +58,9 @@ def get_distances(
 
     measurement = Measurement(
         split="train" if use_train else "test",
-        reduction=dist_type,
-        combine=sum_or_max,
-        weight=weight,
-        num_samples=num_samples,
-        seed=common.seed,
+        settings=Settings(
+            reduction=dist_type, combine=sum_or_max, weight=weight, num_samples=num_samples, seed=common.seed
+        ),
         extra_suffix=extra_suff + overrides.result_suffix,
     )
     runs = _runs(common, configs, overrides, date_str, layer_size, num_classes, extra_suff)

@@ -5,7 +5,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,7 +21,8 @@ from closedist.extraction.batches import inputs_digest, model_digest, read_batch
 from closedist.extraction.hugging_face import read_causal_model
 from closedist.extraction.positions import Positions
 from closedist.extraction.texts import Text, Vocabulary, read_vocabulary, token_windows
-from closedist.pairs import compare
+from closedist.measures.settings import DEFAULTS, Settings
+from closedist.pairs import measure_pairs
 from closedist.representations import Representations
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -78,7 +79,7 @@ def compare_language_models(
     device: str = "cpu",
     folder: Path | None = None,
     num_pivots: int | None = None,
-    **settings: Any,
+    settings: Settings = DEFAULTS,
 ) -> ModelComparison:
     """Compare two language models on texts, one after the other in memory, their embeddings on disk.
 
@@ -89,7 +90,7 @@ def compare_language_models(
         folder: keep the two representations here, as first.safetensors and second.safetensors, so that a stopped
             comparison goes on; by default they are deleted.
         num_pivots: choose the pivot label among so many of the texts' most frequent tokens; by default among all.
-        settings: of :func:`closedist.compare`.
+        settings: how they are compared; seed, weight and the like.
 
     Raises:
         InputError: as :func:`extract_language_model`, or the vocabularies differ.
@@ -105,14 +106,15 @@ def compare_language_models(
             raise InputError(f"num_pivots: {num_pivots}; at least 1 is needed")
         seen = Counter(token for window in windows for token in window)
         shared = min(vocabulary.size for vocabulary in vocabularies)
-        settings["pivots"] = [token for token, _ in seen.most_common() if token < shared][:num_pivots]
+        pivots = [token for token, _ in seen.most_common() if token < shared][:num_pivots]
+        settings = replace(settings, pivots=pivots)
     with _kept_or_temporary(folder) as place:
         models = [
             _extract(model, vocabulary, windows, text.positions, place / f"{role}.safetensors", dtype, device)
             for role, model, vocabulary in zip(("first", "second"), (first, second), vocabularies, strict=True)
         ]
         aligned, note = over_same_labels(models, (first, second))
-        return ModelComparison(compare(*aligned, **settings), note)
+        return ModelComparison(measure_pairs(aligned, None, settings)[0], note)
 
 
 def _batches(windows: Sequence[tuple[int, ...]]) -> list[dict[str, Any]]:

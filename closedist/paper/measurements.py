@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Literal
 
 import torch
 
@@ -12,7 +11,8 @@ from closedist.comparison import Comparison
 from closedist.errors import InputError
 from closedist.measures.cca import mean_cca
 from closedist.measures.checks import check_enough_labels
-from closedist.pairs import compare_all
+from closedist.measures.settings import DEFAULTS, Settings
+from closedist.pairs import measure_pairs
 from closedist.paper.figures.loss_vs_mcca import why_apart
 from closedist.paper.folders import Folders
 from closedist.paper.registry import load_split
@@ -42,24 +42,16 @@ from closedist.representations import Representations
 
 @dataclass(frozen=True)
 class Measurement:
-    """What get-distances measures; the defaults are the paper's.
+    """What get-distances measures.
 
     Attributes:
         split: "train" or "test".
-        reduction: "max" or "mean" over labels.
-        combine: "max" or "sum" of the four terms.
-        weight: λ.
-        num_samples: how many input sets are drawn.
-        seed: of that draw.
+        settings: how.
         extra_suffix: the end of the result file's name.
     """
 
     split: str = "test"
-    reduction: Literal["max", "mean"] = "max"
-    combine: Literal["max", "sum"] = "max"
-    weight: float = 1e-5
-    num_samples: int = 200
-    seed: int = 0
+    settings: Settings = DEFAULTS
     extra_suffix: str = ""
 
     def file_name(self, run: TrainingRun) -> str:
@@ -68,30 +60,18 @@ class Measurement:
             distances_file_name,
             run,
             split=self.split,
-            reduction=self.reduction,
-            combine=self.combine,
-            weight=self.weight,
+            settings=self.settings,
             extra_suffix=self.extra_suffix,
         )
 
-    def compare(
-        self, representations: Sequence[Representations], names: Sequence[str] | None = None
-    ) -> list[Comparison]:
+    def compare(self, models: Sequence[Representations], names: Sequence[str] | None = None) -> list[Comparison]:
         """All pairs, in the order of itertools.combinations; ``names`` are what errors call the models.
 
         Raises:
             InputError: the models have two labels only, or as :func:`closedist.compare_all`.
         """
-        check_enough_labels(representations[0])
-        return compare_all(
-            representations,
-            names=names,
-            weight=self.weight,
-            reduction=self.reduction,
-            combine=self.combine,
-            num_samples=self.num_samples,
-            seed=self.seed,
-        )
+        check_enough_labels(models[0])
+        return measure_pairs(models, None, self.settings, names)
 
 
 def measure_distances(
@@ -149,7 +129,7 @@ def complete_accuracies(family: Sequence[TrainingRun], folders: Folders, device:
 
 
 def _by_model(rows: Sequence[AccuracyRow]) -> dict[tuple[float, float, int], AccuracyRow]:
-    return {(row.fix_g, row.fix_f, row.seed): row for row in rows}
+    return {(row.fix_g, row.fix_f, row.model_seed): row for row in rows}
 
 
 def _accuracies(
@@ -162,7 +142,7 @@ def _accuracies(
         models = zip(run.models.random_seeds, family_representations(run, split, folders, device), strict=True)
         measured[run] = [
             AccuracyRow(
-                seed=seed,
+                model_seed=seed,
                 fix_g=run.name.fix_length_g,
                 fix_f=run.name.fix_length_f,
                 num_classes=run.name.num_classes,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedist.comparison import Comparison
+from closedist.measures.settings import Settings
 from closedist.paper.config import paper_dataset, paper_models, paper_training
 from closedist.paper.figures.plots import make_quickstart
 from closedist.paper.folders import Folders
@@ -67,7 +68,7 @@ def train_quickstart(folders: Folders, advance: Callable[[int], None]) -> None:
 def measure_quickstart(folders: Folders, seed: int = 0) -> list[WidthResult]:
     """Accuracies and all pairs of every width, also written as result files; ``seed`` draws the input sets."""
     results = []
-    measurement = Measurement(seed=seed)
+    measurement = Measurement(settings=Settings(seed=seed))
     for run in quickstart_runs():
         (path,) = measure_accuracies([run], "test", "", folders, CPU)
         accuracies = [row.accuracy for row in read_accuracies(path.parent, path.name)]

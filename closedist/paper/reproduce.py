@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from closedist.errors import InputError
+from closedist.measures.settings import Settings
 from closedist.paper.constructed import NOISE_STEP
 from closedist.paper.drawing import Sources, draw
 from closedist.paper.figures.loss_vs_mcca import why_apart
@@ -70,7 +71,7 @@ def measure_runs(
     runs: Sequence[TrainingRun], measurement: Measurement, folders: Folders, device: torch.device
 ) -> list[Path]:
     """Accuracies and distances of every run; result files that have these seeds, measured so, are kept."""
-    files = []
+    files, settings = [], measurement.settings
     larger = replaced = 0
     by_data = sorted(runs, key=lambda run: (run.name.num_classes, run.name.rep_dim, run.name.width))
     for _, group in groupby(by_data, key=lambda run: (run.name.num_classes, run.name.rep_dim, run.name.width)):
@@ -82,7 +83,7 @@ def measure_runs(
             known = read_distances(path.parent, path.name) if path.exists() else None
             pairs = set(known.model_seeds) if known else set()
             # the name says neither how many input sets were drawn nor by which seed
-            if known and known.drawn_sets == (measurement.num_samples, measurement.seed) and wanted <= pairs:
+            if known and known.drawn_sets == (settings.num_samples, settings.seed) and wanted <= pairs:
                 larger += wanted < pairs
             else:
                 list(measure_distances([run], measurement, folders, device))
@@ -133,7 +134,7 @@ def run_plan(
     """
     report = Report(trained=train(synthetic))
     runs = [piece.run for piece in synthetic]
-    report.result_files += measure_runs(runs, Measurement(seed=seed), folders, device)
+    report.result_files += measure_runs(runs, Measurement(settings=Settings(seed=seed)), folders, device)
     draw_synthetic(labels, runs[0].name.date, seed, folders, formats, report)
     if images:
         report.trained += train(images)
@@ -150,7 +151,7 @@ def finish_images(
     report: Report,
 ) -> None:
     """m_CCA, losses, distances and figures of the CIFAR-10 models."""
-    report.result_files += measure_runs(runs, Measurement(seed=seed), folders, device)
+    report.result_files += measure_runs(runs, Measurement(settings=Settings(seed=seed)), folders, device)
     for run in runs:
         report.result_files += _keep_or_correlate(run, folders, device)
     sources = Sources(folders, seed=seed, families=[{run.name.rep_dim: run for run in runs}], device=device)

@@ -16,6 +16,7 @@ from closedist.cli import COMMANDS, make_app, run
 from closedist.errors import InputError
 from closedist.extraction.alignment import load_aligned, over_same_labels
 from closedist.extraction.hugging_face import read_with
+from closedist.measures.settings import Settings
 from closedist.representations import Representations
 
 transformers = pytest.importorskip("transformers", reason="transformers, the extra closedist[hf], is not installed")
@@ -299,7 +300,7 @@ def test_only_one_model_is_in_memory_at_a_time(folder: Path, monkeypatch: pytest
     monkeypatch.setattr(language_models, "_load", watched)
     text = Text((folder / "text.txt",), max_tokens=300)
     result = language_models.compare_language_models(
-        str(folder / "first"), str(folder / "second"), text, num_pivots=3, num_subsets=2
+        str(folder / "first"), str(folder / "second"), text, num_pivots=3, settings=Settings(num_subsets=2)
     )
     assert len(alive) == 2
     assert result.comparison.num_pivots == 3
@@ -312,18 +313,18 @@ def test_a_comparison_that_was_stopped_keeps_its_first_model(
     from closedist.extraction.texts import Text
 
     models, text = (str(folder / "first"), str(folder / "second")), Text((folder / "text.txt",), max_tokens=300)
-    whole = language_models.compare_language_models(*models, text, folder=tmp_path, num_subsets=2)
+    whole = language_models.compare_language_models(*models, text, folder=tmp_path, settings=Settings(num_subsets=2))
     (tmp_path / "second.safetensors").unlink()
     extracted = []
     extract = language_models.extract
     monkeypatch.setattr(
         language_models, "extract", lambda *a, **k: extracted.append(k["file"].name) or extract(*a, **k)
     )
-    again = language_models.compare_language_models(*models, text, folder=tmp_path, num_subsets=2)
+    again = language_models.compare_language_models(*models, text, folder=tmp_path, settings=Settings(num_subsets=2))
     assert extracted == ["second.safetensors"]
     assert again == whole
     longer = Text((folder / "text.txt",), max_tokens=301)
-    language_models.compare_language_models(*models, longer, folder=tmp_path, num_subsets=2)
+    language_models.compare_language_models(*models, longer, folder=tmp_path, settings=Settings(num_subsets=2))
     assert extracted == ["second.safetensors", "first.safetensors", "second.safetensors"]
 
 

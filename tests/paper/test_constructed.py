@@ -112,15 +112,15 @@ def test_every_bound_holds_for_every_noisy_copy(num_classes: int) -> None:
     distances = Distances.of([(0, i + 1) for i in range(len(comparisons))], comparisons)
     assert len(distances) == NOISE_STEPS
     assert len({c.input_set for c in comparisons}) == 1
-    certificate, quadratic = distances.certificate, distances.quadratic_bound
+    certificate, quadratic = distances["certificate"], distances["quadratic_bound"]
     assert certificate is not None
     assert quadratic is not None
-    assert (distances.dissimilarity <= certificate).all()
+    assert (distances["dissimilarity"] <= certificate).all()
     assert (certificate <= quadratic).all()
-    assert (distances.dissimilarity <= 4 * distances.llv).all()
-    assert (distances.d_svd_embeddings <= 2 * distances.label_term**2).all()
-    assert (distances.d_svd_unembeddings <= 2 * distances.input_term**2).all()
-    near, far = distances.llv[:50].mean(), distances.llv[-50:].mean()
+    assert (distances["dissimilarity"] <= 4 * distances["llv"]).all()
+    assert (distances["dissimilarity_embeddings"] <= 2 * distances["label_term"] ** 2).all()
+    assert (distances["dissimilarity_unembeddings"] <= 2 * distances["input_term"] ** 2).all()
+    near, far = distances["llv"][:50].mean(), distances["llv"][-50:].mean()
     assert near < 0.1 < 0.25 < far  # from equal to different, as far as the figure shows and beyond
 
 

@@ -124,14 +124,14 @@ def test_a_row_of_scatters_shows_the_pairs_below_the_limit_and_both_bounds(tmp_p
     table = distances(tmp_path, num_seeds=8)
     figure = draw_scatters({"width 16": table}, "4 labels")
     left, middle, right = figure.axes
-    near = table.llv < 0.25
+    near = table["llv"] < 0.25
     assert 0 < near.sum() < len(table)
-    np.testing.assert_array_equal(scatters(left)[0], np.c_[table.llv, table.dissimilarity][near])
-    for axes, term in ((middle, table.label_term), (right, table.input_term)):
+    np.testing.assert_array_equal(scatters(left)[0], np.c_[table["llv"], table["dissimilarity"]][near])
+    for axes, term in ((middle, table["label_term"]), (right, table["input_term"])):
         shown = term < 0.25
         unembeddings, embeddings = scatters(axes)
-        np.testing.assert_array_equal(unembeddings, np.c_[term, table.d_svd_unembeddings][shown])
-        np.testing.assert_array_equal(embeddings, np.c_[term, table.d_svd_embeddings][shown])
+        np.testing.assert_array_equal(unembeddings, np.c_[term, table["dissimilarity_unembeddings"]][shown])
+        np.testing.assert_array_equal(embeddings, np.c_[term, table["dissimilarity_embeddings"]][shown])
     papers, ours = left.lines
     np.testing.assert_allclose(papers.get_ydata(), 4 * np.asarray(papers.get_xdata()))
     np.testing.assert_allclose(ours.get_ydata(), 2 * np.asarray(ours.get_xdata()) ** 2)
@@ -190,8 +190,8 @@ def test_the_overview_holds_every_close_pair_of_every_configuration(tmp_path: Pa
     six = [distances(tmp_path, seed=2, scale=0.3)]
     figure = draw_overview({"4 labels": four, "6 labels": six})
     first, second = scatters(figure.axes[0])
-    assert len(first) == sum((table.llv < 0.25).sum() for table in four)
-    assert len(second) == (six[0].llv < 0.25).sum()
+    assert len(first) == sum((table["llv"] < 0.25).sum() for table in four)
+    assert len(second) == (six[0]["llv"] < 0.25).sum()
     assert f"4 labels: {len(first)} of 12 pairs" in texts(figure)
     assert figure.axes[0].get_xlim() == (0, 0.25)
 
@@ -205,18 +205,18 @@ def test_three_bounds_stand_above_every_pair(tmp_path: Path) -> None:
     figure = draw_three_bounds({"width 16": table, "of the paper's code": papers_file}, "6 labels")
     axes = figure.axes[0]
     pairs_drawn, certificates, without = scatters(axes)
-    np.testing.assert_array_equal(pairs_drawn, np.c_[table.llv, table.dissimilarity])
-    assert table.certificate is not None
-    np.testing.assert_array_equal(certificates, np.c_[table.llv, table.certificate])
-    np.testing.assert_array_equal(without[:, 0], papers_file.llv)  # its certificates are not known
+    np.testing.assert_array_equal(pairs_drawn, np.c_[table["llv"], table["dissimilarity"]])
+    assert "certificate" in table
+    np.testing.assert_array_equal(certificates, np.c_[table["llv"], table["certificate"]])
+    np.testing.assert_array_equal(without[:, 0], papers_file["llv"])  # its certificates are not known
     quadratic, papers, largest = axes.lines
     np.testing.assert_allclose(quadratic.get_ydata(), 2 * np.asarray(quadratic.get_xdata()) ** 2)
     np.testing.assert_allclose(papers.get_ydata(), 4 * np.asarray(papers.get_xdata()))
     assert list(largest.get_ydata()) == [1, 1]
     assert {"width 16: its certificate", "the paper's bound 4 $d_{\\mathrm{LLV}}$"} <= set(texts(figure).split("\n"))
     low, high = axes.get_xlim()
-    assert low < min(table.llv.min(), papers_file.llv.min())
-    assert high > max(table.llv.max(), papers_file.llv.max())
+    assert low < min(table["llv"].min(), papers_file["llv"].min())
+    assert high > max(table["llv"].max(), papers_file["llv"].max())
     assert_nothing_is_cut_or_covered(figure)
 
 
@@ -228,7 +228,7 @@ def test_sorted_lines_rise_through_every_pair(tmp_path: Path) -> None:
     )
     assert len(figure.axes) == 4
     line = figure.axes[0].lines[0]
-    np.testing.assert_array_equal(line.get_ydata(), np.sort(table.llv))
+    np.testing.assert_array_equal(line.get_ydata(), np.sort(table["llv"]))
     np.testing.assert_array_equal(line.get_xdata(), np.arange(1, 16))
     assert [line.get_label() for line in figure.axes[0].lines[::2]] == ["width 16", "width 32"]
     assert figure.axes[0].lines[1].get_ydata()[0] == 0.25  # type: ignore[index]
@@ -248,10 +248,10 @@ def test_only_pairs_of_good_models_with_free_lengths_count(tmp_path: Path) -> No
     assert summary is not None
     kept = [3 not in pair for pair in table.model_seeds]
     assert (summary.models, summary.of_models, sum(kept)) == (6, 7, 15)
-    assert summary.llv_mean == pytest.approx(table.llv[kept].mean())
-    assert summary.llv_std == pytest.approx(table.llv[kept].std(ddof=1))
-    assert summary.dissimilarity_mean == pytest.approx(table.dissimilarity[kept].mean())
-    assert summary.dissimilarity_std == pytest.approx(table.dissimilarity[kept].std(ddof=1))
+    assert summary.llv_mean == pytest.approx(table["llv"][kept].mean())
+    assert summary.llv_std == pytest.approx(table["llv"][kept].std(ddof=1))
+    assert summary.dissimilarity_mean == pytest.approx(table["dissimilarity"][kept].mean())
+    assert summary.dissimilarity_std == pytest.approx(table["dissimilarity"][kept].std(ddof=1))
 
 
 def test_fewer_than_five_good_models_are_left_out(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_every_trained_configuration_has_its_row_and_all_share_two_figures(tmp_p
     assert [axes.get_title(loc="left") for axes in figure.axes[::3]] == [f"width {w}" for w in (16, 32, 64, 128)]
     table = read_distances(tmp_path, distances_name(6, 64, (20, 0)))
     points = np.asarray(figure.axes[6].collections[0].get_offsets())
-    np.testing.assert_array_equal(points, np.c_[table.llv, table.dissimilarity][table.llv < 0.25])
+    np.testing.assert_array_equal(points, np.c_[table["llv"], table["dissimilarity"]][table["llv"] < 0.25])
     assert len(plots.figures["d_LLV_train_synthetic_sorted"].axes) == 8
     assert f"4 labels: results of {DATE}, 16 of 16 files" in plots.notes
 

@@ -66,7 +66,7 @@ def test_the_papers_commands_train_measure_and_draw_image_models(images, capsys,
     expected = closedist.compare_all(saved, num_samples=10, weight=1e-5)
     distances = read_distances(images / "results", f"day_model_distances_test_maxmax_w1e-05_{model_type}_16_fd2_3.json")
     assert distances.model_seeds == tuple((a, b) for a in seeds for b in seeds if a < b)
-    assert distances.llv.tolist() == pytest.approx([c.llv for c in expected], rel=1e-9)
+    assert distances["llv"].tolist() == pytest.approx([c.llv for c in expected], rel=1e-9)
     mcca = read_mcca(images / "results", f"mcca_cifar_fd2_{model_type}_3.json")
     assert [row.test_f_mcca for row in mcca] == pytest.approx([c.mean_cca_embeddings for c in expected], rel=1e-6)
     losses = read_losses(images / "results", f"loss_cifar_fd2_{model_type}_3.json")
@@ -116,8 +116,8 @@ def test_seeds_with_representations_and_seeds_with_checkpoints_are_measured_toge
     (images / "checkpoints" / f"{names[1]}_reps_test.safetensors").unlink()
     assert paper(*distances, "--results-folder=mixed") == 0
     whole, mixed = (next((images / folder).iterdir()) for folder in ("whole", "mixed"))
-    assert read_distances(mixed.parent, mixed.name).llv.tolist() == pytest.approx(
-        read_distances(whole.parent, whole.name).llv.tolist(), rel=1e-5
+    assert read_distances(mixed.parent, mixed.name)["llv"].tolist() == pytest.approx(
+        read_distances(whole.parent, whole.name)["llv"].tolist(), rel=1e-5
     )
     for path in (images / "checkpoints").glob("dayuntrained*"):
         path.rename(path.with_name(path.name.replace("dayuntrained", "1Jununtrained")))

@@ -12,6 +12,7 @@ from closedist.cli import COMMANDS, make_app, run
 from closedist.cli.reproduce import _print_summary
 from closedist.errors import InputError
 from closedist.measures import bounds
+from closedist.measures.settings import Settings
 from closedist.paper.config import paper_training
 from closedist.paper.measurements import Measurement, measure_distances
 from closedist.paper.plan import (
@@ -88,7 +89,7 @@ def test_result_files_are_kept_where_they_have_these_seeds_measured_so_and_made_
     for seeds in (runs, fewer):
         assert measure_runs(seeds, Measurement(), place.folders, CPU) == files
         assert written() == of_all
-    for other in (Measurement(seed=1), Measurement(num_samples=10)):
+    for other in (Measurement(settings=Settings(seed=1)), Measurement(settings=Settings(num_samples=10))):
         list(measure_distances(runs, other, place.folders, CPU))  # as a command with other options would
         of_other = written()
         measure_runs(runs, Measurement(), place.folders, CPU)
@@ -102,7 +103,7 @@ def test_a_call_with_fewer_seeds_says_which_results_of_more_it_keeps_and_which_i
         measure_runs(small_runs(), Measurement(), place.folders, CPU)
         assert not caplog.messages
         measure_runs(small_runs(seeds=(0, 1)), Measurement(), place.folders, CPU)
-        measure_runs(small_runs(seeds=(0, 1)), Measurement(seed=1), place.folders, CPU)
+        measure_runs(small_runs(seeds=(0, 1)), Measurement(settings=Settings(seed=1)), place.folders, CPU)
     assert caplog.messages == [
         "files of distances that are kept, and drawn, with more seeds than now asked for: 2",
         "files of distances that had more seeds, and are replaced by these seeds': 2",

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from closedist.measures.settings import Settings
 from closedist.paper.data.radial import radial_split
 from closedist.paper.measurements import Measurement
 from closedist.paper.sweep import CPU, train_runs
@@ -48,7 +49,7 @@ def test_measures_are_equal_to_the_bit_at_equal_threads_and_to_nine_digits_at_ot
     found = {}
     for count in (1, 2):
         threads(count)
-        first, second = (Measurement(num_samples=20).compare(models)[0] for _ in range(2))
+        first, second = (Measurement(settings=Settings(num_samples=20)).compare(models)[0] for _ in range(2))
         assert (first.llv, first.kl, first.dissimilarity) == (second.llv, second.kl, second.dissimilarity)
         found[count] = (first.llv, first.kl, first.dissimilarity)
     assert found[1] == pytest.approx(found[2], rel=1e-9)

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from closedist.extraction import extract
+from closedist.measures.settings import Settings
 from closedist.paper.measurements import Measurement, measure_accuracies, measure_distances
 from closedist.paper.reproduce import measure_runs
 from closedist.paper.runs import training_runs
@@ -29,7 +30,7 @@ def train(root):
 
 
 def distances(root):
-    list(measure_distances(small_runs(), Measurement(num_samples=20), workplace(root).folders, CPU))
+    list(measure_distances(small_runs(), Measurement(settings=Settings(num_samples=20)), workplace(root).folders, CPU))
 
 
 def accuracies(root):

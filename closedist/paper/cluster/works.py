@@ -96,7 +96,7 @@ def _seconds(run: TrainingRun, measurement: Measurement, folders: Folders) -> fl
     begin = time.perf_counter()
     models = [represent(run.untrained(seed), few) for seed in (0, 1)]
     represented = time.perf_counter()
-    replace(measurement, num_samples=1).compare(models)
+    replace(measurement, settings=replace(measurement.settings, num_samples=1)).compare(models)
     compared = time.perf_counter()
     pairs = len(list(combinations(run.models.random_seeds, 2)))
     of_models = (represented - begin) / 2 * len(run.models.random_seeds)

@@ -22,8 +22,7 @@ from closedist.paper.figures.style import (
     new_figure,
     plain_log_ticks,
 )
-from closedist.paper.results.columns import Floats
-from closedist.paper.results.tables import Distances
+from closedist.paper.results.tables import Distances, Floats
 
 LLV = "$d_{\\mathrm{LLV}}$"
 DISSIMILARITY = "$d_{f,g}$"
@@ -76,18 +75,21 @@ def draw_scatters(configurations: Mapping[str, Distances], title: str = "") -> F
 def _draw_row(row: Sequence[Axes], table: Distances) -> None:
     """The three scatters of one configuration, on one logarithmic scale."""
     limit = informative_limit(table.subset_size)
-    _scatter_below(row[0], table.llv, limit, [(table.dissimilarity, DISSIMILARITY_POINTS)])
+    _scatter_below(row[0], table["llv"], limit, [(table["dissimilarity"], DISSIMILARITY_POINTS)])
     _draw_bound(row[0], limit, 2 * table.subset_size)
     _draw_bound(row[0], limit, None)
     row[0].set_ylabel(DISSIMILARITY)
-    sides = [(table.d_svd_unembeddings, UNEMBEDDING_POINTS), (table.d_svd_embeddings, EMBEDDING_POINTS)]
+    sides = [
+        (table["dissimilarity_unembeddings"], UNEMBEDDING_POINTS),
+        (table["dissimilarity_embeddings"], EMBEDDING_POINTS),
+    ]
     curve = _curve(limit)
-    terms = (table.label_term, table.input_term)
+    terms = (table["label_term"], table["input_term"])
     for axes, term in zip(row[1:], terms, strict=True):
         _scatter_below(axes, term, limit, sides)
         axes.plot(curve, 2 * curve**2, **OUR_BOUND, label=CROSSWISE)
         axes.set_ylabel("$d_{\\mathrm{SVD}}$")
-    drawn = [table.dissimilarity[table.llv < limit]] + [y[term < limit] for y, _ in sides for term in terms]
+    drawn = [table["dissimilarity"][table["llv"] < limit]] + [y[term < limit] for y, _ in sides for term in terms]
     row[0].set(xlim=(0, limit), ylim=(_lowest(np.concatenate(drawn)), TOP))
     row[0].xaxis.set_major_locator(MaxNLocator(5))
     plain_log_ticks(row[0].yaxis)
@@ -107,9 +109,9 @@ def draw_overview(groups: Mapping[str, Sequence[Distances]]) -> Figure:
         axes.set(xlim=(0, limit), yscale="log", ylim=(LOWEST, TOP), xlabel=LLV, ylabel=DISSIMILARITY)
         low = 1.0
         for index, (name, tables) in enumerate(groups.items()):
-            llv = np.concatenate([table.llv for table in tables])
-            dissimilarity = np.concatenate([table.dissimilarity for table in tables])
-            shown = np.concatenate([table.llv < informative_limit(table.subset_size) for table in tables])
+            llv = np.concatenate([table["llv"] for table in tables])
+            dissimilarity = np.concatenate([table["dissimilarity"] for table in tables])
+            shown = np.concatenate([table["llv"] < informative_limit(table.subset_size) for table in tables])
             look: dict[str, Any] = {"c": GROUP_COLORS[index % 4], "marker": GROUP_MARKERS[index % 4], "alpha": 0.6}
             text = f"{name}: {shown.sum():,} of {len(shown):,} pairs"
             axes.scatter(llv[shown], dissimilarity[shown], s=7, **look, linewidths=0, rasterized=True, label=text)
@@ -130,10 +132,10 @@ def draw_three_bounds(groups: Mapping[str, Distances], title: str = "") -> Figur
         groups: by legend text, for example "width 16"; without certificates, which files of the paper's code lack, only
             d_{f,g} is drawn.
     """
-    llv = np.concatenate([distances.llv for distances in groups.values()])
+    llv = np.concatenate([distances["llv"] for distances in groups.values()])
     low = 0.8 * float(llv[llv > 0].min(initial=1))
     high = 1.25 * max(low, float(llv.max()))
-    bottom = _lowest(np.concatenate([distances.dissimilarity for distances in groups.values()]))
+    bottom = _lowest(np.concatenate([distances["dissimilarity"] for distances in groups.values()]))
     factors = sorted({2 * distances.subset_size for distances in groups.values()})
     with closedist_style():
         figure = new_figure(0.8 * PAGE_WIDTH, 0.52 * PAGE_WIDTH)
@@ -143,12 +145,16 @@ def draw_three_bounds(groups: Mapping[str, Distances], title: str = "") -> Figur
             color, marker = GROUP_COLORS[index % 4], GROUP_MARKERS[index % 4]
             filled: dict[str, Any] = {"s": 8, "c": color, "linewidths": 0}
             axes.scatter(
-                distances.llv, distances.dissimilarity, **filled, marker=marker, label=f"{name}: {DISSIMILARITY}"
+                distances["llv"], distances["dissimilarity"], **filled, marker=marker, label=f"{name}: {DISSIMILARITY}"
             )
-            if distances.certificate is not None:
+            if "certificate" in distances:
                 hollow: dict[str, Any] = {"s": 18, "facecolors": "none", "edgecolors": color, "linewidths": 0.7}
                 axes.scatter(
-                    distances.llv, distances.certificate, **hollow, marker=marker, label=f"{name}: its certificate"
+                    distances["llv"],
+                    distances["certificate"],
+                    **hollow,
+                    marker=marker,
+                    label=f"{name}: its certificate",
                 )
         ends = np.array([low, high])
         axes.plot(ends, 2 * ends**2, **OUR_BOUND, label=f"quadratic bound 2 {LLV}$^2$")

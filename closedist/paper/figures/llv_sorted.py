@@ -35,7 +35,7 @@ def draw_sorted(rows: Mapping[str, Mapping[str, Mapping[str, Distances]]]) -> Fi
                 for width, distances in panels.get(lengths, {}).items():
                     index = widths.index(width)
                     axes.plot(
-                        np.arange(1, len(distances) + 1), np.sort(distances.llv), color=colors[index], linewidth=1,
+                        np.arange(1, len(distances) + 1), np.sort(distances["llv"]), color=colors[index], linewidth=1,
                         linestyle=LINE_STYLES[index % 4], marker=MARKERS[index % 6], markersize=3,
                         markevery=(index, max(1, len(distances) // MARKERS_PER_LINE)), label=width,
                     )  # fmt: skip

@@ -50,11 +50,11 @@ def summarise_width(width: int, distances: Distances, accuracies: Sequence[Accur
         accuracies: of the models with free lengths; others are passed over.
     """
     free = [row for row in accuracies if row.fix_g == 0 and row.fix_f == 0]
-    good = {row.seed for row in free if row.accuracy > MINIMUM_ACCURACY}
+    good = {row.model_seed for row in free if row.accuracy > MINIMUM_ACCURACY}
     kept = distances.select(np.array([first in good and second in good for first, second in distances.model_seeds]))
     if len(good) < MINIMUM_MODELS or len(kept) < 2:
         return None
-    llv, dissimilarity = kept.llv, kept.dissimilarity
+    llv, dissimilarity = kept["llv"], kept["dissimilarity"]
     return WidthSummary(
         width=width,
         models=len(good),

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from closedist.errors import InputError
+from closedist.measures.settings import DEFAULTS
 from closedist.paper.figures.llv_scatter import draw_overview, draw_scatters
 from closedist.paper.figures.llv_sorted import draw_sorted
 from closedist.paper.figures.llv_vs_width import (
@@ -21,15 +22,13 @@ from closedist.paper.figures.llv_vs_width import (
 )
 from closedist.paper.figures.plots import Plots
 from closedist.paper.results.archive import ResultsSource, open_results
-from closedist.paper.results.names import SMALL_MLP
-from closedist.paper.results.tables import (
-    Distances,
+from closedist.paper.results.names import (
+    SMALL_MLP,
     accuracies_file_name,
     distances_file_name,
     newest_date,
-    read_accuracies,
-    read_distances,
 )
+from closedist.paper.results.tables import Distances, read_accuracies, read_distances
 
 LABEL_COUNTS = (4, 6, 10, 18)
 LABEL_GROUPS = ((4, 6), (10,), (18,))  # the figures of d_LLV_vs_width
@@ -45,9 +44,7 @@ Source = str | Path | ResultsSource
 _distances_name = partial(
     distances_file_name,
     split="test",
-    reduction="max",
-    combine="max",
-    weight=1e-5,
+    settings=DEFAULTS,
     model_type=SMALL_MLP,
     rep_dim=2,
     train_steps=15_000,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from closedist.errors import InputError
+from closedist.measures.settings import Settings
 from closedist.paper.config import CIFAR10, RADIAL
 from closedist.paper.results.archive import ResultsSource
 from closedist.system.files import check_name_part, number_in_name
@@ -19,9 +20,7 @@ def distances_file_name(
     *,
     date: str,
     split: str,
-    reduction: str,
-    combine: str,
-    weight: float,
+    settings: Settings,
     model_type: str,
     fix_length_g: float,
     fix_length_f: float,
@@ -36,16 +35,16 @@ def distances_file_name(
 
     Args:
         split: "train" or "test".
-        reduction: "max" or "mean", the commands' dist-type.
-        combine: "max" or "sum", the commands' sum-or-max; "sum" leaves no trace in the name.
-        weight: λ, written as Python prints the float.
+        settings: of which the name has the reduction (the commands' dist-type), combine (their sum-or-max) unless it is
+            the sum, and λ as Python prints the float.
         fix_length_g: the length the unembeddings were fixed to, 0 where free; ``fix_length_f`` the embeddings'.
         dataset: the data set, which the name says unless it is one of the paper's two.
 
     Raises:
         InputError: the date or the suffix cannot be part of a name.
     """
-    method = f"{_split(split)}_{reduction}{'' if combine == 'sum' else combine}_w{number_in_name(float(weight))}"
+    combine = "" if settings.combine == "sum" else settings.combine
+    method = f"{_split(split)}_{settings.reduction}{combine}_w{number_in_name(float(settings.weight))}"
     lengths = "".join(
         f"_{name}_{number_in_name(f'{r:g}')}" for name, r in (("g", fix_length_g), ("f", fix_length_f)) if r > 0
     )

@@ -1,186 +1,178 @@
 """The paper's result files: what is in them, written as the paper's code reads them, read with every value checked."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
+from closedist.comparison import COLUMNS, Column, Comparison
 from closedist.measures.bounds import holding
-from closedist.paper.results.archive import ResultsSource, open_results
-from closedist.paper.results.columns import Floats, ResultTable
-from closedist.paper.results.names import (
-    DatedFiles,
-    accuracies_file_name,
-    dates,
-    distances_file_name,
-    loss_file_name,
-    mcca_file_name,
-    newest_date,
+from closedist.paper.results.reading import (
+    SLACK,
+    Correlation,
+    Count,
+    Length,
+    Seed,
+    SeedPair,
+    Share,
+    Source,
+    Text,
+    file_model,
+    list_of,
+    read_columns,
 )
 from closedist.system.files import write_json
 
-if TYPE_CHECKING:  # so that reading results does not load torch
-    from closedist.comparison import Comparison
-
-Source = Path | str | ResultsSource
-
-LARGEST_CLASS_COUNT = 1_000_000
-SLACK = 1e-4  # what float32 may leave beyond the interval from 0 to 1
-M_SVD_RANGE = (-SLACK, 1 + SLACK)
-
-__all__ = [
-    "AccuracyRow",
-    "DatedFiles",
-    "Distances",
-    "LossRow",
-    "MCCARow",
-    "accuracies_file_name",
-    "dates",
-    "distances_file_name",
-    "loss_file_name",
-    "mcca_file_name",
-    "newest_date",
-    "read_accuracies",
-    "read_distances",
-    "read_losses",
-    "read_mcca",
-    "write_accuracies",
-    "write_distances",
-    "write_losses",
-    "write_mcca",
-]
+Floats = NDArray[np.float64]
 
 
-# --- what is in the files ------------------------------------------------------------------------------------------
+# --- distances -----------------------------------------------------------------------------------------------------
+
+# what the paper's code writes of a pair, in its order; ours follow in the order of COLUMNS
+PAPERS = ("kl", "llv", "label_term", "input_term", "m_svd_embeddings", "m_svd_unembeddings", "input_set")
+PAPERS_LABELS = ("pivot_label", "left_out_label")  # no figure needs them
 
 
 @dataclass(frozen=True)
 class Distances:
-    """A distances file: one entry a pair of models, in the file's order.
+    """A table of comparisons: one entry a pair of models, in the file's order.
 
     Attributes:
         model_seeds: the two seeds of each pair.
-        kl: d_KL of the first from the second model, in nats.
-        llv: d_LLV as the file's setting defines it ("distance" in the file).
-        label_term: t1.
-        input_term: t2.
-        m_svd_embeddings: for each pair, m_SVD of every label subset in lexicographic order.
-        m_svd_unembeddings: for each pair, m_SVD of the unembeddings.
-        subset_size: K, the inputs besides the pivot in an input set; the paper's M.
-        certificate: ours, an upper bound of d_{f,g}; None in files of the paper's code, and so for the following.
-        quadratic_bound: ours, 2·max(t1, t2)².
-        bound: the paper's, 2·K·d_LLV, as it was measured.
-        kl_reverse: d_KL of the second from the first model, in nats.
-        mean_cca_embeddings: m_CCA of the embeddings.
-        exact_dissimilarity: d_{f,g} to full relative accuracy, where 1 − m_SVD would round.
-        drawn_sets: how many input sets were drawn and by which seed; None where the file does not say.
+        columns: (pairs,) each, by names of COLUMNS: what a file of distances has one number of for every pair, and
+            ``subset_size``, ``dissimilarity`` and its two sides, which follow from that.
     """
 
     model_seeds: tuple[tuple[int, int], ...]
-    kl: Floats
-    llv: Floats
-    label_term: Floats
-    input_term: Floats
-    m_svd_embeddings: tuple[Floats, ...]
-    m_svd_unembeddings: Floats
-    subset_size: int
-    certificate: Floats | None = None
-    quadratic_bound: Floats | None = None
-    bound: Floats | None = None
-    kl_reverse: Floats | None = None
-    mean_cca_embeddings: Floats | None = None
-    exact_dissimilarity: Floats | None = None
-    drawn_sets: tuple[int, int] | None = None
+    columns: Mapping[str, Floats]
 
     @classmethod
-    def of(cls, model_seeds: Sequence[tuple[int, int]], comparisons: Sequence["Comparison"]) -> "Distances":
-        """The table of comparisons just made, one a pair of seeds; there must be at least one."""
-
-        def column(values: Callable[["Comparison"], Any]) -> Floats:
-            return np.array([_plain(values(comparison)) for comparison in comparisons], dtype=np.float64)
-
-        def optional(values: Callable[["Comparison"], Any]) -> Floats | None:
-            return None if any(values(comparison) is None for comparison in comparisons) else column(values)
-
-        return cls(
-            model_seeds=tuple(model_seeds),
-            kl=column(lambda c: c.kl),
-            llv=column(lambda c: c.llv),
-            label_term=column(lambda c: c.label_term),
-            input_term=column(lambda c: c.input_term),
-            m_svd_embeddings=tuple(np.array(_plain(c.m_svd_embeddings), dtype=np.float64) for c in comparisons),
-            m_svd_unembeddings=column(lambda c: c.m_svd_unembeddings),
-            subset_size=comparisons[0].subset_size,
-            certificate=optional(lambda c: c.certificate),
-            quadratic_bound=optional(lambda c: c.quadratic_bound),
-            bound=optional(lambda c: c.bound),
-            kl_reverse=column(lambda c: c.kl_reverse),
-            mean_cca_embeddings=column(lambda c: c.mean_cca_embeddings),
-            exact_dissimilarity=column(lambda c: c.dissimilarity),
-        )
+    def of(cls, model_seeds: Sequence[tuple[int, int]], comparisons: Sequence[Comparison]) -> "Distances":
+        """The table of comparisons just made, one a pair of seeds, as their file would give it."""
+        return _table(_content(model_seeds, comparisons))
 
     def __len__(self) -> int:
         return len(self.model_seeds)
 
-    @property
-    def d_svd_embeddings(self) -> Floats:
-        """(pairs,) the largest d_SVD of the embeddings over all label subsets."""
-        return np.array([1 - m_svd.min() for m_svd in self.m_svd_embeddings])
+    def __contains__(self, name: str) -> bool:
+        return name in self.columns
+
+    def __getitem__(self, name: str) -> Floats:
+        return self.columns[name]
 
     @property
-    def d_svd_unembeddings(self) -> Floats:
-        """(pairs,) d_SVD of the unembeddings."""
-        return 1 - self.m_svd_unembeddings
+    def subset_size(self) -> int:
+        """K, the inputs besides the pivot in an input set; the paper's M."""
+        return int(self["subset_size"][0])
 
     @property
-    def dissimilarity(self) -> Floats:
-        """(pairs,) d_{f,g}, the largest d_SVD of embeddings and unembeddings."""
-        if self.exact_dissimilarity is not None:
-            return self.exact_dissimilarity
-        return np.maximum(self.d_svd_embeddings, self.d_svd_unembeddings)
+    def drawn_sets(self) -> tuple[int, int] | None:
+        """How many input sets were drawn and by which seed; None where the file does not say."""
+        counts, seeds = (set(self[name].tolist()) if name in self else set() for name in ("num_samples", "seed"))
+        return (int(counts.pop()), int(seeds.pop())) if len(counts) == len(seeds) == 1 else None
 
     def bounds_holding(self) -> dict[str, NDArray[np.bool_]]:
         """For which pairs each bound that is there holds."""
-        return holding(self.dissimilarity, self.certificate, self.quadratic_bound, self.bound)
+        bounds = (self.columns.get(name) for name in ("certificate", "quadratic_bound", "bound"))
+        return holding(self["dissimilarity"], *bounds)
 
     def select(self, keep: NDArray[np.bool_]) -> "Distances":
         """The pairs for which ``keep``, (pairs,) booleans, is true."""
-        chosen = np.flatnonzero(keep)
+        seeds = tuple(pair for pair, kept in zip(self.model_seeds, keep, strict=True) if kept)
+        return Distances(seeds, {name: values[keep] for name, values in self.columns.items()})
 
-        def part(column: Floats | None) -> Floats | None:
-            return None if column is None else column[chosen]
 
-        return replace(
-            self,
-            model_seeds=tuple(self.model_seeds[i] for i in chosen),
-            kl=self.kl[chosen],
-            llv=self.llv[chosen],
-            label_term=self.label_term[chosen],
-            input_term=self.input_term[chosen],
-            m_svd_embeddings=tuple(self.m_svd_embeddings[i] for i in chosen),
-            m_svd_unembeddings=self.m_svd_unembeddings[chosen],
-            certificate=part(self.certificate),
-            quadratic_bound=part(self.quadratic_bound),
-            bound=part(self.bound),
-            kl_reverse=part(self.kl_reverse),
-            mean_cca_embeddings=part(self.mean_cca_embeddings),
-            exact_dissimilarity=part(self.exact_dissimilarity),
-        )
+def write_distances(path: Path, model_seeds: Sequence[tuple[int, int]], comparisons: Sequence[Comparison]) -> None:
+    """Write a distances file: the paper's keys, then ours, each a list with one entry a pair."""
+    _write(path, _content(model_seeds, comparisons))
+
+
+def read_distances(source: Source, name: str) -> Distances:
+    """Read a distances file of ours or of the paper's code.
+
+    Args:
+        source: a results folder, a ``results.zip``, or either as ``open_results`` gives it.
+        name: the file's name, without folders.
+
+    Raises:
+        InputError: the file is missing, or not what a distances file is; the message names the key and the entry.
+    """
+    return _table(read_columns(source, name, _distances_model()))
+
+
+def _keys() -> dict[str, str]:
+    """The keys of a file by the names of their columns, in the file's order."""
+    ours = {column.name: column.key for column in COLUMNS if column.key}
+    return {name: ours[name] for name in (*PAPERS, *PAPERS_LABELS)} | ours
+
+
+@cache
+def _distances_model() -> type[BaseModel]:
+    columns = {"model_seeds": list_of(SeedPair)} | {column.key: _entries(column) for column in COLUMNS if column.key}
+    keys = _keys()
+    return file_model(columns, {"model_seeds", *(keys[name] for name in PAPERS)})
+
+
+def _entries(column: Column) -> Any:
+    """What is under a column's key."""
+    entry: Any = Annotated[float, Field(ge=column.low - SLACK, le=column.high + SLACK)]
+    if column.several or column.name == "m_svd_unembeddings":
+        entry = Annotated[list_of(entry), BeforeValidator(_in_list), Field(min_length=1)]
+    entries = list_of(entry if column.name in PAPERS else entry | None)
+    return Annotated[entries, AfterValidator(_of_one_length)] if column.name == "input_set" else entries
+
+
+def _in_list(entry: Any) -> Any:
+    return entry if isinstance(entry, list) else [entry]
+
+
+def _of_one_length(input_sets: list[list[float]]) -> list[list[float]]:
+    lengths = {len(inputs) for inputs in input_sets}
+    if len(lengths) > 1 or lengths == {1}:
+        raise PydanticCustomError("lengths", "its entries are not lists of one length, a pivot input and others")
+    return input_sets
+
+
+def _content(model_seeds: Sequence[tuple[int, int]], comparisons: Sequence[Comparison]) -> dict[str, list[Any]]:
+    """What a file of distances holds, by key."""
+    columns = {key: [getattr(comparison, name) for comparison in comparisons] for name, key in _keys().items()}
+    as_lists = {"m_SVDs_g": [[m_svd] for m_svd in columns["m_SVDs_g"]]}  # the paper's code has a list of one
+    return {"model_seeds": list(model_seeds)} | columns | as_lists
+
+
+def _table(content: Mapping[str, Sequence[Any]]) -> Distances:
+    """What is drawn, from what a file holds."""
+    entries = {name: content[key] for name, key in _keys().items() if key in content and None not in content[key]}
+    numbers = {name: values for name, values in entries.items() if not isinstance(values[0], list | tuple)}
+    columns = {name: np.array(values, dtype=np.float64) for name, values in numbers.items()}
+    sides = ("embeddings", "unembeddings")
+    columns |= {
+        f"dissimilarity_{side}": 1 - np.array([min(m_svd) for m_svd in entries[f"m_svd_{side}"]]) for side in sides
+    }
+    columns["subset_size"] = np.array([len(inputs) - 1.0 for inputs in entries["input_set"]])
+    larger = np.maximum(*(columns[f"dissimilarity_{side}"] for side in sides))
+    return Distances(tuple(content["model_seeds"]), {"dissimilarity": larger} | columns)
+
+
+# --- accuracies, correlations and losses ---------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class AccuracyRow:
     """One model's accuracy: its seed, the lengths its g and f were fixed to (0: free), labels, dimension, accuracy."""
 
-    seed: int
-    fix_g: float
-    fix_f: float
-    num_classes: int
-    fd: int
-    accuracy: float
+    model_seed: Seed
+    fix_g: Length
+    fix_f: Length
+    num_classes: Count
+    fd: Count
+    accuracy: Share
 
 
 @dataclass(frozen=True)
@@ -190,169 +182,75 @@ class MCCARow:
     ``models`` is the models' name without their seeds; "" in files of the paper's code.
     """
 
-    model_seeds: tuple[int, int]
-    train_f_mcca: float
-    train_g_mcca: float
-    test_f_mcca: float
-    test_g_mcca: float
-    models: str = ""
+    model_seeds: SeedPair
+    train_f_mcca: Correlation
+    train_g_mcca: Correlation
+    test_f_mcca: Correlation
+    test_g_mcca: Correlation
+    models: Text = ""
 
 
 @dataclass(frozen=True)
 class LossRow:
     """One model's final losses in nats an input, and its name without the seed; "" in files of the paper's code."""
 
-    model_seed: int
+    model_seed: Seed
     train_loss: float
     test_loss: float
-    models: str = ""
+    models: Text = ""
 
 
-# --- writing -------------------------------------------------------------------------------------------------------
-
-
-def write_distances(path: Path, model_seeds: Sequence[tuple[int, int]], comparisons: Sequence["Comparison"]) -> None:
-    """Write a distances file: the paper's keys, then ours, each a list with one entry a pair."""
-
-    def column(values: Callable[["Comparison"], Any]) -> list[Any]:
-        return [_plain(values(comparison)) for comparison in comparisons]
-
-    write_json(
-        path,
-        {
-            "model_seeds": [f"{first}vs{second}" for first, second in model_seeds],
-            "KL_div": column(lambda c: c.kl),
-            "distance": column(lambda c: c.llv),
-            "t_1": column(lambda c: c.label_term),
-            "t_2": column(lambda c: c.input_term),
-            "m_SVDs_f": column(lambda c: c.m_svd_embeddings),
-            "m_SVDs_g": column(lambda c: [c.m_svd_unembeddings]),
-            "input_idxs": column(lambda c: c.input_set),
-            "y_pivot_idx": column(lambda c: c.pivot_label),
-            "lo_idx": column(lambda c: c.left_out_label),
-            "KL_div_reverse": column(lambda c: c.kl_reverse),
-            "t_3": column(lambda c: c.label_scale_term),
-            "t_4": column(lambda c: c.input_scale_term),
-            "m_CCA_f": column(lambda c: c.mean_cca_embeddings),
-            "m_CCA_g": column(lambda c: c.mean_cca_unembeddings),
-            "CKA_f": column(lambda c: c.cka_embeddings),
-            "d_fg": column(lambda c: c.dissimilarity),
-            "certificate": column(lambda c: c.certificate),
-            "bound": column(lambda c: c.bound),
-            "quadratic_bound": column(lambda c: c.quadratic_bound),
-            "num_samples": column(lambda c: c.num_samples),
-            "sample_seed": column(lambda c: c.seed),
-        },
-    )
+Row = TypeVar("Row", AccuracyRow, MCCARow, LossRow)
 
 
 def write_accuracies(path: Path, rows: Sequence[AccuracyRow]) -> None:
     """Write an accuracies file, one entry a model."""
-    write_json(
-        path,
-        {
-            "model_seed": [row.seed for row in rows],
-            "fix_g": [row.fix_g for row in rows],
-            "fix_f": [row.fix_f for row in rows],
-            "num_classes": [row.num_classes for row in rows],
-            "fd": [row.fd for row in rows],
-            "accuracy": [row.accuracy for row in rows],
-        },
-    )
+    _write_rows(path, rows)
 
 
 def write_mcca(path: Path, rows: Sequence[MCCARow]) -> None:
     """Write an mCCA file, one entry a pair of models."""
-    keys = ("train_f_mcca", "train_g_mcca", "test_f_mcca", "test_g_mcca")
-    seeds = ["{}vs{}".format(*row.model_seeds) for row in rows]
-    columns = {key: [getattr(row, key) for row in rows] for key in keys}
-    write_json(path, {"model_seeds": seeds} | columns | _models(rows))
+    _write_rows(path, rows)
 
 
 def write_losses(path: Path, rows: Sequence[LossRow]) -> None:
     """Write a losses file, one entry a model."""
-    keys = ("model_seed", "train_loss", "test_loss")
-    write_json(path, {key: [getattr(row, key) for row in rows] for key in keys} | _models(rows))
-
-
-def _models(rows: Sequence[MCCARow] | Sequence[LossRow]) -> dict[str, list[str]]:
-    """A column of ours, where the rows have it."""
-    return {"models": [row.models for row in rows]} if all(row.models for row in rows) else {}
-
-
-def _plain(value: Any) -> Any:
-    """NumPy and torch values as the plain numbers and lists that JSON knows."""
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value.tolist() if hasattr(value, "tolist") else value
-
-
-# --- reading -------------------------------------------------------------------------------------------------------
-
-
-def read_distances(source: Source, name: str) -> Distances:
-    """Read a distances file of ours or of the paper's code.
-
-    Args:
-        source: a results folder, a ``results.zip``, or either as :func:`open_results` gives it.
-        name: the file's name, without folders.
-
-    Raises:
-        InputError: the file is missing, or not what a distances file is; the message names the key and the entry.
-    """
-    keys = ("model_seeds", "KL_div", "distance", "t_1", "t_2", "m_SVDs_f", "m_SVDs_g", "input_idxs")
-    table = ResultTable(open_results(source), name, keys)
-    return Distances(
-        model_seeds=table.seed_pairs("model_seeds"),
-        kl=table.floats("KL_div"),
-        llv=table.floats("distance", minimum=0),
-        label_term=table.floats("t_1", minimum=0),
-        input_term=table.floats("t_2", minimum=0),
-        m_svd_embeddings=table.float_lists("m_SVDs_f", *M_SVD_RANGE),
-        m_svd_unembeddings=np.array([values.min() for values in table.float_lists("m_SVDs_g", *M_SVD_RANGE)]),
-        subset_size=table.entries_per_list("input_idxs") - 1,
-        certificate=table.optional_floats("certificate"),
-        quadratic_bound=table.optional_floats("quadratic_bound"),
-        bound=table.optional_floats("bound"),
-        kl_reverse=table.optional_floats("KL_div_reverse"),
-        mean_cca_embeddings=table.optional_floats("m_CCA_f"),
-        exact_dissimilarity=table.optional_floats("d_fg"),
-        drawn_sets=_drawn_sets(table),
-    )
-
-
-def _drawn_sets(table: ResultTable) -> tuple[int, int] | None:
-    columns = [table.optional_floats(key) for key in ("num_samples", "sample_seed")]
-    counts, seeds = ([] if column is None else sorted(set(column.tolist())) for column in columns)
-    return (int(counts[0]), int(seeds[0])) if len(counts) == len(seeds) == 1 else None
+    _write_rows(path, rows)
 
 
 def read_accuracies(source: Source, name: str) -> list[AccuracyRow]:
     """Read an accuracies file; arguments and errors as for :func:`read_distances`."""
-    table = ResultTable(open_results(source), name, ("model_seed", "fix_g", "fix_f", "num_classes", "fd", "accuracy"))
-    columns = zip(
-        table.integers("model_seed"),
-        table.floats("fix_g", minimum=0).tolist(),
-        table.floats("fix_f", minimum=0).tolist(),
-        table.integers("num_classes", maximum=LARGEST_CLASS_COUNT),
-        table.integers("fd", maximum=LARGEST_CLASS_COUNT),
-        table.floats("accuracy", minimum=0, maximum=1).tolist(),
-        strict=True,
-    )
-    return [AccuracyRow(*row) for row in columns]
+    return _read_rows(source, name, AccuracyRow)
 
 
 def read_mcca(source: Source, name: str) -> list[MCCARow]:
     """Read an mCCA file; arguments and errors as for :func:`read_distances`."""
-    keys = ("train_f_mcca", "train_g_mcca", "test_f_mcca", "test_g_mcca")
-    table = ResultTable(open_results(source), name, ("model_seeds", *keys))
-    columns: list[list[Any]] = [table.floats(key, -SLACK, 1 + SLACK).tolist() for key in keys]
-    columns.append(table.texts("models"))
-    return [MCCARow(*row) for row in zip(table.seed_pairs("model_seeds"), *columns, strict=True)]
+    return _read_rows(source, name, MCCARow)
 
 
 def read_losses(source: Source, name: str) -> list[LossRow]:
     """Read a losses file; arguments and errors as for :func:`read_distances`."""
-    table = ResultTable(open_results(source), name, ("model_seed", "train_loss", "test_loss"))
-    losses = (table.floats("train_loss").tolist(), table.floats("test_loss").tolist())
-    return [LossRow(*row) for row in zip(table.integers("model_seed"), *losses, table.texts("models"), strict=True)]
+    return _read_rows(source, name, LossRow)
+
+
+def _write_rows(path: Path, rows: Sequence[Row]) -> None:
+    columns = {field.name: [getattr(row, field.name) for row in rows] for field in fields(rows[0])}
+    _write(path, {key: values for key, values in columns.items() if "" not in values})
+
+
+def _read_rows(source: Source, name: str, kind: type[Row]) -> list[Row]:
+    columns = read_columns(source, name, MODELS[kind])
+    return [kind(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
+
+
+def _rows_model(kind: type[AccuracyRow | MCCARow | LossRow]) -> type[BaseModel]:
+    columns = {key: list_of(entry) for key, entry in get_type_hints(kind, include_extras=True).items()}
+    return file_model(columns, {field.name for field in fields(kind) if field.default is MISSING})
+
+
+MODELS = {kind: _rows_model(kind) for kind in (AccuracyRow, MCCARow, LossRow)}
+
+
+def _write(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
+    seeds = ["{}vs{}".format(*pair) for pair in columns.get("model_seeds", ())]
+    write_json(path, {key: seeds if key == "model_seeds" else values for key, values in columns.items()})
