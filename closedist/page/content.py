@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
+from importlib.metadata import version
 from itertools import combinations
 from typing import Any
 
@@ -22,7 +23,7 @@ from closedist.representations import Representations
 DRAWN = 1_000  # inputs, at random
 LISTED = 400  # at most so many more, those listed for the most pairs
 ROOM = 4 << 20  # bytes of texts and thumbnails
-SAME_CORRELATION = 0.95  # of logits, of any two models of one group, until the reader chooses another
+CORRELATED = 0.9  # logits of any two models of one group, until the reader chooses another
 
 
 def content(
@@ -77,19 +78,21 @@ def content(
 
 def sentence(names: Sequence[str], measures: Sequence[Measure], num_inputs: int) -> str:
     """What there is to say in a line or two."""
-    correlation, same = (next(m for m in measures if m.name == name) for name in ("logit_correlation", "same_top_label"))
+    correlation, same = (
+        next(m for m in measures if m.name == name) for name in ("logit_correlation", "same_top_label")
+    )
     if len(names) == 2:
         return (
             f"{names[0]} and {names[1]} give {same.values[0, 1]:.1%} of {num_inputs:,} inputs the same label; their "
             f"logits correlate by {correlation.values[0, 1]:.3f}."
         )
-    i, j = np.unravel_index(np.nanargmax(correlation.values), correlation.values.shape)
-    k, m = np.unravel_index(np.nanargmin(correlation.values), correlation.values.shape)
+    pairs = list(combinations(range(len(names)), 2))
+    i, j = max(pairs, key=lambda pair: correlation.values[pair])
+    k, m = min(pairs, key=lambda pair: correlation.values[pair])
     return (
-        f"{len(names)} models on {num_inputs:,} inputs: {names[min(i, j)]} and {names[max(i, j)]} are the closest (their "
-        f"logits correlate by {correlation.values[i, j]:.3f}, and {same.values[i, j]:.1%} of the inputs get the same "
-        f"label), {names[min(k, m)]} and {names[max(k, m)]} the farthest ({correlation.values[k, m]:.3f}, "
-        f"{same.values[k, m]:.1%})."
+        f"{len(names)} models on {num_inputs:,} inputs: {names[i]} and {names[j]} are the closest (their logits "
+        f"correlate by {correlation.values[i, j]:.3f}, and {same.values[i, j]:.1%} of the inputs get the same label), "
+        f"{names[k]} and {names[m]} the farthest ({correlation.values[k, m]:.3f}, {same.values[k, m]:.1%})."
     )
 
 
@@ -116,7 +119,7 @@ def _distances(correlation: Measure) -> NDArray[np.float64]:
 
 
 def _overview(distances: NDArray[np.float64], names: Sequence[str]) -> dict[str, Any]:
-    threshold = (2.0 * (1.0 - SAME_CORRELATION)) ** 0.5
+    threshold = (2.0 * (1.0 - CORRELATED)) ** 0.5
     groups = group_models(distances, threshold, names=names)
     places = model_map(distances, names=names)
     return {
@@ -158,7 +161,7 @@ def _model(model: Representations, name: str) -> dict[str, Any]:
     digest = hashlib.sha256()
     for tensor in (model.embeddings, model.unembeddings, model.bias):
         if tensor is not None:
-            digest.update(np.ascontiguousarray(tensor.float().cpu().numpy()))
+            digest.update(tensor.float().cpu().numpy().tobytes())
     return {
         "name": name,
         "dimension": model.dimension,
@@ -170,16 +173,14 @@ def _model(model: Representations, name: str) -> dict[str, Any]:
 def _settings(
     models: Sequence[Representations], c: Comparison, inputs: Sequence[Input] | None, explained: int, pairs: int
 ) -> dict[str, str]:
-    from closedist import __version__
-
     first = models[0]
     settings = {
-        "closedist": __version__,
+        "closedist": version("closedist"),
         "inputs": f"{first.num_inputs:,}",
         "labels": f"{first.num_labels:,}",
         "d_LLV": f"weight λ {c.weight:g}; terms by {c.reduction}, combined by {c.combine}; K {c.subset_size}",
         "input set": "given" if c.num_samples is None else f"best of {c.num_samples} drawn with seed {c.seed}",
-        "groups": f"complete linkage on √(2·(1 − logit correlation)), at first cut where it is {SAME_CORRELATION:g}",
+        "groups": f"complete linkage on √(2·(1 − logit correlation)), at first cut where it is {CORRELATED:g}",
         "explained": f"{explained:,} of {pairs:,} pairs have labels and inputs listed"
         + ("" if explained == pairs else ": every model with its nearest, and others evenly from near to far"),
     }

@@ -47,16 +47,16 @@ def read_inputs(path: Path) -> Sequence[Input]:
         ) from error
 
 
-def check_count(inputs: Sequence[Input] | None, num_inputs: int) -> None:
-    """See that there is an input for every row.
+def check_count(inputs: Sequence[Input] | None, num_inputs: int, door: str = "inputs") -> None:
+    """See that there is an input for every row; ``door`` is what the error calls the inputs.
 
     Raises:
         InputError: there are more or fewer.
     """
     if inputs is not None and len(inputs) != num_inputs:
         raise InputError(
-            f"inputs: {len(inputs):,}, but the models have {num_inputs:,} inputs; give one for every row, in the order "
-            "in which the models saw them (None where there is nothing to show)"
+            f"{door}: {len(inputs):,}, but the models have {num_inputs:,} inputs; give one for every row, in the order "
+            "in which the models saw them"
         )
 
 

@@ -44,7 +44,7 @@ class Measure:
 
 
 _FIELDS = (  # name, the other direction's, title, meaning, unit, larger is closer
-    ("kl", "kl_reverse", "KL divergence", "mean over inputs of KL(row‖column)", "nats", False),
+    ("kl", "kl_reverse", "KL divergence", "mean over inputs of KL(first‖second); rows are first", "nats", False),
     ("llv", "llv", "d_LLV", "the log-likelihood variance distance", "", False),
     ("dissimilarity", "dissimilarity", "d_f,g", "how far from a rotation the log-odds are", "", False),
     ("certificate", "certificate", "certificate", "an upper bound on d_f,g", "", False),

@@ -36,10 +36,11 @@ function written(value) {
   if (value === null || value === undefined || Number.isNaN(value)) return "none";
   if (!Number.isFinite(value)) return "∞";
   const size = Math.abs(value);
-  if (value === 0 || (size >= 1e-3 && size < 1e4)) return value.toFixed(size >= 100 ? 1 : size >= 10 ? 2 : size >= 0.1 ? 3 : 4);
-  return value.toExponential(2);
+  const plain = value === 0 || (size >= 1e-3 && size < 1e4);
+  const digits = size >= 100 ? 1 : size >= 10 ? 2 : size >= 0.1 ? 3 : 4;
+  return (plain ? value.toFixed(value === 0 ? 0 : digits) : value.toExponential(2)).replace(/-/g, "−");
 }
-const percent = (share) => `${(100 * share).toFixed(share > 0 && share < 0.001 ? 3 : 1)} %`;
+const percent = (share) => `${(100 * share).toFixed(share > 0 && share < 0.001 ? 3 : 1)}%`;
 const counted = (number) => number.toLocaleString("en");
 
 const palette = ["#4477aa", "#e07b39", "#3f9c6b", "#c8435a", "#8866bb", "#b8971f", "#3aa6b9", "#d884b6", "#8a6d4f", "#8b939c"];

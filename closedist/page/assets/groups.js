@@ -15,12 +15,17 @@ function groupsAt(threshold) {
   top.sort((a, b) => Math.min(...a.map((m) => place[m])) - Math.min(...b.map((m) => place[m])));
   const group = [];
   top.forEach((models, index) => models.forEach((model) => { group[model] = index; }));
-  return { group, number: top.length };
+  const sizes = top.map((models) => models.length);
+  const fill = (model) => (sizes[group[model]] > 1 && top.length > 1 ? colour(group[model]) : "var(--quiet)");
+  return { group, number: top.length, fill };
 }
 
-function drawDendrogram({ group, number }) {
+function drawDendrogram({ number, fill }) {
   const step = count > 40 ? 13 : 20;
-  const [left, width, names, top] = [8, 430, 230, 8];
+  const room = Math.max(320, byId("dendrogram").clientWidth);
+  const names = Math.min(220, 0.45 * room);
+  const [left, top] = [18, 8];
+  const width = room - names - left;
   const height = count * step;
   const x = (distance) => left + width * (1 - distance / (farthest * 1.03));
   const y = (position) => top + (position + 0.5) * step;
@@ -31,7 +36,7 @@ function drawDendrogram({ group, number }) {
     const within = distance <= chosen.threshold;
     const at = x(distance);
     const path = make("path", { class: within ? "branch joined" : "branch", d: `M${one.x} ${one.y}H${at}V${other.y}H${other.x}` });
-    if (within && number > 1) path.style.stroke = colour(group[one.model]);
+    if (within && number > 1) path.style.stroke = fill(one.model);
     drawn.push(path);
     nodes.push({ x: at, y: (one.y + other.y) / 2, model: one.model });
   }
@@ -44,14 +49,14 @@ function drawDendrogram({ group, number }) {
     make("line", { class: "cut", x1: x(chosen.threshold), x2: x(chosen.threshold), y1: top, y2: top + height }),
     ...order.map((model, position) => make(
       "text", { x: left + width + 8, y: y(position) + 4 }, make("title", {}, data.models[model].name),
-      `${position + 1}  ${short(data.models[model].name, 30)}`,
+      `${position + 1}  ${short(data.models[model].name, Math.floor(names / 7.5) - 4)}`,
     )),
   );
   if (count > 40) svg.style.fontSize = "10px";
   byId("dendrogram").replaceChildren(svg);
 }
 
-function drawMap({ group, number }) {
+function drawMap({ group, number, fill }) {
   const size = 420;
   const margin = 26;
   const points = data.overview.map;
@@ -61,15 +66,15 @@ function drawMap({ group, number }) {
   const marks = order.flatMap((model) => {
     const [x, y] = [at(points[model][0], xs, 1), at(points[model][1], ys, -1)];
     const show = (event) => tip(event, modelName(model), ` (group ${group[model] + 1})`);
-    const dot = make("circle", { class: "dot", cx: x, cy: y, r: count > 40 ? 5 : 7, fill: number > 1 ? colour(group[model]) : "var(--accent)", pointermove: show, pointerleave: (event) => tip(event) });
-    return [dot, make("text", { class: "quiet", x: x + 9, y: y - 5, "aria-hidden": "true" }, String(place[model] + 1))];
+    const dot = make("circle", { class: "dot", cx: x, cy: y, r: count > 40 ? 5 : 7, fill: fill(model), pointermove: show, pointerleave: (event) => tip(event) });
+    return [dot, make("text", { class: "quiet halo", x: x + 9, y: y - 5, "aria-hidden": "true" }, String(place[model] + 1))];
   });
   const box = make("rect", { class: "axis", x: 0.5, y: 0.5, width: size - 1, height: size - 1, fill: "none", rx: 8 });
   byId("map").replaceChildren(make(
     "svg", { viewBox: `0 0 ${size} ${size}`, width: "100%", role: "img", "aria-label": `Map of ${count} models in ${number} groups; near points are near models. The table of models has each one's nearest` },
     box, ...marks,
   ));
-  byId("map-caption").textContent = `Models whose logits correlate lie close (classical scaling; the two axes show ${percent(data.overview.mapShows)} of the squared distances). Numbers are those of the dendrogram, colours the groups.`;
+  byId("map-caption").textContent = `Models whose logits correlate lie close (classical scaling; the two axes show ${percent(data.overview.mapShows)} of the squared distances). Numbers are those of the dendrogram, colours the groups of more than one.`;
 }
 
 function listModels({ group }) {
@@ -108,5 +113,5 @@ function startGroups() {
   slider.addEventListener("input", () => { chosen.threshold = (slider.value / 1000) * top; drawGroups(); });
   byId("filtering").hidden = count <= 20;
   byId("filter").addEventListener("input", () => listModels(groupsAt(chosen.threshold)));
-  drawGroups();
+  new ResizeObserver(drawGroups).observe(byId("groups"));
 }

@@ -25,11 +25,11 @@ function said(i, j) {
 
 function makeHeatmap() {
   const small = count > 40;
-  const size = count <= 12 ? "3.4rem" : count <= 26 ? "1.7rem" : small ? "9px" : "1rem";
+  const size = count <= 12 ? "3.4rem" : count <= 26 ? "1.9rem" : small ? "9px" : "1rem";
   const numbers = order.map((model) => make("th", { scope: "col" }, make("span", { title: data.models[model].name }, String(place[model] + 1))));
   const rows = order.map((i, row) => make(
     "tr", {},
-    make("th", { scope: "row", title: data.models[i].name }, modelName(i), ` ${row + 1}`),
+    make("th", { scope: "row", title: data.models[i].name }, modelName(i), make("span", { class: "place" }, String(row + 1))),
     ...order.map((j, column) => {
       const cell = make("td", { tabindex: row === current[0] && column === current[1] ? 0 : -1 });
       (cells[row] ||= [])[column] = cell;

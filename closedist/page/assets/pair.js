@@ -66,7 +66,7 @@ function inputCards(inputs, i, j) {
     const lit = at === undefined || !data.pairs[`${i},${j}`].view ? null : make("div", {}, make("button", {
       type: "button", click: () => { light(at); byId("embeddings").scrollIntoView(); },
     }, `Light input ${counted(input.row)} above`));
-    return make("li", { class: "card" }, ...describe(input.row), make("div", { class: "note" }, `KL ${written(input.kl)} nats`), says(i, input.first), says(j, input.second), lit);
+    return make("li", { class: "card" }, ...described(input.row, make("div", { class: "note" }, `KL ${written(input.kl)} nats`), says(i, input.first), says(j, input.second), lit));
   }));
 }
 

@@ -163,23 +163,22 @@ function light(position) {
   drawViews();
   const card = byId("lit");
   if (position === null) {
-    card.replaceChildren(make("div", { class: "note" }, "Point at an input, or move the slider: it lights up in both."));
+    card.replaceChildren(make("span", { class: "note" }, "Point at an input, or move the slider: it lights up in both."));
     return;
   }
   byId("input").value = position;
   const row = rows[position];
   const [first, second] = [chosen.first, chosen.second].map((model) => data.labels[predicted[model][position]]);
-  card.replaceChildren(...describe(row), make("div", {}, modelName(chosen.first), " says ", named(first), "; ", modelName(chosen.second), " says ", named(second), "."));
+  card.replaceChildren(...described(row, make("div", {}, modelName(chosen.first), " says ", named(first), "; ", modelName(chosen.second), " says ", named(second), ".")));
 }
 
-// The picture or the text of an input, and which it is.
-function describe(row) {
+// The picture of an input, and beside it which it is, its text, and what else there is to say.
+function described(row, ...lines) {
   const { id, text, image } = data.inputs[row] || {};
-  return [
-    image ? make("img", { src: image, alt: `input ${row}` }) : null,
-    make("div", {}, `Input ${counted(row)}`, id === undefined ? "" : ", ", id === undefined ? "" : named(id)),
-    text === undefined ? null : make("div", { class: "text", dir: "auto" }, text),
-  ].filter(Boolean);
+  const which = make("div", {}, `Input ${counted(row)}`, id === undefined ? "" : ", ", id === undefined ? "" : named(id));
+  const words = text === undefined ? "" : make("div", { class: "text", dir: "auto" }, text);
+  const body = make("div", {}, which, words, ...lines);
+  return image ? [make("img", { src: image, alt: `input ${row}` }), body] : [body];
 }
 
 function startViews() {
