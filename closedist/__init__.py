@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from closedist.measures.representation_distance import representation_distance
     from closedist.measures.subset_dissimilarity import subset_dissimilarity
     from closedist.measures.svd import mean_svd
+    from closedist.page.write import report
     from closedist.pairs import compare, compare_all
     from closedist.representations import Representations
 
@@ -55,6 +56,7 @@ _HOMES = {
     "mean_svd": "closedist.measures.svd",
     "model_map": "closedist.explanation.groups",
     "probe_transfer": "closedist.measures.probe_transfer",
+    "report": "closedist.page.write",
     "representation_distance": "closedist.measures.representation_distance",
     "subset_dissimilarity": "closedist.measures.subset_dissimilarity",
 }
@@ -84,6 +86,7 @@ __all__ = [
     "mean_svd",
     "model_map",
     "probe_transfer",
+    "report",
     "representation_distance",
     "subset_dissimilarity",
 ]

@@ -13,6 +13,7 @@ COMMANDS = {
     "quickstart": "Train a small sweep, measure it and draw it: the first five minutes.",
     "reproduce": "Run the paper's experiments, from nothing to figures.",
     "compare": "Compare models by their saved representations.",
+    "report": "Write a page to look at: many models, every pair, and where two of them differ.",
     "extract": "Write a language model's representations on texts.",
     "compare-models": "Compare two language models on texts.",
     "train-variations": "Train every seed of a family of models.",

@@ -96,8 +96,8 @@ def _look_at_inputs(models: Family, roots: LogitRoots, rows: Tensor, most: int) 
         kl_of_label += terms.sum(0)
         kl = terms.sum(-1)
         probability, label = block.likelihoods.max(-1)
-        changed = label[0] != label[1]
-        pairs.update(map(tuple, label[:, changed].T.tolist()))
+        changed, often = torch.unique(label[:, label[0] != label[1]], dim=1, return_counts=True)
+        pairs.update(dict(zip(map(tuple, changed.T.tolist()), often.tolist(), strict=True)))
         delta = centred[1] - centred[0]
         number = torch.arange(start, start + len(kl), device=kl.device, dtype=torch.float64)
         found = torch.stack(

@@ -124,7 +124,7 @@ def text(found: Explanation, most: int = 8) -> str:
         found: the explanation.
         most: rows of each list.
     """
-    first, second = (_short(name, 14) for name in found.names)
+    first, second = (one_line(name, 14) for name in found.names)
     same = 1 - sum(pair.share for pair in found.label_pairs)
     blocks = [f"where {first} and {second} differ, over {found.num_inputs:,} inputs"]
     blocks.append(
@@ -133,7 +133,7 @@ def text(found: Explanation, most: int = 8) -> str:
             ("label", "correlation", "mean", "deviation", "of d_logit²", "of KL"),
             found.labels[:most],
             lambda row: (
-                _short(row.label, 20),
+                one_line(row.label, 20),
                 "constant" if row.correlation is None else f"{row.correlation:.4f}",
                 f"{row.mean_difference:+.3f}",
                 f"{row.deviation:.3f}",
@@ -149,7 +149,7 @@ def text(found: Explanation, most: int = 8) -> str:
                 f"labels given by {first} and by {second}; the same for {same:.1%} of the inputs",
                 (first, second, "inputs", "share"),
                 found.label_pairs[:most],
-                lambda row: (_short(row.first, 24), _short(row.second, 24), f"{row.count:,}", f"{row.share:.2%}"),
+                lambda row: (one_line(row.first, 24), one_line(row.second, 24), f"{row.count:,}", f"{row.share:.2%}"),
                 len(found.label_pairs),
             )
         )
@@ -161,11 +161,11 @@ def text(found: Explanation, most: int = 8) -> str:
             ("input", "KL", first, "", second, ""),
             found.inputs[:most],
             lambda row: (
-                _short(row.input if row.input_id is None else row.input_id, 16),
+                one_line(row.input if row.input_id is None else row.input_id, 16),
                 f"{row.kl:.3g}",
-                _short(row.first_label, 14),
+                one_line(row.first_label, 14),
                 f"{row.first_probability:.0%}",
-                _short(row.second_label, 14),
+                one_line(row.second_label, 14),
                 f"{row.second_probability:.0%}",
             ),
             None,
@@ -181,7 +181,7 @@ def text(found: Explanation, most: int = 8) -> str:
                     f"{row.correlation:.4f}",
                     f"{row.of_first:.1%}",
                     f"{row.of_second:.1%}",
-                    _short(f"{_listed(row.higher)} | {_listed(row.lower)}" if row.higher else "no label sees it", 36),
+                    one_line(f"{_listed(row.higher)} | {_listed(row.lower)}" if row.higher else "no label sees it", 36),
                 ),
                 len(found.directions),
             )
@@ -196,7 +196,7 @@ def _table(
     cells: Callable[[Any], tuple[str, ...]],
     total: int | None,
 ) -> str:
-    rows = [tuple(_short(head, 14) for head in heads), *(cells(record) for record in records)]
+    rows = [tuple(one_line(head, 14) for head in heads), *(cells(record) for record in records)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(heads))]
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     left = 0 if total is None else total - len(records)
@@ -204,11 +204,11 @@ def _table(
     return "\n".join([title, *(f"  {line}" for line in lines), *more])
 
 
-def _short(value: object, length: int) -> str:
+def one_line(value: object, length: int) -> str:
     """One line of at most so many characters, whatever a name holds."""
     shown = "".join(character if character.isprintable() else "·" for character in str(value))
     return shown if len(shown) <= length else f"{shown[: length - 1]}…"
 
 
 def _listed(names: Sequence[Name]) -> str:
-    return ", ".join(_short(name, 12) for name in names)
+    return ", ".join(one_line(name, 12) for name in names)

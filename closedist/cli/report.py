@@ -1,0 +1,57 @@
+"""The command report: models on disk become a page to look at."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from closedist.cli.options import DEFAULTS, Common, Count
+from closedist.errors import InputError
+
+
+def report(
+    files: Annotated[tuple[Path, ...], Parameter(help="Two or more files of representations.", json_list=False)],
+    /,
+    *,
+    output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("report.html"),
+    inputs: Path | None = None,
+    num_samples: Count = 200,
+    common: Common = DEFAULTS,
+) -> None:
+    """Write one HTML page of models: every pair, which belong together, and where any two of them differ.
+
+    Args:
+        output: the page; it needs no net and fetches nothing.
+        inputs: what to show of the inputs, in the models' order: a text file with a line a row, a .npy file of images,
+            or a folder of pictures, taken by name.
+        num_samples: how many input sets are drawn for d_LLV.
+    """
+    common.set_up()
+    if len(files) < 2:
+        raise InputError("report needs two files or more, as in: closedist report p.safetensors q.safetensors")
+    if output.is_dir():
+        raise InputError(f"--output: {output} is a folder; name the page's file, as in {output / 'report.html'}")
+    from closedist.extraction.alignment import extraction_record, load_aligned
+    from closedist.page.inputs import check_count, read_inputs
+    from closedist.page.write import report
+    from closedist.pairs import compare_all
+
+    models, note = load_aligned(files)
+    shown = None if inputs is None else read_inputs(inputs)
+    check_count(shown, models[0].num_inputs, f"--inputs {inputs}")
+    digest = extraction_record(files[0]).get("inputs")
+    report(
+        models,
+        output,
+        names=distinct_names(files),
+        inputs=shown,
+        comparisons=compare_all(models, names=[str(path) for path in files], num_samples=num_samples, seed=common.seed),
+        notes=[note] * bool(note) + [f"extracted from the inputs with digest {digest}"] * (digest is not None),
+    )
+    print(output)
+
+
+def distinct_names(files: tuple[Path, ...]) -> list[str]:
+    """What the page calls the models: their files' names, with the folder's where two are alike."""
+    stems = [path.stem for path in files]
+    return stems if len(set(stems)) == len(stems) else [str(path.with_suffix("")) for path in files]

@@ -1,0 +1,82 @@
+// Two models: every number, and the labels, swaps, inputs and directions in which they differ.
+function openPair(one, other) {
+  [chosen.first, chosen.second] = [Math.min(one, other), Math.max(one, other)];
+  chosen.input = null;
+  const [i, j] = [chosen.first, chosen.second];
+  byId("first").value = i;
+  byId("second").value = j;
+  byId("pair-title").replaceChildren(modelName(i), " and ", modelName(j));
+  markOpen();
+  showNumbers(i, j);
+  showEmbeddings(i, j);
+  showDetails(data.pairs[`${i},${j}`], i, j);
+}
+
+function showNumbers(i, j) {
+  byId("numbers").replaceChildren(make("dl", { class: "figures" }, ...data.measures.map((measure, index) => {
+    const [there, back] = [valueOf(index, i, j), valueOf(index, j, i)];
+    const unit = measure.unit ? ` ${measure.unit}` : "";
+    const note = there === back || Number.isNaN(there) ? measure.meaning : `${written(back)}${unit} the other way; ${measure.meaning}`;
+    return make("div", {}, make("dt", {}, measure.title), make("dd", {}, written(there) + unit, make("small", {}, note)));
+  })));
+}
+
+function showDetails(found, i, j) {
+  const parts = [];
+  if (!found.labels) {
+    parts.push(make("p", { class: "note" }, "Labels and inputs are listed for every model with its nearest and for some other pairs, not for this one; closedist.explain says them of any two models."));
+  } else {
+    parts.push(make("h3", {}, "Labels"), labelTable(found.labels), make("h3", {}, "One label for another"), swapTable(found.swaps, i, j));
+    parts.push(make("h3", {}, "Inputs that they see most differently"), inputCards(found.inputs, i, j));
+    if (found.directions.length) parts.push(make("h3", {}, "Directions of the embeddings"), directionTable(found.directions));
+  }
+  byId("details").replaceChildren(...parts);
+}
+
+const scrollable = (label, table) => make("div", { class: "wide", tabindex: 0, role: "region", "aria-label": `${label}, scrollable` }, table);
+const shown = (index) => (row) => written(row[index]);
+
+function labelTable(labels) {
+  const all = labels.length < data.labels.length ? `the ${labels.length} least alike of ${counted(data.labels.length)}` : `all ${labels.length}`;
+  return scrollable("Labels", sortable(`How each label's logit differs, ${all}; press a column's name to sort`, [
+    { title: "Label", value: (row) => row[0], cell: (row) => named(row[0]) },
+    { title: "Correlation", number: true, value: (row) => row[1], cell: (row) => (row[1] === null ? "constant" : written(row[1])) },
+    { title: "Mean difference", number: true, value: (row) => row[2], cell: shown(2) },
+    { title: "Deviation", number: true, value: (row) => row[3], cell: shown(3) },
+    { title: "Share of d_logit²", number: true, value: (row) => row[4], cell: (row) => percent(row[4]), bar: (row) => row[4] },
+    { title: "Share of KL", number: true, value: (row) => row[5], cell: (row) => percent(row[5]), bar: (row) => row[5] },
+  ], labels));
+}
+
+function swapTable(swaps, i, j) {
+  if (!swaps.length) return make("p", {}, "Both give every input the same label.");
+  return scrollable("Swapped labels", sortable("Which label one gives where the other gives another, most frequent first", [
+    { title: short(data.models[i].name, 30), value: (row) => row[0], cell: (row) => named(row[0]) },
+    { title: short(data.models[j].name, 30), value: (row) => row[1], cell: (row) => named(row[1]) },
+    { title: "Inputs", number: true, value: (row) => row[2], cell: (row) => counted(row[2]) },
+    { title: "Share", number: true, value: (row) => row[3], cell: (row) => percent(row[3]), bar: (row) => row[3] },
+  ], swaps));
+}
+
+function inputCards(inputs, i, j) {
+  const position = new Map([...rows].map((row, at) => [row, at]));
+  const says = (model, [label, probability]) => make("div", {}, modelName(model), ": ", named(label), ` ${percent(probability)}`);
+  return make("ul", { class: "cards" }, ...inputs.map((input) => {
+    const at = position.get(input.row);
+    const lit = at === undefined || !data.pairs[`${i},${j}`].view ? null : make("div", {}, make("button", {
+      type: "button", click: () => { light(at); byId("embeddings").scrollIntoView(); },
+    }, `Light input ${counted(input.row)} above`));
+    return make("li", { class: "card" }, ...described(input.row, make("div", { class: "note" }, `KL ${written(input.kl)} nats`), says(i, input.first), says(j, input.second), lit));
+  }));
+}
+
+function directionTable(directions) {
+  const list = (names) => names.map((name) => short(name, 24)).join(", ") || "no label sees it";
+  return scrollable("Directions", sortable("Canonical directions, least alike first, and the labels that they tell apart", [
+    { title: "Correlation", number: true, value: (row) => row.correlation, cell: (row) => written(row.correlation) },
+    { title: "Of the first's variance", number: true, value: (row) => row.variance[0], cell: (row) => percent(row.variance[0]), bar: (row) => row.variance[0] },
+    { title: "Of the second's", number: true, value: (row) => row.variance[1], cell: (row) => percent(row.variance[1]), bar: (row) => row.variance[1] },
+    { title: "One end", value: (row) => list(row.higher), cell: (row) => named(list(row.higher)) },
+    { title: "Other end", value: (row) => list(row.lower), cell: (row) => named(list(row.lower)) },
+  ], directions));
+}

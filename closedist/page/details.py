@@ -1,0 +1,82 @@
+"""What the page says of one pair: labels, swaps, inputs and directions, as plain lists."""
+
+import math
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedist.explanation.pair import explain
+from closedist.explanation.records import Explanation, one_line
+from closedist.page.packed import rounded
+from closedist.representations import Representations
+
+MOST_EXPLAINED = 300  # pairs: some seconds, and 2 MB of the page
+SHOWN_LABELS = 200
+SHOWN_SWAPS = 12
+SHOWN_DIRECTIONS = 8
+SHOWN_INPUTS = 12
+LONGEST_NAME = 120
+
+Pair = tuple[int, int]
+
+
+def explained_pairs(distances: NDArray[np.float64]) -> list[Pair]:
+    """The pairs that are explained: all, or every model with its nearest and others evenly from near to far.
+
+    Args:
+        distances: (n, n) symmetric.
+    """
+    count = len(distances)
+    pairs = list(combinations(range(count), 2))
+    if len(pairs) <= MOST_EXPLAINED:
+        return pairs
+    far = distances + np.diag(np.full(count, math.inf))
+    nearest = [(i, int(far[i].argmin())) for i in range(count)][:MOST_EXPLAINED]
+    chosen = {(min(pair), max(pair)) for pair in nearest}
+    ranked = sorted(set(pairs) - chosen, key=lambda pair: float(distances[pair]))
+    places = np.linspace(0, len(ranked) - 1, MOST_EXPLAINED - len(chosen)).round().astype(int)
+    return sorted(chosen | {ranked[place] for place in places})
+
+
+def explanations(models: Sequence[Representations], pairs: Sequence[Pair]) -> dict[Pair, Explanation]:
+    """An explanation of each pair."""
+    return {(i, j): explain(models[i], models[j], num_inputs=SHOWN_INPUTS) for i, j in pairs}
+
+
+def as_lists(found: Explanation) -> dict[str, Any]:
+    """An explanation as the page has it: rows without keys, in the order of the tables' columns."""
+    return {
+        "labels": [
+            [
+                one_line(row.label, LONGEST_NAME),
+                *(None if value is None else rounded(value, 4) for value in (row.correlation,)),
+                *rounded([row.mean_difference, row.deviation, row.share_of_distance, row.share_of_kl], 4),
+            ]
+            for row in found.labels[:SHOWN_LABELS]
+        ],
+        "swaps": [
+            [one_line(row.first, LONGEST_NAME), one_line(row.second, LONGEST_NAME), row.count, rounded(row.share, 4)]
+            for row in found.label_pairs[:SHOWN_SWAPS]
+        ],
+        "inputs": [
+            {
+                "row": row.input,
+                "kl": rounded(row.kl, 4),
+                "first": [one_line(row.first_label, LONGEST_NAME), rounded(row.first_probability, 4)],
+                "second": [one_line(row.second_label, LONGEST_NAME), rounded(row.second_probability, 4)],
+            }
+            for row in found.inputs
+        ],
+        "directions": [
+            {
+                "correlation": rounded(row.correlation, 4),
+                "variance": rounded([row.of_first, row.of_second], 4),
+                "higher": [one_line(name, LONGEST_NAME) for name in row.higher],
+                "lower": [one_line(name, LONGEST_NAME) for name in row.lower],
+            }
+            for row in found.directions[:SHOWN_DIRECTIONS]
+        ],
+    }

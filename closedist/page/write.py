@@ -1,0 +1,52 @@
+"""One call from models to the page."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from closedist.comparison import Comparison
+from closedist.errors import InputError
+from closedist.measures.checks import check_comparable, model_names
+from closedist.page.content import content
+from closedist.page.inputs import Input, check_count
+from closedist.page.render import page
+from closedist.pairs import compare_all
+from closedist.representations import Representations
+from closedist.system.files import write_atomically
+
+
+def report(
+    models: Sequence[Representations],
+    path: str | Path,
+    *,
+    names: Sequence[str] | None = None,
+    inputs: Sequence[Input] | None = None,
+    comparisons: Sequence[Comparison] | None = None,
+    notes: Sequence[str] = (),
+) -> None:
+    """Write one HTML page that shows how near models are to each other, and where any two of them differ.
+
+    It needs no net and no server, and fetches nothing: open the file. Embeddings are drawn at 1,000 inputs and those
+    listed for the pairs, which the page says.
+
+    Args:
+        models: two or more representations of the same N inputs and C labels, in the same order.
+        path: of the page; written whole or not at all.
+        names: of the models; by default p and q, or their numbers.
+        inputs: for each of the N rows a text, an image (an array (height, width) or (height, width, 3), or the path of
+            a picture), or None.
+        comparisons: what :func:`compare_all` gave for these models, where other than its default settings are wanted.
+        notes: lines that the page shows with its settings, such as where the models are from.
+
+    Raises:
+        InputError: the models cannot be compared, an argument does not fit them, or the file cannot be written.
+    """
+    called = model_names(len(models)) if names is None else [str(name) for name in names]
+    if len(called) != len(models):
+        raise InputError(f"names: {len(called)} for {len(models)} models; give each model one")
+    check_comparable(models, called)
+    check_count(inputs, models[0].num_inputs)
+    pairs = len(models) * (len(models) - 1) // 2
+    found = compare_all(models, names=called) if comparisons is None else comparisons
+    if len(found) != pairs:
+        raise InputError(f"comparisons: {len(found)}, but {len(models)} models have {pairs} pairs; pass all of them")
+    write_atomically(Path(path), page(content(models, called, found, inputs, notes)).encode())
