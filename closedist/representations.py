@@ -4,6 +4,7 @@ import json
 import logging
 import math
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ _BLOCK_ELEMENTS = 1 << 20  # what a check of a memory-mapped array holds at once
 _FLOATING_POINT = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _ROUNDED = 1e-4  # what softmax in float32 of logits in the hundreds leaves of a row's sum of 1
 _DOUBTFUL = 0.05  # what two decimals leave of it
+Chosen = slice | Sequence[int] | NDArray[Any] | Tensor  # numbers of inputs or labels, or a mask over them
 
 log = logging.getLogger(__name__)
 
@@ -146,6 +148,27 @@ class Representations:
             centred[rows] = (block - block.mean(1, keepdim=True)).to(dtype)
         identity = torch.eye(num_labels, dtype=dtype, device=matrix.device)
         return cls(centred, identity, None, input_ids, label_names, black_box=True)
+
+    def at(self, inputs: Chosen | None = None, labels: Chosen | None = None) -> "Representations":
+        """A part of it: these inputs and these labels, in the order given.
+
+        Softmax over fewer labels is conditional on them: it says p(y|x, y is one of these labels).
+
+        Args:
+            inputs, labels: numbers of them, a slice or a mask; by default all.
+
+        Raises:
+            InputError: a number is out of range, a label is named twice, or nothing is left.
+        """
+        rows, columns = as_index(inputs, self.num_inputs, "inputs"), as_index(labels, self.num_labels, "labels")
+        f, ids, names = self.embeddings[rows], _names_at(self.input_ids, rows), _names_at(self.label_names, columns)
+        if self.black_box:
+            logits = f[:, columns]
+            logits = logits - logits.mean(1, keepdim=True, dtype=torch.float64).to(logits.dtype)
+            identity = torch.eye(logits.shape[1], dtype=logits.dtype, device=logits.device)
+            return Representations(logits, identity, None, ids, names, black_box=True)
+        bias = None if self.bias is None else self.bias[columns]
+        return Representations(f, self.unembeddings[columns], bias, ids, names)
 
     def save(self, path: str | Path) -> None:
         """Write a safetensors file: tensors "embeddings", "unembeddings" and, where given, "bias" and names.
@@ -272,6 +295,46 @@ def as_tensor(array: ArrayLike | Tensor, name: str) -> Tensor:
     if tensor.dtype not in _FLOATING_POINT:
         raise InputError(f"{name}: {tensor.dtype}, in which nothing can be computed; pass tensor.float()")
     return tensor
+
+
+def as_index(which: Chosen | None, count: int, argument: str) -> slice | Tensor:
+    """A choice among so many inputs or labels as an index: a slice where it can be one, which copies nothing.
+
+    Args:
+        which: whole numbers from 0, a mask, a slice, or None for all.
+        count: how many there are.
+        argument: what to call the choice in errors, "inputs" or "labels".
+
+    Raises:
+        InputError: not such numbers, one is out of range, a label is named twice, or there are none.
+    """
+    if which is None:
+        return slice(0, count)
+    if isinstance(which, slice):
+        numbers = np.arange(count)[which]
+    else:
+        numbers = which.detach().cpu().numpy() if isinstance(which, Tensor) else np.asarray(which)
+        if numbers.dtype.kind == "b" and numbers.shape == (count,):
+            numbers = np.flatnonzero(numbers)
+    if numbers.ndim != 1 or not len(numbers) or numbers.dtype.kind not in "iu":
+        raise InputError(
+            f"{argument}: {numbers.dtype} of shape {numbers.shape}; whole numbers 0 … {count - 1}, a mask of "
+            f"{count:,} or a slice is needed, and at least one of them"
+        )
+    if numbers.min() < 0 or numbers.max() >= count:
+        wrong = numbers[(numbers < 0) | (numbers >= count)][0]
+        raise InputError(f"{argument}: {wrong} is none of the {count:,} {argument}, which are numbered 0 … {count - 1}")
+    numbers = numbers.astype(np.int64)
+    first, last = int(numbers[0]), int(numbers[-1])
+    if np.array_equal(numbers, np.arange(first, last + 1)):
+        return slice(first, last + 1)
+    if argument == "labels" and len(np.unique(numbers)) < len(numbers):
+        raise InputError("labels: one is named twice, which would count its probability twice; name each once")
+    return torch.from_numpy(numbers)
+
+
+def _names_at(names: NDArray[Any] | None, which: slice | Tensor) -> NDArray[Any] | None:
+    return None if names is None else names[which if isinstance(which, slice) else which.numpy()]
 
 
 def _blocks(matrix: Tensor) -> list[slice]:
