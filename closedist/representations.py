@@ -1,6 +1,5 @@
 """Representations: a model as the two matrices that every measure looks at, with a bias where it has one."""
 
-import json
 import logging
 import math
 import warnings
@@ -15,10 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from closedist.errors import InputError, brief
+from closedist.names import Names, as_names, read_names, stored_names
 from closedist.system.files import write_atomically
 
 MAX_BLACK_BOX_LABELS = 10_000  # its unembeddings are a C×C identity: 400 MB in float32
-MAX_NAME_CHARACTERS = 1 << 28  # 1 GiB as an array of strings
 _BLOCK_ELEMENTS = 1 << 20  # what a check of a memory-mapped array holds at once
 _FLOATING_POINT = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _ROUNDED = 1e-4  # what softmax in float32 of logits in the hundreds leaves of a row's sum of 1
@@ -58,8 +57,8 @@ class Representations:
         embeddings: ArrayLike | Tensor,
         unembeddings: ArrayLike | Tensor,
         bias: ArrayLike | Tensor | None = None,
-        input_ids: ArrayLike | Tensor | None = None,
-        label_names: ArrayLike | Tensor | None = None,
+        input_ids: Names | None = None,
+        label_names: Names | None = None,
         *,
         black_box: bool = False,
     ) -> None:
@@ -91,8 +90,8 @@ class Representations:
             "embeddings": f,
             "unembeddings": g,
             "bias": b,
-            "input_ids": _names(input_ids, "input_ids", f.shape[0], "input"),
-            "label_names": _names(label_names, "label_names", g.shape[0], "label"),
+            "input_ids": as_names(input_ids, "input_ids", f.shape[0], "input"),
+            "label_names": as_names(label_names, "label_names", g.shape[0], "label"),
             "black_box": black_box,
             "largest_embedding": _largest(f, "embeddings"),
         }
@@ -106,8 +105,8 @@ class Representations:
     def from_logits(
         cls,
         logits: ArrayLike | Tensor,
-        input_ids: ArrayLike | Tensor | None = None,
-        label_names: ArrayLike | Tensor | None = None,
+        input_ids: Names | None = None,
+        label_names: Names | None = None,
     ) -> "Representations":
         """The member of the family with a black box's distribution: F = its centred logits, G = the identity.
 
@@ -227,7 +226,7 @@ class Representations:
         for name in ("embeddings", "unembeddings", "bias"):
             if name in tensors and not tensors[name].is_floating_point():  # to convert could fill the memory
                 raise InputError(f"{path}: {name} is {tensors[name].dtype}; write it again as floating-point numbers")
-        names = {name: _read_names(tensors.get(name), name, path) for name in ("input_ids", "label_names")}
+        names = {name: read_names(tensors.get(name), name, path) for name in ("input_ids", "label_names")}
         try:
             return cls(
                 tensors["embeddings"],
@@ -395,49 +394,6 @@ def _are_probabilities(logits: Tensor) -> bool:
         )
     log.warning("logits: no entry is negative and every row sums to 1: read as probabilities, whose log is taken")
     return True
-
-
-def _names(names: ArrayLike | Tensor | None, argument: str, count: int, what: str) -> NDArray[Any] | None:
-    if names is None:
-        return None
-    array = names.cpu().numpy() if isinstance(names, Tensor) else np.asarray(names)
-    if array.dtype.kind not in "iuU":
-        raise InputError(f"{argument}: entries of type {array.dtype}; integers or strings are needed")
-    if array.ndim not in (1, 2) or array.shape[0] != count:
-        raise InputError(f"{argument}: shape {array.shape}; one entry for each {what}, {count:,} of them, is needed")
-    return array.astype(np.int64) if array.dtype.kind in "iu" else array
-
-
-def stored_names(names: NDArray[Any]) -> Tensor:
-    """Names as the tensor that a file holds: int64, or the UTF-8 bytes of a JSON list of strings."""
-    if names.dtype.kind == "i":
-        return torch.from_numpy(np.ascontiguousarray(names))
-    return torch.frombuffer(bytearray(json.dumps(names.tolist()).encode()), dtype=torch.uint8)
-
-
-def _read_names(stored: Tensor | None, name: str, path: str | Path) -> NDArray[Any] | None:
-    if stored is None:
-        return None
-    if stored.dtype == torch.int64:
-        return np.asarray(stored.numpy())
-    try:
-        if stored.dtype != torch.uint8:
-            raise TypeError(f"its type is {stored.dtype}")
-        return _as_array(json.loads(stored.numpy().tobytes().decode()))
-    except (ValueError, TypeError, RecursionError) as error:
-        message = f'{path}: the tensor "{name}" is neither int64 nor a JSON list of strings: {brief(error)}'
-        raise InputError(message) from error
-
-
-def _as_array(names: Any) -> NDArray[Any]:
-    """Strings, or lists of strings, as an array; all of its entries take the room of the longest."""
-    rows = names if isinstance(names, list) else [names]
-    flat = [entry for row in rows for entry in (row if isinstance(row, list) else [row])]
-    if not all(isinstance(entry, str) for entry in flat):
-        raise TypeError("an entry is no string")
-    if len(flat) * max(map(len, flat), default=0) > MAX_NAME_CHARACTERS:
-        raise ValueError(f"{len(flat):,} names as long as the longest would fill the memory")
-    return np.array(names, dtype=np.str_)
 
 
 def _some_of(names: set[str]) -> str:

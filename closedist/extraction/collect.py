@@ -1,7 +1,7 @@
 """Extraction: every batch through the model, what enters its head kept."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from closedist.errors import InputError
@@ -21,6 +20,7 @@ from closedist.extraction.forward import call, evaluating, head_input, output_te
 from closedist.extraction.head import find_head
 from closedist.extraction.loaders import number_of_batches
 from closedist.extraction.positions import Positions, check_finite, check_positions, rows_of
+from closedist.names import Names
 from closedist.representations import MAX_BLACK_BOX_LABELS, Chosen, Representations, as_index
 from closedist.system.progress import progress
 
@@ -40,7 +40,7 @@ def extract(
     scale: float | None = None,
     binary: bool = False,
     labels: Chosen | None = None,
-    label_names: Sequence[str] | NDArray[Any] | None = None,
+    label_names: Names | None = None,
 ) -> Representations:
     """Representations of a model whose last layer is linear: f(x) is what enters it, g(y) its rows, b(y) its bias.
 
