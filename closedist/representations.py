@@ -16,6 +16,7 @@ from torch import Tensor
 from closedist.errors import InputError, brief
 from closedist.names import Names, as_names, read_names, stored_names
 from closedist.system.files import write_atomically
+from closedist.system.kinds import of_weights, some_of, what_it_is
 
 MAX_BLACK_BOX_LABELS = 10_000  # its unembeddings are a C×C identity: 400 MB in float32
 _BLOCK_ELEMENTS = 1 << 20  # what a check of a memory-mapped array holds at once
@@ -210,6 +211,7 @@ class Representations:
         """
         from safetensors import SafetensorError, safe_open
 
+        _refuse_other_kinds(Path(path))
         try:
             with safe_open(str(path), framework="pt") as file:
                 metadata = file.metadata() or {}
@@ -222,7 +224,9 @@ class Representations:
             raise InputError(f"{path} is not a whole safetensors file: {brief(error)}; write it again") from error
         for name in ("embeddings", "unembeddings"):
             if name not in tensors:
-                raise InputError(f'{path} has no tensor "{name}"; it has {_some_of(present) or "none"}')
+                raise InputError(
+                    f'{path} has no tensor "{name}"; it has {some_of(present) or "none"}{of_weights(present)}'
+                )
         for name in ("embeddings", "unembeddings", "bias"):
             if name in tensors and not tensors[name].is_floating_point():  # to convert could fill the memory
                 raise InputError(f"{path}: {name} is {tensors[name].dtype}; write it again as floating-point numbers")
@@ -336,6 +340,15 @@ def _names_at(names: NDArray[Any] | None, which: slice | Tensor) -> NDArray[Any]
     return None if names is None else names[which if isinstance(which, slice) else which.numpy()]
 
 
+def _refuse_other_kinds(path: Path) -> None:
+    try:
+        what = what_it_is(path)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    if what:
+        raise InputError(f"cannot read {path} as representations: it {what}")
+
+
 def _blocks(matrix: Tensor) -> list[slice]:
     rows = max(1, _BLOCK_ELEMENTS // max(1, matrix[0].numel()))
     return [slice(start, start + rows) for start in range(0, matrix.shape[0], rows)]
@@ -394,8 +407,3 @@ def _are_probabilities(logits: Tensor) -> bool:
         )
     log.warning("logits: no entry is negative and every row sums to 1: read as probabilities, whose log is taken")
     return True
-
-
-def _some_of(names: set[str]) -> str:
-    shown = [" ".join(name[:40].split()) for name in sorted(names)[:8]]
-    return ", ".join(shown) + (", …" if len(names) > len(shown) else "")

@@ -1,6 +1,7 @@
 """The command compare: representations on disk against each other."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from closedist.measures.settings import Combine, ConstantLabels, Reduction, Sett
 
 
 def compare(
-    files: Annotated[tuple[Path, ...], Parameter(help="Two or more files of representations.", json_list=False)],
+    files: Annotated[tuple[Path, ...], Parameter(help="Two or more files.", json_list=False)],
     /,
     *,
     weight: NonNegative = Settings.weight,
@@ -24,10 +25,17 @@ def compare(
     num_subsets: Count | None = None,
     pivots: Rows | None = None,
     constant_labels: ConstantLabels = Settings.constant_labels,
+    embeddings_name: str | None = None,
+    unembeddings_name: str | None = None,
+    bias_name: str | None = None,
+    logits_name: str | None = None,
     json_output: Annotated[bool, Parameter(name="--json", negative=())] = False,
     common: Common = DEFAULTS,
 ) -> None:
-    """Compare models by their saved representations: a table for two, a matrix for more.
+    """Compare models by their saved representations or logits: a table for two, a matrix for more.
+
+    A file is one that closedist wrote (safetensors), or another with arrays called embeddings, unembeddings, bias or
+    logits: .npz, .safetensors or .pt; or logits alone: .npy, .pt or .csv, one row an input, one column a label.
 
     Args:
         weight: λ, of the scale terms.
@@ -39,6 +47,10 @@ def compare(
         num_subsets: sample so many label subsets where there are too many to go through.
         pivots: choose the pivot label among these, as in 3,17; default: among all labels.
         constant_labels: leave out labels that no model distinguishes (ignore), or stop (error).
+        embeddings_name: what the files call their embeddings, where not so.
+        unembeddings_name: what they call their unembeddings.
+        bias_name: what they call their bias.
+        logits_name: what they call their logits.
         json_output: print JSON.
     """
     common.set_up()
@@ -50,7 +62,14 @@ def compare(
     from closedist.extraction.alignment import load_aligned
     from closedist.pairs import measure_pairs
 
-    models, note = load_aligned(files)
+    roles = {
+        "embeddings": embeddings_name,
+        "unembeddings": unembeddings_name,
+        "bias": bias_name,
+        "logits": logits_name,
+    }
+    given = {role: name for role, name in roles.items() if name is not None}
+    models, note = load_aligned(files, given, lambda said: print(said, file=sys.stderr))
     settings = Settings(
         weight=weight,
         reduction=reduction,

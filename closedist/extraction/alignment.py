@@ -1,7 +1,8 @@
 """Models that were extracted apart, brought to the same inputs and the same labels before they are compared."""
 
 import json
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedist.errors import InputError, brief
+from closedist.extraction.files import read
 from closedist.representations import Representations
+from closedist.system.kinds import kind_of
+
+log = logging.getLogger(__name__)
 
 _SHOWN = 3  # differing labels that an error shows
 
 
-def load_aligned(paths: Sequence[str | Path]) -> tuple[list[Representations], str]:
+def load_aligned(
+    paths: Sequence[str | Path], names: Mapping[str, str] | None = None, say: Callable[[str], None] = log.info
+) -> tuple[list[Representations], str]:
     """Open files of representations for one comparison.
 
     Args:
-        paths: files that ``extract`` or ``Representations.save`` wrote.
+        paths: files that ``extract`` or ``Representations.save`` wrote, or of others, as ``read`` takes them.
+        names: what these others call their arrays.
+        say: is called with a line on what was read from each file of others.
 
     Returns:
         The representations over the labels that all have, and a note on labels that were left out, or "".
@@ -34,7 +43,13 @@ def load_aligned(paths: Sequence[str | Path]) -> tuple[list[Representations], st
                 f"{path} was extracted from other inputs than {known[0][0]}; extract both from the same inputs in the "
                 "same order (texts: with the same tokenizer, context and max-tokens)"
             )
-    return over_same_labels([Representations.load(path) for path in paths], [Path(path).stem for path in paths])
+    models = []
+    for place in paths:
+        model, said = read(Path(place), names)
+        models.append(model)
+        if said:
+            say(said)
+    return over_same_labels(models, [Path(one).stem for one in paths])
 
 
 def extraction_record(path: Path) -> dict[str, Any]:
@@ -46,6 +61,8 @@ def extraction_record(path: Path) -> dict[str, Any]:
     from safetensors import SafetensorError, safe_open
 
     try:
+        if kind_of(path) != "safetensors":
+            return {}
         with safe_open(str(path), framework="np") as file:
             record = json.loads((file.metadata() or {}).get("extraction", "{}"))
     except OSError as error:

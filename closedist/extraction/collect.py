@@ -1,7 +1,7 @@
 """Extraction: every batch through the model, what enters its head kept."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -21,7 +21,7 @@ from closedist.extraction.head import find_head
 from closedist.extraction.loaders import number_of_batches
 from closedist.extraction.positions import Positions, check_finite, check_positions, rows_of
 from closedist.names import Names
-from closedist.representations import MAX_BLACK_BOX_LABELS, Chosen, Representations, as_index
+from closedist.representations import MAX_BLACK_BOX_LABELS, Chosen, Representations
 from closedist.system.progress import progress
 
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -142,7 +142,7 @@ def extract_logits(
     check_positions(positions)
     model = unwrapped(model)
     device = device_of(model)
-    blocks, distributions = MemoryBlocks(), True
+    blocks = MemoryBlocks()
     with evaluating(model):
         stream = read_batches(batches, model)
         with progress("extracting", number_of_batches(batches)) as advance:

@@ -38,7 +38,6 @@ class RowsNotFiniteError(InputError):
 
 
 def checked(
-def checked(
     model: nn.Module,
     head: Head,
     batch: Batch,
