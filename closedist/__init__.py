@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from closedist.explanation.pair import explain
     from closedist.explanation.records import Explanation
     from closedist.extraction import extract, extract_logits
+    from closedist.extraction.scikit_learn import from_sklearn
     from closedist.measures.cca import linear_cka, mean_cca, mean_cca_matrix
     from closedist.measures.distillation import distillation_loss
     from closedist.measures.likelihood import kl_divergence
@@ -43,6 +44,7 @@ _HOMES = {
     "explain": "closedist.explanation.pair",
     "extract": "closedist.extraction",
     "extract_logits": "closedist.extraction",
+    "from_sklearn": "closedist.extraction.scikit_learn",
     "group_models": "closedist.explanation.groups",
     "kl_divergence": "closedist.measures.likelihood",
     "linear_cka": "closedist.measures.cca",
@@ -72,6 +74,7 @@ __all__ = [
     "explain",
     "extract",
     "extract_logits",
+    "from_sklearn",
     "group_models",
     "kl_divergence",
     "linear_cka",
