@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from closedist.alignment import align
     from closedist.comparison import Comparison
     from closedist.errors import InputError
     from closedist.explanation.groups import contradiction, group_models, model_map
@@ -36,6 +37,7 @@ _HOMES = {
     "Explanation": "closedist.explanation.records",
     "InputError": "closedist.errors",
     "Representations": "closedist.representations",
+    "align": "closedist.alignment",
     "capacity_floor": "closedist.measures.logit_bounds",
     "compare": "closedist.pairs",
     "compare_all": "closedist.pairs",
@@ -66,6 +68,7 @@ __all__ = [
     "Explanation",
     "InputError",
     "Representations",
+    "align",
     "capacity_floor",
     "compare",
     "compare_all",

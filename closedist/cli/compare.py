@@ -25,6 +25,7 @@ def compare(
     num_subsets: Count | None = None,
     pivots: Rows | None = None,
     constant_labels: ConstantLabels = Settings.constant_labels,
+    align: Annotated[bool, Parameter(negative=())] = False,
     embeddings_name: str | None = None,
     unembeddings_name: str | None = None,
     bias_name: str | None = None,
@@ -47,6 +48,7 @@ def compare(
         num_subsets: sample so many label subsets where there are too many to go through.
         pivots: choose the pivot label among these, as in 3,17; default: among all labels.
         constant_labels: leave out labels that no model distinguishes (ignore), or stop (error).
+        align: compare over the labels and the inputs that all files have, matched by their names.
         embeddings_name: what the files call their embeddings, where not so.
         unembeddings_name: what they call their unembeddings.
         bias_name: what they call their bias.
@@ -59,7 +61,7 @@ def compare(
     from itertools import combinations
 
     from closedist.comparison import TWO_LABELS, as_dict, matrix_table, pair_table
-    from closedist.extraction.alignment import load_aligned
+    from closedist.extraction.files import load_aligned
     from closedist.pairs import measure_pairs
 
     roles = {
@@ -69,7 +71,7 @@ def compare(
         "logits": logits_name,
     }
     given = {role: name for role, name in roles.items() if name is not None}
-    models, note = load_aligned(files, given, lambda said: print(said, file=sys.stderr))
+    models, note = load_aligned(files, given, align=align, say=lambda said: print(said, file=sys.stderr))
     settings = Settings(
         weight=weight,
         reduction=reduction,

@@ -1,6 +1,8 @@
 """Files that others wrote, as Representations: of NumPy, of PyTorch, safetensors with other names, logits as CSV."""
 
 import csv
+import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -10,9 +12,10 @@ from zipfile import is_zipfile
 
 import numpy as np
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from closedist.alignment import aligned_with_note, over_same_labels
 from closedist.errors import InputError, brief
 from closedist.names import read_names
 from closedist.representations import Representations
@@ -22,7 +25,73 @@ _NAMES = ("input_ids", "label_names")
 ROLES = ("embeddings", "unembeddings", "bias", "logits", *_NAMES)
 _ID_TITLES = ("", "id", "index", "input", "input_id", "input_ids")  # "" is what a data frame writes above its index
 
+log = logging.getLogger(__name__)
+
 Arrays = tuple[Mapping[str, Any], Sequence[str]]  # those that were asked for, and the names of all that there are
+
+
+def load_aligned(
+    paths: Sequence[str | Path],
+    names: Mapping[str, str] | None = None,
+    *,
+    align: bool = False,
+    say: Callable[[str], None] = log.info,
+) -> tuple[list[Representations], str]:
+    """Open files of representations for one comparison.
+
+    Args:
+        paths: files that ``extract`` or ``Representations.save`` wrote, or of others, as ``read`` takes them.
+        names: what these others call their arrays.
+        align: bring the models to the labels and inputs that all have, by their names.
+        say: is called with a line on what was read from each file of others.
+
+    Returns:
+        The representations over the labels that all have, and a note on what was left out, or "".
+
+    Raises:
+        InputError: a file cannot be read, two were extracted from different inputs, or have different labels.
+    """
+    inputs = {str(path): extraction_record(Path(path)).get("inputs") for path in paths}
+    known = [(path, digest) for path, digest in inputs.items() if digest is not None]
+    for path, digest in known[1:]:
+        if digest != known[0][1]:
+            raise InputError(
+                f"{path} was extracted from other inputs than {known[0][0]}; extract both from the same inputs in the "
+                "same order (texts: with the same tokenizer, context and max-tokens)"
+            )
+    models = []
+    for place in paths:
+        model, said = read(Path(place), names)
+        models.append(model)
+        if said:
+            say(said)
+    stems = [Path(one).stem for one in paths]
+    if align:
+        return aligned_with_note(models, stems)
+    try:
+        return over_same_labels(models, stems)
+    except InputError as error:
+        raise InputError(f"{error}; --align compares over the labels that all have") from error
+
+
+def extraction_record(path: Path) -> dict[str, Any]:
+    """What ``extract`` noted in the file: digests of the model and the inputs, and settings. Empty for other files.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    try:
+        if kind_of(path) != "safetensors":
+            return {}
+        with safe_open(str(path), framework="np") as file:
+            record = json.loads((file.metadata() or {}).get("extraction", "{}"))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    except SafetensorError as error:
+        raise InputError(f"{path} is not a whole safetensors file: {brief(error)}; write it again") from error
+    except (ValueError, RecursionError):
+        return {}  # a note that is not ours
+    return record if isinstance(record, dict) else {}
 
 
 def read(path: Path, names: Mapping[str, str] | None = None) -> tuple[Representations, str]:

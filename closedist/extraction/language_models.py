@@ -14,11 +14,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from closedist.alignment import over_same_labels
 from closedist.comparison import Comparison
 from closedist.errors import InputError
 from closedist.extraction import extract
-from closedist.extraction.alignment import extraction_record, over_same_labels
 from closedist.extraction.batches import inputs_digest, model_digest, read_batches
+from closedist.extraction.files import extraction_record
 from closedist.extraction.first_batch import RowsNotFiniteError
 from closedist.extraction.hugging_face import read_causal_model
 from closedist.extraction.positions import Positions
@@ -122,11 +123,23 @@ def compare_language_models(
             )
             for role, model, vocabulary in zip(("first", "second"), (first, second), vocabularies, strict=True)
         ]
-        aligned, note = over_same_labels(models, (first, second))
+        aligned, note = over_same_labels(_without_left_out(models, vocabularies), (first, second))
         if num_pivots is not None:
             pivots = _most_frequent(windows, vocabularies[0].names, aligned[0].label_names, num_pivots)
             settings = replace(settings, pivots=pivots)
         return ModelComparison(measure_pairs(aligned, None, settings)[0], note)
+
+
+def _without_left_out(
+    models: Sequence[Representations], vocabularies: Sequence[Vocabulary]
+) -> Sequence[Representations]:
+    """All models without the tokens that any was extracted without."""
+    labels = [() if model.label_names is None else model.label_names.tolist() for model in models]
+    absent = {name for names, own in zip(vocabularies, labels, strict=True) for name in {*names.names} - {*own}}
+    if not absent:
+        return models
+    kept = [[index for index, name in enumerate(own) if name not in absent] for own in labels]
+    return [model.at(labels=which) for model, which in zip(models, kept, strict=True)]
 
 
 def _most_frequent(

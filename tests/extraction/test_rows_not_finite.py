@@ -115,6 +115,14 @@ def test_rows_of_tokens_stop_an_extraction_or_are_left_out_as_asked(
     assert not {"M", ")"} & set(p.label_names.tolist())
 
 
+def test_a_token_that_one_model_is_without_is_left_out_of_both(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("compare-models", folder / "whole", folder / "inside", folder / "text.txt", "--nan-labels=ignore")
+    assert command(*words, "--max-tokens", "200", "--num-subsets", "5", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["num_labels"] == 65
+
+
 def test_pivots_are_counted_among_the_labels_that_are_left(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("compare-models", folder / "inside", folder / "inside", folder / "text.txt", "--num-pivots", "1")
     assert command(*words, "--max-tokens", "200", "--num-subsets", "5", "--nan-labels=ignore", "--json") == 0
