@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from closedist.alignment import align
-    from closedist.comparison import Comparison
+    from closedist.comparison import Comparison, rows
     from closedist.errors import InputError
     from closedist.explanation.groups import contradiction, group_models, model_map
     from closedist.explanation.pair import explain
@@ -60,6 +60,7 @@ _HOMES = {
     "model_map": "closedist.explanation.groups",
     "probe_transfer": "closedist.measures.probe_transfer",
     "representation_distance": "closedist.measures.representation_distance",
+    "rows": "closedist.comparison",
     "subset_dissimilarity": "closedist.measures.subset_dissimilarity",
 }
 
@@ -91,6 +92,7 @@ __all__ = [
     "model_map",
     "probe_transfer",
     "representation_distance",
+    "rows",
     "subset_dissimilarity",
 ]
 

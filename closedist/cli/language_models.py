@@ -96,6 +96,7 @@ def compare_models(
     """
     common.set_up()
     from closedist.comparison import as_dict, pair_table
+    from closedist.extraction.files import distinct_names
     from closedist.extraction.language_models import compare_language_models
     from closedist.extraction.texts import Text
 
@@ -123,7 +124,7 @@ def compare_models(
         result = {"first": first, "second": second, "note": compared.note, **as_dict(compared.comparison)}
         print(json.dumps(result, indent=1))
         return
-    print(pair_table(compared.comparison, (Path(first).name, Path(second).name)))
+    print(pair_table(compared.comparison, distinct_names([Path(first), Path(second)])))
     if compared.note:
         print(f"\n{compared.note}")
 

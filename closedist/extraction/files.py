@@ -3,6 +3,7 @@
 import csv
 import json
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -23,6 +24,7 @@ from closedist.system.kinds import kind_of, of_weights, some_of
 
 _NAMES = ("input_ids", "label_names")
 ROLES = ("embeddings", "unembeddings", "bias", "logits", *_NAMES)
+_ENDINGS = (".safetensors", ".npz", ".npy", ".pt", ".pth", ".csv", ".tsv")
 _ID_TITLES = ("", "id", "index", "input", "input_id", "input_ids")  # "" is what a data frame writes above its index
 
 log = logging.getLogger(__name__)
@@ -65,13 +67,39 @@ def load_aligned(
         models.append(model)
         if said:
             say(said)
-    stems = [Path(one).stem for one in paths]
+    called = distinct_names([Path(one) for one in paths])
     if align:
-        return aligned_with_note(models, stems)
+        return aligned_with_note(models, called)
     try:
-        return over_same_labels(models, stems)
+        return over_same_labels(models, called)
     except InputError as error:
         raise InputError(f"{error}; --align compares over the labels that all have") from error
+
+
+def distinct_names(paths: Sequence[Path]) -> list[str]:
+    """What to call files or folders: by their names, and by as much of where they lie as tells them apart.
+
+    A file's ending is left out where that does not matter: runs/a/p.npz and runs/b/p.npz are a/p and b/p, p.npz and
+    p.pt stay themselves. A path that is there twice is numbered.
+    """
+    ways = [_ways_to_call(path) for path in paths]
+    names = [called[0] for called in ways]
+    for level in range(1, max(map(len, ways))):
+        twice = {name for name, count in Counter(names).items() if count > 1}
+        longer = [called[min(level, len(called) - 1)] for called in ways]
+        names = [new if name in twice else name for name, new in zip(names, longer, strict=True)]
+    seen: Counter[str] = Counter()
+    for index, name in enumerate(names):
+        seen[name] += 1
+        names[index] = f"{name} ({seen[name]})" if seen[name] > 1 else name
+    return names
+
+
+def _ways_to_call(path: Path) -> list[str]:
+    """Names of a path, the shortest first."""
+    parts = path.parts[:-1]
+    name = path.stem if path.suffix.lower() in _ENDINGS else path.name
+    return [name, path.name, *(str(Path(*parts[-depth:], name)) for depth in range(1, len(parts) + 1))]
 
 
 def extraction_record(path: Path) -> dict[str, Any]:

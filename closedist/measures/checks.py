@@ -73,14 +73,13 @@ def check_enough_labels(model: Representations) -> None:
 
 def _different_labels(first: Representations, first_name: str, other: Representations, other_name: str) -> str:
     """An error for different numbers of labels, which says whose vocabulary is padded where that is likely."""
-    counts = {first_name: first.num_labels, other_name: other.num_labels}
     text = (
         f"unembeddings: model {other_name} has {other.num_labels} labels, model {first_name} has {first.num_labels}; "
         "both must have the same labels in the same order"
     )
     if common := _common("labels", first.label_names, other.label_names):
         text = f"{text}. {common}"
-    small, large = sorted(counts.values())
+    small, large = sorted([first.num_labels, other.num_labels])
     if large - small > max(1, 0.02 * large):
         return text
     padded = first_name if first.num_labels == large else other_name
