@@ -9,12 +9,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from closedist.comparison import Comparison
+    from closedist.alignment import align
+    from closedist.comparison import Comparison, rows
     from closedist.errors import InputError
     from closedist.explanation.groups import contradiction, group_models, model_map
     from closedist.explanation.pair import explain
     from closedist.explanation.records import Explanation
     from closedist.extraction import extract, extract_logits
+    from closedist.extraction.scikit_learn import from_sklearn
     from closedist.measures.cca import linear_cka, mean_cca, mean_cca_matrix
     from closedist.measures.distillation import distillation_loss
     from closedist.measures.likelihood import kl_divergence
@@ -36,6 +38,7 @@ _HOMES = {
     "Explanation": "closedist.explanation.records",
     "InputError": "closedist.errors",
     "Representations": "closedist.representations",
+    "align": "closedist.alignment",
     "capacity_floor": "closedist.measures.logit_bounds",
     "compare": "closedist.pairs",
     "compare_all": "closedist.pairs",
@@ -44,6 +47,7 @@ _HOMES = {
     "explain": "closedist.explanation.pair",
     "extract": "closedist.extraction",
     "extract_logits": "closedist.extraction",
+    "from_sklearn": "closedist.extraction.scikit_learn",
     "group_models": "closedist.explanation.groups",
     "kl_divergence": "closedist.measures.likelihood",
     "linear_cka": "closedist.measures.cca",
@@ -58,6 +62,7 @@ _HOMES = {
     "probe_transfer": "closedist.measures.probe_transfer",
     "report": "closedist.page.write",
     "representation_distance": "closedist.measures.representation_distance",
+    "rows": "closedist.comparison",
     "subset_dissimilarity": "closedist.measures.subset_dissimilarity",
 }
 
@@ -66,6 +71,7 @@ __all__ = [
     "Explanation",
     "InputError",
     "Representations",
+    "align",
     "capacity_floor",
     "compare",
     "compare_all",
@@ -74,6 +80,7 @@ __all__ = [
     "explain",
     "extract",
     "extract_logits",
+    "from_sklearn",
     "group_models",
     "kl_divergence",
     "linear_cka",
@@ -88,6 +95,7 @@ __all__ = [
     "probe_transfer",
     "report",
     "representation_distance",
+    "rows",
     "subset_dissimilarity",
 ]
 

@@ -45,6 +45,7 @@ def compare(
     num_subsets: int | None = DEFAULTS.num_subsets,
     pivots: Sequence[int] | None = DEFAULTS.pivots,
     constant_labels: ConstantLabels = DEFAULTS.constant_labels,
+    names: Sequence[str] | None = None,
 ) -> Comparison:
     """Compare two models on the same N inputs and C labels.
 
@@ -61,6 +62,7 @@ def compare(
         num_subsets: sample so many label subsets where there are more; by default all, up to 10,000.
         pivots: the pivot labels to choose from, by default all.
         constant_labels: "ignore" leaves out labels whose log-odds against the pivot vary in neither model.
+        names: what the result and errors call the two models; by default p and q.
 
     Returns:
         A :class:`Comparison`.
@@ -80,11 +82,12 @@ def compare(
         num_subsets=num_subsets,
         pivots=pivots,
         constant_labels=constant_labels,
+        names=names,
     )[0]
 
 
 def compare_all(
-    models: Sequence[Representations],
+    models: Sequence[Representations] | Mapping[str, Representations],
     *,
     pairs: Sequence[tuple[int, int]] | None = None,
     names: Sequence[str] | None = None,
@@ -104,10 +107,10 @@ def compare_all(
     The arguments are those of :func:`compare`, and so is every result, to about ten digits.
 
     Args:
-        models: n ≥ 2 representations of the same N inputs and C labels.
+        models: n ≥ 2 representations of the same N inputs and C labels, or a dictionary of them by their names.
         pairs: which (i, j), i < j, to compare; for one model against all others ``[(0, j) for j in range(1, n)]``. By
             default all n(n − 1)/2, in the order of ``itertools.combinations``.
-        names: what errors call the models; by default p and q, or their numbers.
+        names: what the results and errors call the models; by default p and q, or their numbers.
 
     Returns:
         A comparison for every pair.
@@ -127,6 +130,10 @@ def compare_all(
         pivots=pivots,
         constant_labels=constant_labels,
     )
+    if isinstance(models, Mapping):
+        if names is not None:
+            raise InputError("names: the dictionary of models has them already; leave one out")
+        names, models = list(models), list(models.values())
     return measure_pairs(models, pairs, settings, names)
 
 
@@ -141,7 +148,7 @@ def measure_pairs(
     Args:
         models, pairs: what is compared.
         settings: how.
-        names: what errors call the models.
+        names: what the comparisons and errors call the models.
 
     Raises:
         InputError: the models cannot be compared, a pair is none of them, or a setting is out of its range.
@@ -203,6 +210,7 @@ def _jointly(
             except ConstantOddsError as error:
                 raise error.explained(names[pairs[int(part[error.pair])][error.model]]) from error
             columns |= {name: values[which] for name, values in of_all.items()}
+            columns["names"] = [(names[i], names[j]) for i, j in (pairs[index] for index in part.tolist())]
             records = _records(columns, _of_call(members, size, settings))
             results.update(zip(part.tolist(), records, strict=True))
     return [results[index] for index in range(len(pairs))]

@@ -1,9 +1,9 @@
 """Representations: a model as the two matrices that every measure looks at, with a bias where it has one."""
 
-import json
 import logging
 import math
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,16 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from closedist.errors import InputError, brief
+from closedist.names import Names, as_names, read_names, stored_names
 from closedist.system.files import write_atomically
+from closedist.system.kinds import of_weights, some_of, what_it_is
 
 MAX_BLACK_BOX_LABELS = 10_000  # its unembeddings are a C×C identity: 400 MB in float32
-MAX_NAME_CHARACTERS = 1 << 28  # 1 GiB as an array of strings
 _BLOCK_ELEMENTS = 1 << 20  # what a check of a memory-mapped array holds at once
 _FLOATING_POINT = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _ROUNDED = 1e-4  # what softmax in float32 of logits in the hundreds leaves of a row's sum of 1
 _DOUBTFUL = 0.05  # what two decimals leave of it
+Chosen = slice | Sequence[int] | NDArray[Any] | Tensor  # numbers of inputs or labels, or a mask over them
 
 log = logging.getLogger(__name__)
 
@@ -56,8 +58,8 @@ class Representations:
         embeddings: ArrayLike | Tensor,
         unembeddings: ArrayLike | Tensor,
         bias: ArrayLike | Tensor | None = None,
-        input_ids: ArrayLike | Tensor | None = None,
-        label_names: ArrayLike | Tensor | None = None,
+        input_ids: Names | None = None,
+        label_names: Names | None = None,
         *,
         black_box: bool = False,
     ) -> None:
@@ -89,8 +91,8 @@ class Representations:
             "embeddings": f,
             "unembeddings": g,
             "bias": b,
-            "input_ids": _names(input_ids, "input_ids", f.shape[0], "input"),
-            "label_names": _names(label_names, "label_names", g.shape[0], "label"),
+            "input_ids": as_names(input_ids, "input_ids", f.shape[0], "input"),
+            "label_names": as_names(label_names, "label_names", g.shape[0], "label"),
             "black_box": black_box,
             "largest_embedding": _largest(f, "embeddings"),
         }
@@ -104,8 +106,8 @@ class Representations:
     def from_logits(
         cls,
         logits: ArrayLike | Tensor,
-        input_ids: ArrayLike | Tensor | None = None,
-        label_names: ArrayLike | Tensor | None = None,
+        input_ids: Names | None = None,
+        label_names: Names | None = None,
     ) -> "Representations":
         """The member of the family with a black box's distribution: F = its centred logits, G = the identity.
 
@@ -146,6 +148,27 @@ class Representations:
             centred[rows] = (block - block.mean(1, keepdim=True)).to(dtype)
         identity = torch.eye(num_labels, dtype=dtype, device=matrix.device)
         return cls(centred, identity, None, input_ids, label_names, black_box=True)
+
+    def at(self, inputs: Chosen | None = None, labels: Chosen | None = None) -> "Representations":
+        """A part of it: these inputs and these labels, in the order given.
+
+        Softmax over fewer labels is conditional on them: it says p(y|x, y is one of these labels).
+
+        Args:
+            inputs, labels: numbers of them, a slice or a mask; by default all.
+
+        Raises:
+            InputError: a number is out of range, a label is named twice, or nothing is left.
+        """
+        rows, columns = as_index(inputs, self.num_inputs, "inputs"), as_index(labels, self.num_labels, "labels")
+        f, ids, names = self.embeddings[rows], _names_at(self.input_ids, rows), _names_at(self.label_names, columns)
+        if self.black_box:
+            logits = f[:, columns]
+            logits = logits - logits.mean(1, keepdim=True, dtype=torch.float64).to(logits.dtype)
+            identity = torch.eye(logits.shape[1], dtype=logits.dtype, device=logits.device)
+            return Representations(logits, identity, None, ids, names, black_box=True)
+        bias = None if self.bias is None else self.bias[columns]
+        return Representations(f, self.unembeddings[columns], bias, ids, names)
 
     def save(self, path: str | Path) -> None:
         """Write a safetensors file: tensors "embeddings", "unembeddings" and, where given, "bias" and names.
@@ -188,6 +211,7 @@ class Representations:
         """
         from safetensors import SafetensorError, safe_open
 
+        _refuse_other_kinds(Path(path))
         try:
             with safe_open(str(path), framework="pt") as file:
                 metadata = file.metadata() or {}
@@ -200,11 +224,13 @@ class Representations:
             raise InputError(f"{path} is not a whole safetensors file: {brief(error)}; write it again") from error
         for name in ("embeddings", "unembeddings"):
             if name not in tensors:
-                raise InputError(f'{path} has no tensor "{name}"; it has {_some_of(present) or "none"}')
+                raise InputError(
+                    f'{path} has no tensor "{name}"; it has {some_of(present) or "none"}{of_weights(present)}'
+                )
         for name in ("embeddings", "unembeddings", "bias"):
             if name in tensors and not tensors[name].is_floating_point():  # to convert could fill the memory
                 raise InputError(f"{path}: {name} is {tensors[name].dtype}; write it again as floating-point numbers")
-        names = {name: _read_names(tensors.get(name), name, path) for name in ("input_ids", "label_names")}
+        names = {name: read_names(tensors.get(name), name, path) for name in ("input_ids", "label_names")}
         try:
             return cls(
                 tensors["embeddings"],
@@ -274,6 +300,55 @@ def as_tensor(array: ArrayLike | Tensor, name: str) -> Tensor:
     return tensor
 
 
+def as_index(which: Chosen | None, count: int, argument: str) -> slice | Tensor:
+    """A choice among so many inputs or labels as an index: a slice where it can be one, which copies nothing.
+
+    Args:
+        which: whole numbers from 0, a mask, a slice, or None for all.
+        count: how many there are.
+        argument: what to call the choice in errors, "inputs" or "labels".
+
+    Raises:
+        InputError: not such numbers, one is out of range, a label is named twice, or there are none.
+    """
+    if which is None:
+        return slice(0, count)
+    if isinstance(which, slice):
+        numbers = np.arange(count)[which]
+    else:
+        numbers = which.detach().cpu().numpy() if isinstance(which, Tensor) else np.asarray(which)
+        if numbers.dtype.kind == "b" and numbers.shape == (count,):
+            numbers = np.flatnonzero(numbers)
+    if numbers.ndim != 1 or not len(numbers) or numbers.dtype.kind not in "iu":
+        raise InputError(
+            f"{argument}: {numbers.dtype} of shape {numbers.shape}; whole numbers 0 … {count - 1}, a mask of "
+            f"{count:,} or a slice is needed, and at least one of them"
+        )
+    if numbers.min() < 0 or numbers.max() >= count:
+        wrong = numbers[(numbers < 0) | (numbers >= count)][0]
+        raise InputError(f"{argument}: {wrong} is none of the {count:,} {argument}, which are numbered 0 … {count - 1}")
+    numbers = numbers.astype(np.int64)
+    first, last = int(numbers[0]), int(numbers[-1])
+    if np.array_equal(numbers, np.arange(first, last + 1)):
+        return slice(first, last + 1)
+    if argument == "labels" and len(np.unique(numbers)) < len(numbers):
+        raise InputError("labels: one is named twice, which would count its probability twice; name each once")
+    return torch.from_numpy(numbers)
+
+
+def _names_at(names: NDArray[Any] | None, which: slice | Tensor) -> NDArray[Any] | None:
+    return None if names is None else names[which if isinstance(which, slice) else which.numpy()]
+
+
+def _refuse_other_kinds(path: Path) -> None:
+    try:
+        what = what_it_is(path)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    if what:
+        raise InputError(f"cannot read {path} as representations: it {what}")
+
+
 def _blocks(matrix: Tensor) -> list[slice]:
     rows = max(1, _BLOCK_ELEMENTS // max(1, matrix[0].numel()))
     return [slice(start, start + rows) for start in range(0, matrix.shape[0], rows)]
@@ -332,51 +407,3 @@ def _are_probabilities(logits: Tensor) -> bool:
         )
     log.warning("logits: no entry is negative and every row sums to 1: read as probabilities, whose log is taken")
     return True
-
-
-def _names(names: ArrayLike | Tensor | None, argument: str, count: int, what: str) -> NDArray[Any] | None:
-    if names is None:
-        return None
-    array = names.cpu().numpy() if isinstance(names, Tensor) else np.asarray(names)
-    if array.dtype.kind not in "iuU":
-        raise InputError(f"{argument}: entries of type {array.dtype}; integers or strings are needed")
-    if array.ndim not in (1, 2) or array.shape[0] != count:
-        raise InputError(f"{argument}: shape {array.shape}; one entry for each {what}, {count:,} of them, is needed")
-    return array.astype(np.int64) if array.dtype.kind in "iu" else array
-
-
-def stored_names(names: NDArray[Any]) -> Tensor:
-    """Names as the tensor that a file holds: int64, or the UTF-8 bytes of a JSON list of strings."""
-    if names.dtype.kind == "i":
-        return torch.from_numpy(np.ascontiguousarray(names))
-    return torch.frombuffer(bytearray(json.dumps(names.tolist()).encode()), dtype=torch.uint8)
-
-
-def _read_names(stored: Tensor | None, name: str, path: str | Path) -> NDArray[Any] | None:
-    if stored is None:
-        return None
-    if stored.dtype == torch.int64:
-        return np.asarray(stored.numpy())
-    try:
-        if stored.dtype != torch.uint8:
-            raise TypeError(f"its type is {stored.dtype}")
-        return _as_array(json.loads(stored.numpy().tobytes().decode()))
-    except (ValueError, TypeError, RecursionError) as error:
-        message = f'{path}: the tensor "{name}" is neither int64 nor a JSON list of strings: {brief(error)}'
-        raise InputError(message) from error
-
-
-def _as_array(names: Any) -> NDArray[Any]:
-    """Strings, or lists of strings, as an array; all of its entries take the room of the longest."""
-    rows = names if isinstance(names, list) else [names]
-    flat = [entry for row in rows for entry in (row if isinstance(row, list) else [row])]
-    if not all(isinstance(entry, str) for entry in flat):
-        raise TypeError("an entry is no string")
-    if len(flat) * max(map(len, flat), default=0) > MAX_NAME_CHARACTERS:
-        raise ValueError(f"{len(flat):,} names as long as the longest would fill the memory")
-    return np.array(names, dtype=np.str_)
-
-
-def _some_of(names: set[str]) -> str:
-    shown = [" ".join(name[:40].split()) for name in sorted(names)[:8]]
-    return ", ".join(shown) + (", …" if len(names) > len(shown) else "")

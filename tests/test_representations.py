@@ -4,6 +4,7 @@ import json
 import random
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,6 +66,60 @@ def test_a_black_box_is_its_centred_logits_and_the_identity() -> None:
     assert torch.equal(p.unembeddings, torch.eye(4))
     shifted = Representations.from_logits(logits + np.arange(6, dtype=np.float32)[:, None])
     assert torch.allclose(shifted.embeddings, p.embeddings, atol=1e-5)
+
+
+@pytest.mark.parametrize("black_box", [False, True])
+@pytest.mark.parametrize(
+    ("inputs", "labels"),
+    [
+        ([4, 1, 2], [3, 0]),
+        (slice(1, 5), range(1, 4)),
+        (np.arange(6) > 3, torch.tensor([True, False, True, True])),
+        (torch.tensor([5, 0]), None),
+        (None, slice(None, None, 2)),
+        ([1, 1, 1], None),
+    ],
+)
+def test_a_part_is_conditional_on_its_labels(inputs: Any, labels: Any, black_box: bool) -> None:
+    bias = np.arange(4.0)
+    p = Representations(F, G, bias, [5, 3, 1, 9, 7, -2], list("abcd"))
+    if black_box:
+        p = Representations.from_logits(F @ G.T + bias, [5, 3, 1, 9, 7, -2], list("abcd"))
+    rows = np.arange(6) if inputs is None else np.arange(6)[np.asarray(inputs) if type(inputs) is not slice else inputs]
+    columns = np.arange(4) if labels is None else np.arange(4)[labels if type(labels) is slice else np.asarray(labels)]
+    part = p.at(inputs=inputs, labels=labels)
+    probabilities = np.exp(F @ G.T + bias)[rows][:, columns]
+    scores = part.embeddings @ part.unembeddings.T + (0 if part.bias is None else part.bias)
+    expected = probabilities / probabilities.sum(1, keepdims=True)
+    assert np.allclose(scores.softmax(-1).numpy(), expected, rtol=1e-12)
+    assert part.input_ids is not None
+    assert part.label_names is not None
+    assert part.input_ids.tolist() == np.array([5, 3, 1, 9, 7, -2])[rows].tolist()
+    assert part.label_names.tolist() == np.array(list("abcd"))[columns].tolist()
+    assert part.black_box == black_box
+
+
+def test_neighbouring_rows_share_the_memory_of_the_whole() -> None:
+    p = Representations(F, G)
+    assert p.at(inputs=[2, 3, 4]).embeddings.data_ptr() == p.embeddings[2:].data_ptr()
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        ({"inputs": [6]}, "inputs: 6 is none of the 6 inputs, which are numbered 0 … 5"),
+        ({"labels": [0, -1]}, "labels: -1 is none of the 4 labels"),
+        ({"labels": [2, 0, 2]}, "labels: one is named twice"),
+        ({"inputs": []}, "at least one"),
+        ({"inputs": slice(9, 12)}, "at least one"),
+        ({"inputs": np.ones(5, bool)}, "a mask of 6"),
+        ({"labels": [0.5]}, "labels: float64"),
+        ({"labels": 2}, "whole numbers"),
+    ],
+)
+def test_a_part_that_is_none(choice: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        Representations(F, G).at(**choice)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])

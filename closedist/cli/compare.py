@@ -1,6 +1,7 @@
 """The command compare: representations on disk against each other."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from closedist.measures.settings import Combine, ConstantLabels, Reduction, Sett
 
 
 def compare(
-    files: Annotated[tuple[Path, ...], Parameter(help="Two or more files of representations.", json_list=False)],
+    files: Annotated[tuple[Path, ...], Parameter(help="Two or more files.", json_list=False)],
     /,
     *,
     weight: NonNegative = Settings.weight,
@@ -24,10 +25,20 @@ def compare(
     num_subsets: Count | None = None,
     pivots: Rows | None = None,
     constant_labels: ConstantLabels = Settings.constant_labels,
+    against: Path | None = None,
+    align: Annotated[bool, Parameter(negative=())] = False,
+    embeddings_name: str | None = None,
+    unembeddings_name: str | None = None,
+    bias_name: str | None = None,
+    logits_name: str | None = None,
     json_output: Annotated[bool, Parameter(name="--json", negative=())] = False,
+    csv_output: Annotated[bool, Parameter(name="--csv", negative=())] = False,
     common: Common = DEFAULTS,
 ) -> None:
-    """Compare models by their saved representations: a table for two, a matrix for more.
+    """Compare models by their saved representations or logits: a table for two, a matrix for more.
+
+    A file is one that closedist wrote (safetensors), or another with arrays called embeddings, unembeddings, bias or
+    logits: .npz, .safetensors or .pt; or logits alone: .npy, .pt or .csv, one row an input, one column a label.
 
     Args:
         weight: λ, of the scale terms.
@@ -39,18 +50,35 @@ def compare(
         num_subsets: sample so many label subsets where there are too many to go through.
         pivots: choose the pivot label among these, as in 3,17; default: among all labels.
         constant_labels: leave out labels that no model distinguishes (ignore), or stop (error).
+        against: compare this file with each of the others, in place of all pairs.
+        align: compare over the labels and the inputs that all files have, matched by their names.
+        embeddings_name: what the files call their embeddings, where not so.
+        unembeddings_name: what they call their unembeddings.
+        bias_name: what they call their bias.
+        logits_name: what they call their logits.
         json_output: print JSON.
+        csv_output: print CSV, a line a pair.
     """
     common.set_up()
-    if len(files) < 2:
+    if json_output and csv_output:
+        raise InputError("--json and --csv: output is one or the other; leave one out")
+    paths = [*files] if against is None else [against, *(path for path in files if path != against)]
+    if len(paths) < 2:
         raise InputError("compare needs two files or more, as in: closedist compare p.safetensors q.safetensors")
     from itertools import combinations
 
-    from closedist.comparison import TWO_LABELS, as_dict, matrix_table, pair_table
-    from closedist.extraction.alignment import load_aligned
+    from closedist.comparison import TWO_LABELS, as_csv, as_dict, matrix_table, pair_table, reference_table
+    from closedist.extraction.files import distinct_names, load_aligned
     from closedist.pairs import measure_pairs
 
-    models, note = load_aligned(files)
+    roles = {
+        "embeddings": embeddings_name,
+        "unembeddings": unembeddings_name,
+        "bias": bias_name,
+        "logits": logits_name,
+    }
+    given = {role: name for role, name in roles.items() if name is not None}
+    models, note = load_aligned(paths, given, align=align, say=lambda said: print(said, file=sys.stderr))
     settings = Settings(
         weight=weight,
         reduction=reduction,
@@ -63,17 +91,25 @@ def compare(
         pivots=pivots,
         constant_labels=constant_labels,
     )
-    comparisons = measure_pairs(models, None, settings, [str(path) for path in files])
-    names = [path.stem for path in files]
-    pairs = list(combinations(range(len(files)), 2))
+    others = range(1, len(paths))
+    pairs = list(combinations(range(len(paths)), 2)) if against is None else [(0, other) for other in others]
+    comparisons = measure_pairs(models, pairs, settings, [str(path) for path in paths])
+    if csv_output:
+        print(as_csv(comparisons), end="")
+        if note:
+            print(note, file=sys.stderr)
+        return
     if json_output:
         notes = "; ".join(filter(None, [note, TWO_LABELS if models[0].num_labels == 2 else ""]))
-        rows = [
-            {"first": str(files[i]), "second": str(files[j]), "note": notes, **as_dict(comparison)}
-            for (i, j), comparison in zip(pairs, comparisons, strict=True)
-        ]
+        rows = [{"first": c.names[0], "second": c.names[1], "note": notes, **as_dict(c)} for c in comparisons]
         print(json.dumps(rows, indent=1))
         return
-    print(pair_table(comparisons[0], names) if len(files) == 2 else matrix_table(comparisons, names))
+    names = distinct_names(paths)
+    if len(comparisons) == 1:
+        print(pair_table(comparisons[0], names))
+    elif against is None:
+        print(matrix_table(comparisons, names))
+    else:
+        print(reference_table(comparisons, names[0], names[1:]))
     if note:
         print(f"\n{note}")

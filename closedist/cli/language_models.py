@@ -24,6 +24,7 @@ def extract(
     positions: str = "all",
     dtype: Dtype = "auto",
     device: str = "cpu",
+    nan_labels: Literal["error", "ignore"] = "error",
     common: Common = DEFAULTS,
 ) -> None:
     """Write a language model's representations on texts: every position is an input, every token a label.
@@ -37,13 +38,16 @@ def extract(
         positions: which positions of a sequence are inputs: all, last, or a number s for every s-th.
         dtype: of the weights; auto takes them as they are stored.
         device: where the model runs, such as cpu or cuda.
+        nan_labels: leave out tokens whose rows in the head are not finite (ignore), or stop (error).
     """
     common.set_up()
     from closedist.extraction.language_models import extract_language_model
     from closedist.extraction.texts import Text
 
     text = Text(texts, max_tokens, context, _positions(positions))
-    print(f"{output}: {extract_language_model(model, text, output, dtype=dtype, device=device)!r}")
+    print(
+        f"{output}: {extract_language_model(model, text, output, dtype=dtype, device=device, nan_labels=nan_labels)!r}"
+    )
 
 
 def compare_models(
@@ -59,6 +63,7 @@ def compare_models(
     device: str = "cpu",
     folder: Path | None = None,
     num_pivots: int | None = None,
+    nan_labels: Literal["error", "ignore"] = "error",
     constant_labels: ConstantLabels = Settings.constant_labels,
     weight: float = Settings.weight,
     reduction: Reduction = Settings.reduction,
@@ -79,6 +84,7 @@ def compare_models(
         device: where the models run, such as cpu or cuda.
         folder: keep both representations here, and go on with them when run again.
         num_pivots: choose the pivot label among so many of the texts' most frequent tokens; default: among all tokens.
+        nan_labels: leave out tokens whose rows in a head are not finite (ignore), or stop (error).
         constant_labels: leave out tokens that no model distinguishes (ignore), or stop (error).
         weight: λ, of the scale terms.
         reduction: of the terms over labels.
@@ -90,6 +96,7 @@ def compare_models(
     """
     common.set_up()
     from closedist.comparison import as_dict, pair_table
+    from closedist.extraction.files import distinct_names
     from closedist.extraction.language_models import compare_language_models
     from closedist.extraction.texts import Text
 
@@ -101,6 +108,7 @@ def compare_models(
         device=device,
         folder=folder,
         num_pivots=num_pivots,
+        nan_labels=nan_labels,
         settings=Settings(
             constant_labels=constant_labels,
             weight=weight,
@@ -116,7 +124,7 @@ def compare_models(
         result = {"first": first, "second": second, "note": compared.note, **as_dict(compared.comparison)}
         print(json.dumps(result, indent=1))
         return
-    print(pair_table(compared.comparison, (Path(first).name, Path(second).name)))
+    print(pair_table(compared.comparison, distinct_names([Path(first), Path(second)])))
     if compared.note:
         print(f"\n{compared.note}")
 

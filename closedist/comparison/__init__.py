@@ -1,7 +1,20 @@
 """The record of a comparison: what its numbers are (COLUMNS), and how it reads as text and as JSON."""
 
 from closedist.comparison.column import Column
-from closedist.comparison.matrix import matrix_table
+from closedist.comparison.frame import as_csv, rows
+from closedist.comparison.matrix import matrix_table, reference_table
 from closedist.comparison.record import COLUMNS, TWO_LABELS, Comparison, as_dict, pair_table, values_of
 
-__all__ = ["COLUMNS", "TWO_LABELS", "Column", "Comparison", "as_dict", "matrix_table", "pair_table", "values_of"]
+__all__ = [
+    "COLUMNS",
+    "TWO_LABELS",
+    "Column",
+    "Comparison",
+    "as_csv",
+    "as_dict",
+    "matrix_table",
+    "pair_table",
+    "reference_table",
+    "rows",
+    "values_of",
+]

@@ -1,7 +1,7 @@
-"""Many models at once: matrices of all pairs."""
+"""Many models at once: matrices of all pairs, or a table of one model against the others."""
 
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 
 from closedist.comparison.record import COLUMNS, TWO_LABELS, Comparison, written
 from closedist.errors import InputError
@@ -50,10 +50,34 @@ def matrix_table(comparisons: Sequence[Comparison], names: Sequence[str]) -> str
     return "\n\n".join(blocks)
 
 
+def reference_table(comparisons: Sequence[Comparison], reference: str, names: Sequence[str]) -> str:
+    """A readable table of one model against others, a row each: what the matrices show.
+
+    Args:
+        comparisons: of the reference, which is p, with each of the others.
+        reference: what to call it.
+        names: what to call the others.
+    """
+    by_name = {column.name: column for column in COLUMNS}
+    shown = [by_name[name] for pair in MATRICES for name in pair]
+    shown = [column for column in shown if any(getattr(c, column.name) is not None for c in comparisons)]
+    titles = ["", *(column.title for column in shown)]
+    rows = [[reference, *("reverse" if title == before else title for before, title in pairwise(titles))]]
+    for name, c in zip(names, comparisons, strict=True):
+        values = [getattr(c, column.name) for column in shown]
+        rows.append([name, *("" if value is None else written(value) for value in values)])
+    notes = ["", TWO_LABELS] if any(c.llv is None for c in comparisons) else []
+    return "\n".join([_aligned(rows), *notes])
+
+
 def _square(cells: dict[tuple[int, int], str], diagonal: str, size: int) -> str:
     """The cells by row and column with their numbers, right-aligned."""
     numbers = [str(index) for index in range(size)]
     rows = [["", *numbers]]
     rows += [[number, *(cells.get((i, j), diagonal) for j in range(size))] for i, number in enumerate(numbers)]
+    return _aligned(rows)
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)

@@ -4,7 +4,7 @@ The printed tables, JSON, result files and the table in docs/measures.md are mad
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from math import inf, isinf
 from typing import Annotated, Any, get_args, get_type_hints
 
@@ -155,6 +155,9 @@ class Comparison:
         None
     )
     seed: Annotated[int, Column("seed", "of input sets and of sampled label subsets", "sample_seed")]
+    names: Annotated[tuple[str, str], Column("models", "what p and q are called")] = field(
+        default=("p", "q"), compare=False
+    )
 
     @property
     def bound_informative(self) -> bool:
@@ -206,14 +209,14 @@ def as_dict(comparison: Comparison) -> dict[str, Any]:
     return values | dict.fromkeys(infinite) | {"infinite": bool(infinite)} | derived
 
 
-def pair_table(comparison: Comparison, names: Sequence[str] = ("p", "q")) -> str:
+def pair_table(comparison: Comparison, names: Sequence[str] | None = None) -> str:
     """A readable table of one comparison.
 
     Args:
         comparison: of two models.
-        names: what to call them.
+        names: what to call them; by default what the comparison calls them.
     """
-    c = comparison
+    c, names = comparison, names or comparison.names
     size = f", K = {c.subset_size}" if c.subset_size else ""
     lines = [f"{names[0]} and {names[1]}: {c.num_inputs:,} inputs, {c.num_labels:,} labels{size}"]
     for group in dict.fromkeys(column.group for column in COLUMNS if column.group):

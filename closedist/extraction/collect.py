@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from closedist.errors import InputError
@@ -21,7 +20,8 @@ from closedist.extraction.forward import call, evaluating, head_input, output_te
 from closedist.extraction.head import find_head
 from closedist.extraction.loaders import number_of_batches
 from closedist.extraction.positions import Positions, check_finite, check_positions, rows_of
-from closedist.representations import MAX_BLACK_BOX_LABELS, Representations
+from closedist.names import Names
+from closedist.representations import MAX_BLACK_BOX_LABELS, Chosen, Representations
 from closedist.system.progress import progress
 
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -39,7 +39,8 @@ def extract(
     dtype: torch.dtype | None = None,
     scale: float | None = None,
     binary: bool = False,
-    label_names: Sequence[str] | NDArray[Any] | None = None,
+    labels: Chosen | None = None,
+    label_names: Names | None = None,
 ) -> Representations:
     """Representations of a model whose last layer is linear: f(x) is what enters it, g(y) its rows, b(y) its bias.
 
@@ -66,7 +67,9 @@ def extract(
         scale: the factor between f·g + b and the model's logits; by default 1 or what the model's config names.
         binary: the head gives one logit z, as of a sigmoid classifier or a reward head. Its two labels have the logits
             [0, z]: the rows [0, g] and the biases [0, b]. The model's output may be z or sigmoid(z).
-        label_names: (C,) names of the labels.
+        labels: which labels to keep, by their numbers or a mask; by default all. Probabilities are then conditional on
+            these; rows of the head that belong to no label, and may hold no numbers, can so be left out.
+        label_names: (C,) names of the labels that are kept.
 
     Returns:
         (N, M) embeddings and (C, M) unembeddings; ``input_ids`` are the numbers (N,) of the inputs, or (N, 2) those of
@@ -89,7 +92,7 @@ def extract(
         first = _first(stream)
         on_device = first.moved_to(device)
         found = find_head(model, head, on_device)
-        entering, unembeddings, bias, factor = checked(model, found, on_device, positions, scale, binary)
+        entering, unembeddings, bias, factor = checked(model, found, on_device, positions, scale, binary, labels)
         kept = dtype or (entering.dtype if factor == 1.0 else torch.promote_types(entering.dtype, torch.float32))
         scaled = bias if bias is None or factor == 1.0 else bias.to(kept) * factor
         # whether all that is not embeddings fits together shows now and not when these are there

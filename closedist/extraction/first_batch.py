@@ -12,31 +12,73 @@ from closedist.extraction.forward import head_input_and_output, output_tensors
 from closedist.extraction.head import Head, read_rows
 from closedist.extraction.positions import Positions, check_finite, rows_of
 from closedist.extraction.selfcheck import Evidence, check_member, saturating_factor
+from closedist.representations import Chosen, as_index
 
 _CHECKED_ENTRIES = 1 << 22  # scores that the self-check looks at, at most
 _CHECKED_INPUTS = (16, 512)
+_SHOWN = 4
+
+
+class RowsNotFiniteError(InputError):
+    """Rows of the head, or entries of its bias, are NaN or infinite.
+
+    Attributes:
+        labels: their numbers.
+        count: of all labels.
+    """
+
+    def __init__(self, labels: list[int], count: int, head: str) -> None:
+        self.labels, self.count = labels, count
+        at_end = labels == list(range(labels[0], count))
+        shown = ", ".join(map(str, labels[:_SHOWN])) + (", …" if len(labels) > _SHOWN else "")
+        super().__init__(
+            f"head: of the {count:,} rows of {head} {len(labels):,} are not finite: {shown}. Where these labels are "
+            f"unused, leave them out: pass labels={f'range({labels[0]})' if at_end else ' the numbers of the others'}"
+        )
 
 
 def checked(
-    model: nn.Module, head: Head, batch: Batch, positions: Positions, scale: float | None, binary: bool
+    model: nn.Module,
+    head: Head,
+    batch: Batch,
+    positions: Positions,
+    scale: float | None,
+    binary: bool,
+    labels: Chosen | None,
 ) -> tuple[Tensor, Tensor, Tensor | None, float]:
-    """What enters the head for the first batch, the labels' rows and biases, and the factor the self-check found."""
+    """What enters the head for the first batch, the labels' rows and biases, and the factor the self-check found.
+
+    Raises:
+        RowsNotFiniteError: not all of the rows that are kept are finite.
+        InputError: as ``extract``.
+    """
     entering, output = head_input_and_output(model, head.module, head.name, batch)
     if entering.ndim < 2:
         raise InputError(f"head: what enters {head.name} has shape {tuple(entering.shape)}; one row an input is needed")
     check_finite(rows_of(entering, batch.mask, positions)[0], 0)
     seen = _evidence(entering, output, batch, positions)
     unembeddings, bias = read_rows(head, seen.embeddings)
-    check_binary(binary, f"the head {head.name}", len(unembeddings))
+    count = len(unembeddings)
+    check_binary(binary, f"the head {head.name}", count)
+    kept = as_index(labels, count, "labels")
+    unembeddings, bias = unembeddings[kept], None if bias is None else bias[kept]
+    _check_rows(unembeddings, bias, torch.arange(count)[kept], count, head)
     if binary:
         unembeddings, bias = with_zero_row(unembeddings, bias)
-    seen = _of_labels(seen, len(unembeddings), binary)
+    seen = _of_labels(seen, count, kept, binary)
     evidence = [seen]
     factor = saturating_factor(seen.embeddings, unembeddings, bias, 1.0 if scale is None else scale)
     if factor > 1.0 and seen.outputs:
         saturated = _evidence(*head_input_and_output(model, head.module, head.name, batch, factor), batch, positions)
-        evidence.append(_of_labels(saturated, len(unembeddings), binary))
+        evidence.append(_of_labels(saturated, count, kept, binary))
     return entering, unembeddings, bias, check_member(evidence, unembeddings, bias, scale, model)
+
+
+def _check_rows(unembeddings: Tensor, bias: Tensor | None, labels: Tensor, count: int, head: Head) -> None:
+    largest = torch.linalg.vector_norm(unembeddings, ord=torch.inf, dim=-1)
+    wrong = ~torch.isfinite(largest if bias is None else largest + bias)
+    if bool(wrong.any()):
+        raise RowsNotFiniteError(labels[wrong].tolist(), count, head.name)
 
 
 def _evidence(entering: Tensor, output: Any, batch: Batch, positions: Positions) -> Evidence:
@@ -53,11 +95,12 @@ def _evidence(entering: Tensor, output: Any, batch: Batch, positions: Positions)
     return Evidence(rows[which], [own[which] for own in aligned])
 
 
-def _of_labels(evidence: Evidence, count: int, binary: bool) -> Evidence:
-    """The outputs that may be about these labels."""
+def _of_labels(evidence: Evidence, count: int, kept: slice | Tensor, binary: bool) -> Evidence:
+    """The outputs that may be about the head's labels, cut to those that are kept."""
     if binary:
         return Evidence(evidence.embeddings, [one for output in evidence.outputs for one in readings(output)])
-    return Evidence(evidence.embeddings, [output for output in evidence.outputs if output.shape[-1] == count])
+    outputs = [output[:, kept] for output in evidence.outputs if output.shape[-1] == count]
+    return Evidence(evidence.embeddings, outputs)
 
 
 def _aligned(

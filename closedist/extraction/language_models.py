@@ -8,16 +8,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
+from closedist.alignment import over_same_labels
 from closedist.comparison import Comparison
 from closedist.errors import InputError
 from closedist.extraction import extract
-from closedist.extraction.alignment import extraction_record, over_same_labels
 from closedist.extraction.batches import inputs_digest, model_digest, read_batches
+from closedist.extraction.files import extraction_record
+from closedist.extraction.first_batch import RowsNotFiniteError
 from closedist.extraction.hugging_face import read_causal_model
 from closedist.extraction.positions import Positions
 from closedist.extraction.texts import Text, Vocabulary, read_vocabulary, token_windows
@@ -26,6 +29,7 @@ from closedist.pairs import measure_pairs
 from closedist.representations import Representations
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
+NanLabels = Literal["error", "ignore"]
 _POSITIONS_AT_ONCE = 4096
 
 log = logging.getLogger(__name__)
@@ -45,7 +49,13 @@ class ModelComparison:
 
 
 def extract_language_model(
-    model: str, text: Text, output: Path, *, dtype: str = "auto", device: str = "cpu"
+    model: str,
+    text: Text,
+    output: Path,
+    *,
+    dtype: str = "auto",
+    device: str = "cpu",
+    nan_labels: NanLabels = "error",
 ) -> Representations:
     """Write a language model's representations on texts: every position is an input, every token a label.
 
@@ -57,6 +67,8 @@ def extract_language_model(
         output: the safetensors file.
         dtype: of the weights: auto (as stored), float32, bfloat16 or float16.
         device: where it runs, such as cpu or cuda.
+        nan_labels: what to do where the head's rows of tokens are not finite: stop, or leave these tokens out. Such
+            rows of no token are always left out.
 
     Returns:
         The representations, mapped from the file; label names are the tokens.
@@ -67,7 +79,7 @@ def extract_language_model(
     """
     vocabulary = read_vocabulary(model)
     windows = token_windows(vocabulary, text)
-    return _extract(model, vocabulary, windows, text.positions, output, dtype, device)
+    return _extract(model, vocabulary, windows, text.positions, output, dtype, device, nan_labels)
 
 
 def compare_language_models(
@@ -79,6 +91,7 @@ def compare_language_models(
     device: str = "cpu",
     folder: Path | None = None,
     num_pivots: int | None = None,
+    nan_labels: NanLabels = "error",
     settings: Settings = DEFAULTS,
 ) -> ModelComparison:
     """Compare two language models on texts, one after the other in memory, their embeddings on disk.
@@ -86,7 +99,7 @@ def compare_language_models(
     Args:
         first, second: folders or names that ``transformers`` knows.
         text: what both read.
-        dtype, device: as in :func:`extract_language_model`.
+        dtype, device, nan_labels: as in :func:`extract_language_model`.
         folder: keep the two representations here, as first.safetensors and second.safetensors, so that a stopped
             comparison goes on; by default they are deleted.
         num_pivots: choose the pivot label among so many of the texts' most frequent tokens; by default among all.
@@ -101,20 +114,41 @@ def compare_language_models(
     windows = token_windows(vocabularies[0], text, max_context=min(limits, default=None))
     if windows != token_windows(vocabularies[1], text, max_context=min(limits, default=None)):
         raise InputError(f"{second} splits the texts into other tokens than {first}; models must read the same inputs")
-    if num_pivots is not None:
-        if num_pivots < 1:
-            raise InputError(f"num_pivots: {num_pivots}; at least 1 is needed")
-        seen = Counter(token for window in windows for token in window)
-        shared = min(vocabulary.size for vocabulary in vocabularies)
-        pivots = [token for token, _ in seen.most_common() if token < shared][:num_pivots]
-        settings = replace(settings, pivots=pivots)
+    if num_pivots is not None and num_pivots < 1:
+        raise InputError(f"num_pivots: {num_pivots}; at least 1 is needed")
     with _kept_or_temporary(folder) as place:
         models = [
-            _extract(model, vocabulary, windows, text.positions, place / f"{role}.safetensors", dtype, device)
+            _extract(
+                model, vocabulary, windows, text.positions, place / f"{role}.safetensors", dtype, device, nan_labels
+            )
             for role, model, vocabulary in zip(("first", "second"), (first, second), vocabularies, strict=True)
         ]
-        aligned, note = over_same_labels(models, (first, second))
+        aligned, note = over_same_labels(_without_left_out(models, vocabularies), (first, second))
+        if num_pivots is not None:
+            pivots = _most_frequent(windows, vocabularies[0].names, aligned[0].label_names, num_pivots)
+            settings = replace(settings, pivots=pivots)
         return ModelComparison(measure_pairs(aligned, None, settings)[0], note)
+
+
+def _without_left_out(
+    models: Sequence[Representations], vocabularies: Sequence[Vocabulary]
+) -> Sequence[Representations]:
+    """All models without the tokens that any was extracted without."""
+    labels = [() if model.label_names is None else model.label_names.tolist() for model in models]
+    absent = {name for names, own in zip(vocabularies, labels, strict=True) for name in {*names.names} - {*own}}
+    if not absent:
+        return models
+    kept = [[index for index, name in enumerate(own) if name not in absent] for own in labels]
+    return [model.at(labels=which) for model, which in zip(models, kept, strict=True)]
+
+
+def _most_frequent(
+    windows: Sequence[tuple[int, ...]], tokens: Sequence[str], labels: NDArray[Any] | None, count: int
+) -> list[int]:
+    """The labels of the most frequent tokens of the texts, so many of those that are labels."""
+    number = {str(label): index for index, label in enumerate([] if labels is None else labels)}
+    seen = Counter(token for window in windows for token in window)
+    return [number[tokens[token]] for token, _ in seen.most_common() if tokens[token] in number][:count]
 
 
 def _batches(windows: Sequence[tuple[int, ...]]) -> list[dict[str, Any]]:
@@ -136,6 +170,7 @@ def _extract(
     output: Path,
     dtype: str,
     device: str,
+    nan_labels: NanLabels,
 ) -> Representations:
     """Load a model, extract it and let go of it."""
     batches = _batches(windows)
@@ -146,8 +181,13 @@ def _extract(
         if {key: record.get(key) for key in same} == same:
             log.info("%s already holds %s on these texts", output, name)
             return Representations.load(output)
+    names = vocabulary.names
     try:
-        return extract(model, batches, file=output, positions=positions, label_names=vocabulary.names)
+        return extract(model, batches, file=output, positions=positions, label_names=names)
+    except RowsNotFiniteError as error:
+        labels = _without(error, vocabulary, name, nan_labels)
+        kept = [names[label] for label in labels]
+        return extract(model, batches, file=output, positions=positions, labels=labels, label_names=kept)
     except InputError as error:
         raise InputError(f"{name}: {error}") from error
     finally:
@@ -155,6 +195,29 @@ def _extract(
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+
+def _without(error: RowsNotFiniteError, vocabulary: Vocabulary, name: str, nan_labels: NanLabels) -> list[int]:
+    """The labels but for those whose rows are not finite.
+
+    Raises:
+        InputError: one of them is a token's, and these are to stop an extraction.
+    """
+    tokens = [label for label in error.labels if label not in set(vocabulary.unused)]
+    if tokens and nan_labels == "error":
+        raise InputError(
+            f"{name}: the rows of {len(tokens):,} tokens in its head are not finite, the first that of "
+            f"{vocabulary.names[tokens[0]]!r} (label {tokens[0]}); leave these tokens out with --nan-labels ignore, "
+            "or give a whole copy of the model"
+        ) from error
+    log.warning(
+        "%s: %d rows of its head are not finite, %s; left out",
+        name,
+        len(error.labels),
+        f"{len(tokens)} of them of tokens" if tokens else "which belong to no token",
+    )
+    wrong = set(error.labels)
+    return [label for label in range(error.count) if label not in wrong]
 
 
 def _load(name: str, dtype: str, device: str) -> nn.Module:

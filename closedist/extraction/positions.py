@@ -81,8 +81,8 @@ def check_finite(rows: Tensor, number: int) -> None:
     if len(wrong):
         what = "NaN" if bool(wrong.isnan().any()) else "infinity"
         raise InputError(
-            f"batches: number {number} makes the model give {what}; all numbers must be finite (are its inputs? is a "
-            "label masked?)"
+            f"batches: number {number} makes the model give {what}; all numbers must be finite (are its inputs? where "
+            "a label is masked, let the model return the others)"
         )
 
 

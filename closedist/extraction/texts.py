@@ -1,6 +1,7 @@
 """Texts as a language model reads them: its vocabulary, and sequences of tokens."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +47,19 @@ class Vocabulary:
     @property
     def names(self) -> list[str]:
         """(C,) the tokens; rows beyond the tokenizer's end are called padding."""
+        unused = [f"[padding {index}]" for index in range(len(self._tokens), self.size)]
+        return [f"[unused {index}]" if token is None else token for index, token in enumerate(self._tokens)] + unused
+
+    @property
+    def unused(self) -> list[int]:
+        """Labels that are no token's."""
+        absent = [index for index, token in enumerate(self._tokens) if token is None]
+        return absent + list(range(len(self._tokens), self.size))
+
+    @cached_property
+    def _tokens(self) -> list[str | None]:
         known = min(self.size, len(self.tokenizer))
-        tokens = self.tokenizer.convert_ids_to_tokens(list(range(known)))
-        unused = [f"[padding {index}]" for index in range(known, self.size)]
-        return [f"[unused {index}]" if token is None else str(token) for index, token in enumerate(tokens)] + unused
+        return list(self.tokenizer.convert_ids_to_tokens(list(range(known))))
 
 
 def read_vocabulary(model: str) -> Vocabulary:

@@ -37,7 +37,8 @@ def check_comparable(models: Sequence[Representations], names: Sequence[str]) ->
         if model.num_inputs != first.num_inputs:
             raise InputError(
                 f"embeddings: model {name} has {model.num_inputs} inputs, model {first_name} has {first.num_inputs}; "
-                "both must be evaluated on the same inputs in the same order. Pass input_ids to find the difference"
+                "both must be evaluated on the same inputs in the same order. "
+                f"{_common('inputs', first.input_ids, model.input_ids) or 'Pass input_ids to find the difference'}"
             )
         if model.num_labels != first.num_labels:
             raise InputError(_different_labels(first, first_name, model, name))
@@ -72,12 +73,13 @@ def check_enough_labels(model: Representations) -> None:
 
 def _different_labels(first: Representations, first_name: str, other: Representations, other_name: str) -> str:
     """An error for different numbers of labels, which says whose vocabulary is padded where that is likely."""
-    counts = {first_name: first.num_labels, other_name: other.num_labels}
     text = (
         f"unembeddings: model {other_name} has {other.num_labels} labels, model {first_name} has {first.num_labels}; "
         "both must have the same labels in the same order"
     )
-    small, large = sorted(counts.values())
+    if common := _common("labels", first.label_names, other.label_names):
+        text = f"{text}. {common}"
+    small, large = sorted([first.num_labels, other.num_labels])
     if large - small > max(1, 0.02 * large):
         return text
     padded = first_name if first.num_labels == large else other_name
@@ -114,8 +116,16 @@ def _check_equal_names(
     order = " (the same names in another order)" if np.array_equal(_sorted(names), _sorted(other_names)) else ""
     raise InputError(
         f"{attribute}: the first difference is at {where}: {here!r} in model {model_name}, {there!r} in model "
-        f"{other_name}{order}; both models must have the same {what} in the same order"
+        f"{other_name}{order}; both models must have the same {what} in the same order. "
+        f"{_common(what, names, other_names)}"
     )
+
+
+def _common(what: str, names: NDArray[Any] | None, others: NDArray[Any] | None) -> str:
+    """The remedy where models can be brought to what they have in common, by names that both have."""
+    if names is None or others is None:
+        return ""
+    return f"closedist.align keeps the {what} that all models have (on the command line --align)"
 
 
 def _sorted(names: NDArray[Any]) -> NDArray[Any]:

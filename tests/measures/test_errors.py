@@ -189,14 +189,16 @@ def test_inputs_named_by_two_numbers_say_where_they_first_differ() -> None:
     text = message(compare, Representations(F, G, input_ids=names), Representations(F, G, input_ids=other))
     assert text == (
         "input_ids: the first difference is at 7: [1, 7] in model p, [2, 2] in model q (the same names in another "
-        "order); both models must have the same inputs in the same order"
+        "order); both models must have the same inputs in the same order. closedist.align keeps the inputs that all "
+        "models have (on the command line --align)"
     )
     other = names.copy()
     other[4, 1] = 11
     text = message(compare, Representations(F, G, input_ids=names), Representations(F, G, input_ids=other))
     assert text == (
         "input_ids: the first difference is at 4: [1, 4] in model p, [1, 11] in model q; both models must have the "
-        "same inputs in the same order"
+        "same inputs in the same order. closedist.align keeps the inputs that all models have (on the command line "
+        "--align)"
     )
     text = message(
         compare, Representations(F, G, None, None, [1, 2, 3, 4, 5]), Representations(F, G, None, None, [*"abcde"])
@@ -205,7 +207,7 @@ def test_inputs_named_by_two_numbers_say_where_they_first_differ() -> None:
     text = message(
         compare, Representations(F, G, None, None, [1, 2, 3, 4, 5]), Representations(F, G, None, None, [1, 2, 3, 4, 6])
     )
-    assert text.endswith("both models must have the same labels in the same order")
+    assert "both models must have the same labels in the same order. closedist.align keeps the labels" in text
 
 
 @pytest.mark.parametrize(

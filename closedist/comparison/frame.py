@@ -1,0 +1,40 @@
+"""Comparisons as rows: for data frames, and as CSV."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from closedist.comparison.record import COLUMNS, Comparison
+
+_FIELDS = [column.name for column in COLUMNS if column.name != "names"]
+
+
+def rows(comparisons: Iterable[Comparison]) -> list[dict[str, Any]]:
+    """Comparisons as plain dictionaries, one a pair, as ``pandas.DataFrame`` and ``polars.DataFrame`` take them.
+
+    Args:
+        comparisons: of any pairs of Representations.
+
+    Returns:
+        Of every pair the names of its models, "first" and "second", and then the fields of a :class:`Comparison`; what
+        has several numbers is a list, what a pair does not have is None.
+    """
+    return [
+        dict(zip(("first", "second"), c.names, strict=True))
+        | {name: list(value) if isinstance(value := getattr(c, name), tuple) else value for name in _FIELDS}
+        for c in comparisons
+    ]
+
+
+def as_csv(comparisons: Iterable[Comparison]) -> str:
+    """The same as CSV with a line of names above; lists as JSON, and nothing where there is None."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["first", "second", *_FIELDS])
+    for row in rows(comparisons):
+        writer.writerow(
+            [json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value for value in row.values()]
+        )
+    return text.getvalue()
