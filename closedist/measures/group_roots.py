@@ -49,7 +49,7 @@ class GroupedRows:
         sizes = torch.tensor([group.count for group in self._groups])
         means = torch.stack([group.mean for group in self._groups])
         weights = (sizes.double() / sizes.sum()).to(means.device)
-        factors = [group.sum_root() for group in self._groups]
+        factors = [group.unscaled() for group in self._groups]
         roots = means.new_zeros(len(factors), max(len(factor) for factor in factors), means.shape[-1])
         for padded, factor in zip(roots, factors, strict=True):
             padded[: len(factor)] = factor

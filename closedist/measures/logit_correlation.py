@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from closedist.errors import InputError
-from closedist.measures.checks import check_comparable, check_varied, model_names
-from closedist.measures.roots import CentredRoot, Root, triangular
-from closedist.measures.stack import Family, family
+from closedist.measures.checks import model_names
+from closedist.measures.logit_roots import LogitRoots, logit_roots
+from closedist.measures.roots import triangular
+from closedist.measures.stack import family
 from closedist.measures.svd import nuclear_norm
-from closedist.measures.terms import BLOCK_ELEMENTS, ZERO, square_norm
+from closedist.measures.terms import ZERO, square_norm
 from closedist.representations import Representations
 
 Both = tuple[Tensor, Tensor]
@@ -92,8 +93,8 @@ def logit_correlation(p: Representations, q: Representations) -> float:
     Raises:
         InputError: the models cannot be compared, or a model's logits do not vary.
     """
-    over_inputs, over_labels, _ = _roots(p, q)
-    return 1.0 - float(logit_decorrelation(over_inputs, over_labels))
+    first, second = (root.flatten() for root in _varied_roots(p, q).logits(centred=True))
+    return 1.0 - float(_decorrelation(first, second, first.norm(), second.norm()))
 
 
 def label_correlations(p: Representations, q: Representations) -> Tensor:
@@ -108,8 +109,20 @@ def label_correlations(p: Representations, q: Representations) -> Tensor:
     Raises:
         InputError: as for :func:`logit_correlation`.
     """
-    over_inputs, _, models = _roots(p, q)
-    return 1.0 - label_decorrelation(over_inputs, (models.labels[0], models.labels[1]))
+    roots, models = _varied_roots(p, q).embeddings(), family([p, q])
+    first, second = (models.labels[index, :, : root.shape[-1]] for index, root in enumerate(roots))
+    return 1.0 - label_decorrelation(roots, (first, second))
+
+
+def _varied_roots(p: Representations, q: Representations) -> LogitRoots:
+    roots, _ = logit_roots(p, q)
+    for name, root in zip(model_names(2), roots.logits(centred=True), strict=True):
+        if not bool(root.norm() > 0):
+            raise InputError(
+                f"embeddings and unembeddings: the log-odds of model {name} do not vary over its {p.num_inputs:,} "
+                f"inputs and {p.num_labels:,} labels, so that they correlate with nothing; check the extraction"
+            )
+    return roots
 
 
 def _decorrelation(first: Tensor, second: Tensor, norms: Tensor, other_norms: Tensor) -> Tensor:
@@ -118,25 +131,3 @@ def _decorrelation(first: Tensor, second: Tensor, norms: Tensor, other_norms: Te
         row / norm.clamp(min=1e-300).unsqueeze(-1) for row, norm in ((first, norms), (second, other_norms))
     )
     return (0.5 * square_norm(units - other_units)).masked_fill((norms == 0) | (other_norms == 0), 1.0)
-
-
-def _roots(p: Representations, q: Representations) -> tuple[Both, Both, Family]:
-    """Root factors of the embeddings over inputs and of the unembeddings over labels."""
-    names = model_names(2)
-    check_comparable([p, q], names)
-    if min(p.num_inputs, p.num_labels) < 2:
-        raise InputError(
-            f"embeddings and unembeddings: {p.num_inputs} inputs and {p.num_labels} labels; correlations of log-odds "
-            "need at least two of each"
-        )
-    models = family([p, q])
-    over_inputs, over_labels = CentredRoot(), CentredRoot()
-    columns = 2 * models.labels.shape[-1]
-    rows = max(4 * columns, BLOCK_ELEMENTS // columns)
-    for block in models.blocks(rows):
-        over_inputs.add(block.movedim(0, 1).flatten(1))
-    for start in range(0, models.num_labels, rows):
-        over_labels.add(models.labels[:, start : start + rows].movedim(0, 1).flatten(1))
-    inputs, labels = (root.root().reshape(-1, 2, columns // 2).movedim(1, 0) for root in (over_inputs, over_labels))
-    check_varied(models, Root(inputs, inputs[..., 0], inputs), Root(labels, labels[..., 0], labels), names)
-    return (inputs[0], inputs[1]), (labels[0], labels[1]), models

@@ -40,19 +40,6 @@ class CentredRoot:
         self.count += rows.shape[0]
         self._root = triangular(stacked)
 
-    @property
-    def mean(self) -> Tensor:
-        """(columns,) the mean of the rows seen so far."""
-        if self._mean is None:
-            raise InputError("means need at least one row; there is none")
-        return self._mean
-
-    def sum_root(self) -> Tensor:
-        """(r, columns) without scaling: a square root of the sum of squares about the mean."""
-        if self._root is None:
-            raise InputError("a root factor needs at least one row; there is none")
-        return self._root
-
     def root(self) -> Tensor:
         """(r, columns), r at most the number of columns, scaled so that norms are unbiased standard deviations."""
         if self.count < 2:

@@ -146,7 +146,7 @@ def test_two_labels_are_enough_and_one_input_is_not() -> None:
     expected = np.corrcoef(*odds)[0, 1]
     assert logit_correlation(represent(p), represent(q)) == pytest.approx(expected, abs=1e-12)
     for model in (Model(p.f[:1], p.g, p.b), Model(p.f, p.g[:1], p.b[:1])):
-        with pytest.raises(InputError, match="at least two of each"):
+        with pytest.raises(InputError, match="model p do not vary over its"):
             logit_correlation(represent(model), represent(model))
 
 
