@@ -35,6 +35,20 @@ def certificate(decorrelation: "Tensor", used: "Tensor", input_decorrelation: "T
     return worst.mean(-1).maximum(input_decorrelation.mean(-1))
 
 
+def unsigned(decorrelation: "Tensor") -> "Tensor":
+    """1 − |ρ| from 1 − ρ, without losing digits at either end."""
+    return decorrelation.minimum(2.0 - decorrelation)
+
+
+def unsigned_certificate(decorrelation: "Tensor", used: "Tensor", input_decorrelation: "Tensor") -> "Tensor":
+    """The certificate of |ρ|: at least d_{f,g}, at most the certificate, and never above 1.
+
+    ‖UᵀU'‖_* is at least the trace of UᵀU'·S for any diagonal S of signs, so that d_SVD ≤ 1 − mean of |ρ_j| over the
+    subset, which is at most one minus the mean of the K smallest |ρ_j| over J. The arguments are the certificate's.
+    """
+    return certificate(unsigned(decorrelation), used, unsigned(input_decorrelation))
+
+
 def quadratic_bound(label_term: "Tensor", input_term: "Tensor") -> "Tensor":
     """2·max(t1, t2)², at least the certificate where t1 and t2 are maxima."""
     return 2 * label_term.maximum(input_term).square()

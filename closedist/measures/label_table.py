@@ -137,7 +137,7 @@ class LabelTable:
 
     def values(self, rows: slice, columns: slice) -> Tensor:
         """(m, R, C): max(a², b²) or a + b for every pair of labels of a tile; 0 on the diagonal."""
-        squared = self._squared_spread(rows, columns)
+        squared = self.squared_spread(rows, columns)
         infinite: Tensor | None = None
         if not bool(squared.amin() > 0):
             constant = squared == 0
@@ -154,7 +154,7 @@ class LabelTable:
         values = torch.maximum(of_row, of_column) if is_max else of_row.sqrt() + of_column.sqrt()
         return values if infinite is None else values.masked_fill_(infinite, torch.inf)
 
-    def _squared_spread(self, rows: slice, columns: slice) -> Tensor:
+    def squared_spread(self, rows: slice, columns: slice) -> Tensor:
         """(n, R, C) squared distances; infinite on the diagonal; 0 where the log-odds do not vary."""
         both = self.square[:, rows, None] + self.square[:, None, columns]
         squared = torch.baddbmm(both, self.spread[:, rows], self.spread[:, columns].mT, alpha=-2.0)

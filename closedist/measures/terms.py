@@ -79,7 +79,7 @@ def powers(axis: Axis) -> Powers:
     for block in axis.blocks():
         single = axis.root.single(axis.items[:, block])
         first, second = axis.both(square_norm(single))
-        if len(axis.pairs) == 1:
+        if len(axis.pairs) <= len(single):
             gap = square_norm(single[axis.pairs[:, 0]] - single[axis.pairs[:, 1]])
         else:
             gap = _gaps(single, axis.pairs, first + second)

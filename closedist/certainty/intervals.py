@@ -1,0 +1,142 @@
+"""Intervals from the delete-a-group jackknife: what a number would be on other inputs of the same kind.
+
+Leaving out one group of inputs at a time, θ_(1) … θ_(G), gives the standard error of any smooth statistic of the
+inputs, se² = (G − 1)/G Σ (h(θ_(g)) − mean)², on a scale h where it is nearly normal (Efron and Stein, 1981; for
+clusters it is the estimator called CV3, MacKinnon, Nielsen and Webb, 2023).
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from scipy.special import ndtri, stdtrit
+from torch import Tensor
+
+CONFIDENCE = 0.95  # of the two-sided intervals, and of each one-sided limit that a verdict uses
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A 95 % confidence interval of one number.
+
+    Attributes:
+        low, high: its ends.
+        standard_error: of the number itself, on its own scale.
+        bias: by how much the number is expected to exceed what infinitely many inputs would give.
+        at_least, at_most: the one-sided 95 % limits, which a verdict uses; they lie inside the interval.
+    """
+
+    low: float
+    high: float
+    standard_error: float
+    bias: float
+    at_least: float
+    at_most: float
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Where a statistic is nearly normal.
+
+    Attributes:
+        transform, inverse: h and h⁻¹, on tensors.
+        lowest, highest: what the statistic can be.
+        corrected: whether the interval is centred at the value less its bias where the bias exceeds the standard error.
+    """
+
+    transform: Callable[[Tensor], Tensor]
+    inverse: Callable[[Tensor], Tensor]
+    lowest: float
+    highest: float
+    corrected: bool = False
+
+
+LOG = Scale(torch.log, torch.exp, 0.0, math.inf)  # divergences, distances, certificates
+ARTANH = Scale(torch.atanh, torch.tanh, -1.0, 1.0)  # correlations
+SIMILARITY = Scale(torch.atanh, torch.tanh, 0.0, 1.0)  # those that are never negative, such as CKA
+CORRECTED_SIMILARITY = Scale(torch.atanh, torch.tanh, 0.0, 1.0, corrected=True)  # m_CCA: on few inputs it is too large
+CORRECTED_LOG = Scale(torch.log, torch.exp, 0.0, math.inf, corrected=True)  # d_SVD: on few inputs too large
+SHARE = Scale(torch.clone, torch.clone, 0.0, 1.0)  # rates
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Intervals of many numbers at once: tensors of one shape, with the meaning of :class:`Interval`."""
+
+    low: Tensor
+    high: Tensor
+    standard_error: Tensor
+    bias: Tensor
+    at_least: Tensor
+    at_most: Tensor
+
+    def as_list(self) -> list[Interval]:
+        """One :class:`Interval` for each of m numbers, in order."""
+        columns = (self.low, self.high, self.standard_error, self.bias, self.at_least, self.at_most)
+        return [Interval(*numbers) for numbers in zip(*(column.flatten().tolist() for column in columns), strict=True)]
+
+
+def jackknife(values: Tensor, replicates: Tensor, sizes: Tensor, scale: Scale) -> Intervals:
+    """Intervals of statistics from their values without each of G groups of inputs.
+
+    Where the value and all replicates are at an end of the scale (log 0, artanh ±1) there is nothing to be unsure of:
+    low = high = the value, standard error 0. Where only some are, the identity is the scale.
+
+    Args:
+        values: (…) float64 the statistics on all inputs.
+        replicates: (G, …) the same without group g.
+        sizes: (G,) numbers of inputs in the groups; unequal groups count as the N²/Σn² equal ones that they are worth.
+        scale: of the statistics.
+    """
+    count = len(replicates)
+    shape = (count,) + (1,) * values.ndim
+    share = (sizes.double() / sizes.sum()).reshape(shape)
+    finite = torch.isfinite(values) & torch.isfinite(replicates).all(0)
+    constant = (replicates == values).all(0)
+    bias = ((1.0 - share) * (replicates - values)).sum(0)
+    own_error = _error(replicates)
+
+    centre = torch.where(bias.abs() > own_error, values - bias, values) if scale.corrected else values
+    transformed, transformed_centre = scale.transform(replicates), scale.transform(centre)
+    inside = torch.isfinite(transformed).all(0) & torch.isfinite(transformed_centre)
+    inside &= torch.isfinite(scale.transform(values))
+    error = torch.where(inside, _error(transformed), own_error)
+    middle = torch.where(inside, transformed_centre, centre)
+
+    def end(quantile: float) -> Tensor:
+        at = middle + quantile * error
+        there = torch.where(inside, scale.inverse(at), at).clamp(scale.lowest, scale.highest)
+        there = torch.where(finite, there, scale.lowest if quantile < 0 else scale.highest)  # nothing is known
+        return torch.where(constant, values, there)
+
+    degrees = max(1.0, float(1.0 / share.square().sum()) - 1.0)
+    both, one = (float(stdtrit(degrees, probability)) for probability in ((1 + CONFIDENCE) / 2, CONFIDENCE))
+    own_error = torch.where(finite, own_error, torch.inf).masked_fill(constant, 0.0)
+    bias = torch.where(finite, bias, torch.nan).masked_fill(constant, 0.0)
+    return Intervals(end(-both), end(both), own_error, bias, end(-one), end(one))
+
+
+def _error(replicates: Tensor) -> Tensor:
+    """√((G − 1)/G Σ (θ_(g) − mean)²) over the first dimension."""
+    count = len(replicates)
+    return ((replicates - replicates.mean(0)).square().sum(0) * ((count - 1) / count)).sqrt()
+
+
+def wilson(shares: Tensor, count: int) -> Intervals:
+    """Intervals of rates of ``count`` independent inputs (Wilson, 1927), which are honest at 0 and 1 too.
+
+    Args:
+        shares: (…) float64 between 0 and 1.
+        count: N.
+    """
+
+    def end(quantile: float) -> Tensor:
+        square = quantile * quantile
+        spread = (shares * (1.0 - shares) / count + square / (4.0 * count * count)).sqrt()
+        at = (shares + square / (2.0 * count) + quantile * spread) / (1.0 + square / count)
+        return torch.where(shares == float(quantile > 0), shares, at).clamp(0.0, 1.0)  # exactly 0 or 1 at the ends
+
+    both, one = (float(ndtri(probability)) for probability in ((1 + CONFIDENCE) / 2, CONFIDENCE))
+    error = (shares * (1.0 - shares) / count).sqrt()
+    return Intervals(end(-both), end(both), error, torch.zeros_like(shares), end(-one), end(one))

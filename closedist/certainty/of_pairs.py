@@ -1,0 +1,219 @@
+"""Every number of a comparison without each group of inputs, for m pairs at once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from closedist.certainty.intervals import (
+    ARTANH,
+    CORRECTED_SIMILARITY,
+    LOG,
+    SHARE,
+    SIMILARITY,
+    Intervals,
+    jackknife,
+)
+from closedist.certainty.replicates import without_group
+from closedist.measures.bounds import linear_bound, quadratic_bound, unsigned
+from closedist.measures.cca import orthonormal_basis
+from closedist.measures.labels import LabelChoice, choose_labels, with_labels
+from closedist.measures.logit_correlation import logit_decorrelation
+from closedist.measures.roots import Root
+from closedist.measures.settings import Settings
+from closedist.measures.svd import dissimilarity, nuclear_norm
+from closedist.measures.terms import Axis, unit_odds
+
+_LOST = 1e-7  # of an orthonormal column without a group: below, the column varied in that group only
+
+SCALES = {
+    "kl": LOG,
+    "kl_reverse": LOG,
+    "js_divergence": LOG,
+    "same_top_label": SHARE,
+    "llv": LOG,
+    "label_term": LOG,
+    "label_scale_term": LOG,
+    "dissimilarity": LOG,
+    "dissimilarity_embeddings": LOG,
+    "certificate": LOG,
+    "unsigned_certificate": LOG,
+    "quadratic_bound": LOG,
+    "bound": LOG,
+    "logit_correlation": ARTANH,
+    "mean_cca_embeddings": CORRECTED_SIMILARITY,
+    "cka_embeddings": SIMILARITY,
+    "logit_distance": LOG,
+    "logit_distance_centred": LOG,
+}  # by the names of a comparison's fields
+
+
+@dataclass(frozen=True)
+class Held:
+    """What was chosen on all inputs, and is held while groups are left out; exact facts about the input set.
+
+    Attributes:
+        labels: the choice of labels of m pairs.
+        items: (m, L) the labels of J whose subsets are looked at.
+        subsets: (m or 1, S, K) positions among them: all subsets, or the one that was found.
+        input_term, input_scale_term, input_decorrelation, input_dissimilarity: (m,), (m,), (m, K) and (m,) t2, t4,
+            1 − ρ_i and d_SVD of the chosen input set.
+        label_roots: the roots of the two unembeddings over the labels, (m, s, M) each.
+        precision: (m,) twice, the relative spacing of the numbers that the embeddings came in.
+        settings: how the distance was asked for.
+    """
+
+    labels: LabelChoice
+    items: Tensor
+    subsets: Tensor
+    input_term: Tensor
+    input_scale_term: Tensor
+    input_decorrelation: Tensor
+    input_dissimilarity: Tensor
+    label_roots: tuple[Tensor, Tensor]
+    precision: tuple[Tensor, Tensor]
+    settings: Settings
+
+
+@dataclass(frozen=True)
+class Replicates:
+    """The numbers of m pairs without each of G groups.
+
+    Attributes:
+        values: (G, m) by the name of the comparison's field.
+        choice_kept: (m,) in how many groups the same pivot and left-out label would have been chosen.
+    """
+
+    values: dict[str, Tensor]
+    choice_kept: Tensor
+
+
+def pair_replicates(axis: Axis, factors: Tensor, held: Held) -> Replicates:
+    """What every measure that is made of root factors is without each group.
+
+    Args:
+        axis: m pairs over inputs, items are the labels.
+        factors: (m, G, k, r) of :func:`~closedist.certainty.replicates.replicate_factors`, of the pairs' own roots.
+        held: what stays as it was chosen.
+    """
+    bases = [
+        orthonormal_basis(side.vectors, precision)[0]
+        for side, precision in zip(axis.sides, held.precision, strict=True)
+    ]
+    parts: list[dict[str, Tensor]] = []
+    kept = torch.zeros(len(axis.pairs), dtype=torch.int64, device=axis.pairs.device)
+    for group in range(factors.shape[1]):
+        part = _without(axis, factors[:, group])
+        roots = (part.sides[0].vectors, part.sides[1].vectors)
+        parts.append(
+            label_side(part, held)
+            | {
+                "logit_correlation": 1.0 - logit_decorrelation(roots, held.label_roots),
+                "cka_embeddings": _cka(roots),
+                "mean_cca_embeddings": _mean_cca(*(factors[:, group] @ basis for basis in bases)),
+            }
+        )
+        kept += _same_choice(part, held)
+    return Replicates({name: torch.stack([part[name] for part in parts]) for name in parts[0]}, kept)
+
+
+def label_side(axis: Axis, held: Held) -> dict[str, Tensor]:
+    """(m,) by field: the numbers that the log-odds of the chosen labels give, together with the input side's."""
+    settings, size = held.settings, held.input_decorrelation.shape[-1]
+    labels = with_labels(axis, settings.reduction, held.labels.pivot, held.labels.left_out)
+    used = labels.used & held.labels.used
+    decorrelation = labels.terms.decorrelation
+    enough = used.sum(-1) >= size  # without a group too few labels may vary
+
+    def of_worst(values: Tensor, of_inputs: Tensor) -> Tensor:
+        worst = values.masked_fill(~used, -torch.inf).topk(size).values.mean(-1)
+        return torch.maximum(worst, of_inputs.mean(-1)).masked_fill(~enough, torch.nan)
+
+    of_subsets = dissimilarity(*unit_odds(axis, held.labels.pivot, held.items), held.subsets).amax(-1)
+    scales = settings.weight * torch.stack([labels.scale_term, held.input_scale_term])
+    terms = torch.cat([torch.stack([labels.term, held.input_term]), scales])
+    llv = terms.amax(0) if settings.combine == "max" else terms.sum(0)
+    found = {
+        "llv": llv,
+        "label_term": labels.term,
+        "label_scale_term": labels.scale_term,
+        "dissimilarity_embeddings": of_subsets,
+        "dissimilarity": torch.maximum(of_subsets, held.input_dissimilarity),
+        "certificate": of_worst(decorrelation, held.input_decorrelation),
+        "unsigned_certificate": of_worst(unsigned(decorrelation), unsigned(held.input_decorrelation)),
+    }
+    if settings.reduction == "max":
+        found["quadratic_bound"] = quadratic_bound(labels.term, held.input_term)
+        found["bound"] = linear_bound(llv, size)
+    return found
+
+
+def pair_intervals(
+    values: Mapping[str, Tensor], replicates: Mapping[str, Tensor], sizes: Tensor
+) -> dict[str, Intervals]:
+    """The intervals of m pairs by field, for every field that has replicates.
+
+    Args:
+        values: (m,) the numbers on all inputs.
+        replicates: (G, m) those without each group.
+        sizes: (G,) of the groups.
+    """
+    return {name: jackknife(values[name], of_groups, sizes, SCALES[name]) for name, of_groups in replicates.items()}
+
+
+def means_without(by_input: Tensor, codes: Tensor, sizes: Tensor) -> Tensor:
+    """(G, m) means over the inputs outside each group, of (m, N) numbers: divergences, agreement and other sums."""
+    sums = by_input.new_zeros(len(sizes), len(by_input)).index_add_(0, codes.to(by_input.device), by_input.mT)
+    others = sums.sum(0) - sums
+    return others / (sizes.sum() - sizes).to(by_input.device).unsqueeze(-1)
+
+
+def effective_number(divergences: Tensor) -> Tensor:
+    """(m,) on how many of N inputs the mean of (m, N) divergences rests: (Σ kl)²/Σ kl²; N where all are zero."""
+    scaled = divergences / divergences.amax(-1, keepdim=True).clamp(min=1e-300)
+    found = scaled.sum(-1).square() / scaled.square().sum(-1)
+    return torch.where(torch.isnan(found), float(divergences.shape[-1]), found)
+
+
+def _without(axis: Axis, factors: Tensor) -> Axis:
+    """The axis without a group, as one of 2m models, so that also what belongs to models is without it."""
+    first, second = without_group(axis.sides, factors)
+    count = len(axis.pairs)
+    vectors, shared = torch.cat([first.vectors, second.vectors]), torch.cat([first.shared, second.shared])
+    root = Root(vectors, shared, torch.cat([first.own, second.own]))
+    numbers = torch.arange(count, device=axis.pairs.device)
+    alone = count == 1 and axis.items.shape[0] == 2 and axis.pairs.tolist() == [[0, 1]]  # may be large: no copy
+    items = axis.items if alone else axis.items[axis.pairs.mT.flatten()]
+    return replace(
+        axis, root=root, items=items, pairs=torch.stack([numbers, numbers + count], 1), sides=(first, second)
+    )
+
+
+def _same_choice(axis: Axis, held: Held) -> Tensor:
+    """(m,) whether the labels would have been chosen here too."""
+    if held.settings.labels is not None:
+        return torch.ones_like(held.labels.pivot)
+    pivots = None if held.settings.pivots is None else torch.tensor(held.settings.pivots, device=axis.pairs.device)
+    chosen = choose_labels(axis, held.settings.reduction, pivots, "ignore")
+    return ((chosen.pivot == held.labels.pivot) & (chosen.left_out == held.labels.left_out)).long()
+
+
+def _cka(roots: tuple[Tensor, Tensor]) -> Tensor:
+    """(m,) linear CKA of root factors, (m, r, M) and (m, r, M')."""
+    first, second = (root / root.flatten(-2).norm(dim=-1)[:, None, None] for root in roots)
+    within = (first.mT @ first).flatten(1).norm(dim=-1) * (second.mT @ second).flatten(1).norm(dim=-1)
+    similarity: Tensor = (first.mT @ second).flatten(1).square().sum(-1) / within
+    return similarity.clamp(max=1.0)
+
+
+def _mean_cca(first: Tensor, second: Tensor) -> Tensor:
+    """(m,) the mean canonical correlation of what is left of orthonormal bases, (m, r, M) each, zero beyond a rank."""
+    bases, ranks = [], []
+    for columns in (first, second):
+        q, r = torch.linalg.qr(columns)
+        there = r.diagonal(dim1=-2, dim2=-1).abs() > _LOST
+        bases.append(q * there.unsqueeze(-2))
+        ranks.append(there.sum(-1))
+    total = nuclear_norm(bases[0].mT @ bases[1])
+    return (total / torch.minimum(*ranks)).clamp(max=1.0)

@@ -1,0 +1,137 @@
+"""The verdict: an equivalence test of two models with one stated tolerance."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from closedist.certainty.intervals import Interval
+from closedist.errors import InputError
+
+TOLERANCE = 0.05  # the least mean correlation is 0.95: after a rotation 10 % of the variance is left, R² ≥ 0.90
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether two models count as the same.
+
+    Attributes:
+        kind: "same", "not the same" or "undecided".
+        sentence: the whole of it for a person, with the numbers.
+        reason: which limit decided it, or why none did.
+        tolerance: how far the mean correlation of log-odds may be from 1.
+        inputs_needed: about how many inputs would decide; None where it is decided or no number of them would.
+    """
+
+    kind: Literal["same", "not the same", "undecided"]
+    sentence: str
+    reason: str
+    tolerance: float
+    inputs_needed: int | None
+
+    def __str__(self) -> str:
+        """The sentence."""
+        return self.sentence
+
+
+def verdict(
+    certificate: float,
+    certificate_interval: Interval,
+    dissimilarity: float,
+    dissimilarity_interval: Interval,
+    num_inputs: int,
+    *,
+    tolerance: float = TOLERANCE,
+    by_chance: bool = False,
+) -> Verdict:
+    """Same, not the same, or undecided, each with 95 % confidence (one-sided).
+
+    The signed certificate is one minus the least mean correlation of the two models' log-odds, label by label; d_{f,g}
+    is one minus it after the best rotation. So a certificate below the tolerance makes them the same, and a d_{f,g}
+    above it makes them different even when turned. A certificate above it with a d_{f,g} below it says that the labels
+    do not correspond.
+
+    Args:
+        certificate, certificate_interval: the signed certificate.
+        dissimilarity, dissimilarity_interval: d_{f,g}.
+        num_inputs: N.
+        tolerance: between 0 and 1.
+        by_chance: models that have nothing to do with each other would come out as close.
+
+    Raises:
+        InputError: a tolerance that is not between 0 and 1.
+    """
+    if not 0 < tolerance < 1:
+        raise InputError(f"tolerance: {tolerance}; a number between 0 and 1 is needed, such as {TOLERANCE}")
+    upright, turned = certificate_interval, dissimilarity_interval
+    asked = f"{_correlation(tolerance)} was asked for"
+    within = f"within {_percent(tolerance)}"
+    if upright.at_most <= tolerance:
+        return Verdict(
+            "same",
+            f"The same {within}: label by label, the two models' log-odds have a mean correlation of at least "
+            f"{_correlation(upright.at_most)} (95 % sure); {asked}.",
+            f"the upper limit of the certificate, {upright.at_most:.3g}, is at most {tolerance:g}",
+            tolerance,
+            None,
+        )
+    if turned.at_least > tolerance:
+        chance = " That is no closer than models that have nothing to do with each other." if by_chance else ""
+        return Verdict(
+            "not the same",
+            f"Not the same {within}: even after the best rotation of one model's log-odds onto the other's, their mean "
+            f"correlation is at most {_correlation(turned.at_least)} (95 % sure); {asked}.{chance}",
+            f"the lower limit of d_f,g, {turned.at_least:.3g}, is above {tolerance:g}"
+            + (", and no closer than chance" if by_chance else ""),
+            tolerance,
+            None,
+        )
+    if upright.at_least > tolerance and turned.at_most <= tolerance:
+        return Verdict(
+            "not the same",
+            f"Not the same {within}: the same up to a rotation of the log-odds, but labels do not correspond. Turned, "
+            f"their mean correlation is at least {_correlation(turned.at_most)}, label by label at most "
+            f"{_correlation(upright.at_least)} (95 % sure); {asked}.",
+            "the same up to a rotation of the log-odds, but labels do not correspond",
+            tolerance,
+            None,
+        )
+    needed = _inputs_needed(certificate, upright, dissimilarity, turned, tolerance, num_inputs)
+    advice = "no number of inputs is likely to decide" if needed is None else f"about {needed:,} inputs would decide"
+    return Verdict(
+        "undecided",
+        f"Undecided at {num_inputs:,} inputs {within}: the mean correlation of the two models' log-odds may be as low "
+        f"as {_correlation(upright.at_most)} label by label, or as high as {_correlation(turned.at_least)} after the "
+        f"best rotation (95 % sure); {asked}, and {advice}.",
+        f"{tolerance:g} lies between the lower limit of d_f,g, {turned.at_least:.3g}, and the upper limit of the "
+        f"certificate, {upright.at_most:.3g}",
+        tolerance,
+        needed,
+    )
+
+
+def _inputs_needed(
+    certificate: float, upright: Interval, dissimilarity: float, turned: Interval, tolerance: float, num_inputs: int
+) -> int | None:
+    """N·(half-width/|ε − value|)², of the limit that would decide if the values stayed: half-widths fall as 1/√N."""
+    if certificate <= tolerance:
+        limits = [(certificate, upright.at_most)]
+    elif dissimilarity > tolerance:
+        limits = [(dissimilarity, turned.at_least)]
+    else:
+        limits = [(certificate, upright.at_least), (dissimilarity, turned.at_most)]
+    ratios = [abs(limit - value) / max(abs(tolerance - value), 1e-300) for value, limit in limits]
+    needed = max(num_inputs * max(ratios) * max(ratios), num_inputs + 1.0)
+    if needed > 1e9:
+        return None
+    unit = int(10 ** max(0, math.floor(math.log10(needed)) - 1))  # two digits: it is a guess
+    return math.ceil(needed / unit * (1 - 1e-9)) * unit
+
+
+def _correlation(distance: float) -> str:
+    """1 − distance with the digits that tell it from 1."""
+    digits = 2 if distance >= 0.1 else 3 if distance >= 0.001 else 6
+    return f"{1.0 - distance:.{digits}f}"
+
+
+def _percent(tolerance: float) -> str:
+    return f"{100 * tolerance:g} %"

@@ -1,0 +1,142 @@
+"""How the predictions of two models differ input by input: divergences beyond their mean, and the top labels."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from closedist.measures.checks import check_comparable, check_finite, model_names
+from closedist.measures.likelihood import Workspace, divergence_terms, log_likelihoods
+from closedist.measures.stack import Family, family
+from closedist.representations import Representations
+
+QUANTILES = (50, 90, 99, 99.9, 100)  # per cent of the inputs
+
+
+@dataclass(frozen=True)
+class ByInput:
+    """What one pass over N inputs says of the predictions of a pair.
+
+    Attributes:
+        kl, kl_reverse: (N,) Σ_y p(y|x)·(log p(y|x) − log q(y|x)) and the other way round, in nats.
+        js: (N,) the Jensen–Shannon divergence, between 0 and log 2.
+        top: (2, N) the label that each model predicts.
+        mean_likelihoods: (2, C) mean over the inputs of p(y|x).
+        mean_log_likelihoods: (2, C) mean over the inputs of log p(y|x) + log C.
+        mean_negative_entropies: (2,) mean over the inputs of Σ_y p(y|x)·(log p(y|x) + log C).
+    """
+
+    kl: Tensor
+    kl_reverse: Tensor
+    js: Tensor
+    top: Tensor
+    mean_likelihoods: Tensor
+    mean_log_likelihoods: Tensor
+    mean_negative_entropies: Tensor
+
+    @property
+    def same_top(self) -> Tensor:
+        """(N,) 1.0 where both models predict the same label."""
+        return (self.top[0] == self.top[1]).double()
+
+
+def by_input(models: Family) -> ByInput:
+    """One pass over the inputs of two models.
+
+    Raises:
+        InputError: log-likelihoods are too large for float64.
+    """
+    kl, kl_reverse, js = rows = models.labels.new_empty(3, models.num_inputs)
+    top = torch.empty(2, models.num_inputs, dtype=torch.int64, device=models.device)
+    likelihoods, logs = models.labels.new_zeros(2, 2, models.num_labels)
+    entropies = models.labels.new_zeros(2)
+    workspace = Workspace.of(models)
+    start = 0
+    for inputs in models.blocks(workspace.num_inputs):
+        for part, block in log_likelihoods(models, inputs, workspace):
+            here = slice(start + part.start, start + part.stop)
+            (p, q), difference = block.likelihoods, block.relative[0] - block.relative[1]
+            kl[here] = divergence_terms(difference, p, q).sum(-1)
+            kl_reverse[here] = divergence_terms(-difference, q, p).sum(-1)
+            js[here] = jensen_shannon(difference, p, q)
+            top[:, here] = block.relative.argmax(-1)
+            likelihoods += block.likelihoods.sum(1)
+            logs += block.relative.sum(1)
+            entropies += (block.likelihoods * block.relative).sum((1, 2))
+        start += inputs.shape[1]
+    check_finite(rows, logs)
+    count = models.num_inputs
+    return ByInput(kl, kl_reverse, js, top, likelihoods / count, logs / count, entropies / count)
+
+
+def jensen_shannon(difference: Tensor, p: Tensor, q: Tensor) -> Tensor:
+    """(…, C) to (…): ½KL(p‖m) + ½KL(q‖m), m = (p + q)/2, from d = log p − log q; every term is positive.
+
+    With t = tanh(d/2), p = m(1 + t) and q = m(1 − t), so that a label adds ½m·((1 + t)log(1 + t) + (1 − t)log(1 − t)),
+    which is ½m·(log(1 − t²) + t·d): two terms of size t² that lose one bit, where the definition loses all.
+    """
+    size = difference.abs()
+    t = torch.tanh(0.5 * size)
+    small = torch.log1p(-t.clamp(max=0.9).square()) + t * size
+    large = (t - 1.0) * size - 2.0 * torch.log1p(torch.exp(-size)) + 2.0 * math.log(2.0)
+    found: Tensor = (0.25 * (p + q) * torch.where(size < 1.0, small, large)).sum(-1)
+    return found
+
+
+def quantiles(divergences: Tensor) -> dict[float, float]:
+    """The median, the 90, 99 and 99.9 per cent quantiles and the largest of (N,) divergences, by the per cent."""
+    ordered = divergences.sort().values
+    found = {}
+    for percent in QUANTILES:
+        at = percent / 100 * (len(ordered) - 1)
+        low = math.floor(at)
+        high = min(low + 1, len(ordered) - 1)
+        found[percent] = float(ordered[low].lerp(ordered[high], at - low))
+    return found
+
+
+def kl_by_input(p: Representations, q: Representations) -> Tensor:
+    """KL(p‖q) of every input: Σ_y p(y|x)·(log p(y|x) − log q(y|x)), in nats.
+
+    Args:
+        p, q: representations of the same N inputs and C labels in the same order; any number of either.
+
+    Returns:
+        (N,) float64; their mean is :func:`~closedist.kl_divergence`.
+
+    Raises:
+        InputError: the models cannot be compared.
+    """
+    return _of(p, q).kl
+
+
+def js_divergence(p: Representations, q: Representations) -> float:
+    """The Jensen–Shannon divergence, the mean over inputs of ½KL(p‖m) + ½KL(q‖m), m = (p + q)/2, in nats.
+
+    Symmetric, and at most log 2 = 0.693 whatever the models, where KL has no limit (Lin, 1991).
+
+    Args:
+        p, q: as for :func:`kl_by_input`.
+
+    Raises:
+        InputError: the models cannot be compared.
+    """
+    return float(_of(p, q).js.mean())
+
+
+def same_top_label(p: Representations, q: Representations) -> float:
+    """The share of inputs for which both models predict the same label.
+
+    Args:
+        p, q: as for :func:`kl_by_input`.
+
+    Raises:
+        InputError: the models cannot be compared.
+    """
+    return float(_of(p, q).same_top.mean())
+
+
+def _of(p: Representations, q: Representations) -> ByInput:
+    check_comparable([p, q], model_names(2))
+    return by_input(family([p, q]))
