@@ -16,7 +16,7 @@ from closedist.paper.cluster.works import training_works
 from closedist.paper.plan import make_plan
 from closedist.paper.runs import training_runs
 from closedist.paper.sweep import CPU, train_runs
-from tests.local_cluster import AtOnce, LocalProcesses, queue_of
+from tests.local_cluster import AtOnce, ForkedProcesses, LocalProcesses, queue_of
 from tests.small import contents, small_dataset, small_family, small_training, workplace
 
 
@@ -60,10 +60,11 @@ def test_tasks_leave_the_files_of_a_training_without_them_and_a_second_command_f
     assert left == {".out", ".err"}
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_out_of_time_a_task_goes_on_in_another_turn_and_cancelled_in_another_job(tmp_path, undisturbed):
     runs = family_runs(4000, widths=(8,))
     place = workplace(tmp_path / "cluster")
-    scheduler = LocalProcesses()
+    scheduler = ForkedProcesses()
     queue = queue_of(place, scheduler)
     works = works_of(runs, place)
     queue.submit([works])
@@ -99,11 +100,12 @@ def _until(condition):
         time.sleep(0.01)
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_the_last_error_of_a_failed_task_is_shown_and_the_others_finish(tmp_path):
     place = workplace(tmp_path)
     fine, diverging = family_runs(100, widths=(8,)), family_runs(1500, learning_rate=1e30, widths=(16,))
     works = works_of(fine, place) + works_of(diverging, place)
-    scheduler = LocalProcesses()
+    scheduler = ForkedProcesses()
     queue = queue_of(place, scheduler)
     queue.submit([works])
     with pytest.raises(

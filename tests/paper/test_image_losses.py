@@ -148,7 +148,8 @@ def test_a_damaged_result_file_is_named_and_no_other_network_drawn_in_its_place(
     assert "mcca_cifar_fd2.json" in capsys.readouterr().err
 
 
-def test_a_reproduction_keeps_correlations_and_losses_of_more_seeds(two_dates):
+def test_a_reproduction_keeps_correlations_and_losses_of_more_seeds(two_dates, monkeypatch):
+    monkeypatch.setattr("closedist.paper.reproduce._draw", lambda *arguments: None)
     dataset = read_config(Path("images.json"), DatasetConfig)
     models = read_config(Path("models.json"), ModelVariationsConfig)
     training = read_config(Path("training.json"), TrainConfig)

@@ -1,11 +1,13 @@
 """What the repository ships: results in which every bound holds, and checkpoints that give those results again."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from closedist.cli import COMMANDS, make_app, run
+from closedist.paper.drawing import Sources, draw
 from closedist.paper.folders import Folders
 from closedist.paper.measurements import Measurement
 from closedist.paper.plan import synthetic_runs
@@ -58,9 +60,23 @@ def test_the_shipped_checkpoints_give_the_shipped_results(labels, width):
     assert comparison.label_term == pytest.approx(label_term, rel=1e-4)
 
 
-@pytest.mark.parametrize("plot_type", ["d_LLV_train_synthetic", "d_LLV_vs_width", "synthetic_data", "KL_table"])
-def test_a_fresh_clone_draws_at_once(tmp_path, plot_type):
+@pytest.mark.parametrize(
+    ("plot_type", "options"),
+    [
+        ("d_LLV_train_synthetic", ["--num-classes=6", "--format=png"]),
+        ("d_LLV_vs_width", ["--format=png"]),
+        ("synthetic_data", ["--format=png"]),
+        ("KL_table", []),
+    ],
+)
+def test_a_fresh_clone_draws_at_once(tmp_path, plot_type, options):
     folders = (f"--results-folder={RESULTS}", f"--figures-folder={tmp_path}")
-    plot = ["make-plot", f"--plot-type={plot_type}", *folders, *([] if plot_type == "KL_table" else ["--format=png"])]
-    assert run(make_app("closedist", COMMANDS), plot) == 0
+    assert run(make_app("closedist", COMMANDS), ["make-plot", f"--plot-type={plot_type}", *folders, *options]) == 0
     assert list(tmp_path.iterdir())
+
+
+def test_every_setting_of_the_paper_has_its_figure_in_a_fresh_clone():
+    figures = draw("d_LLV_train_synthetic", Sources(replace(Folders.under(ROOT), results=RESULTS))).figures
+    lengths = ("", "_f_20", "_g_20", "_g_20_f_20")
+    names = {f"d_LLV_train_synthetic_cls{labels}{length}" for labels in (4, 6, 10, 18) for length in lengths}
+    assert names <= set(figures)
