@@ -71,8 +71,7 @@ function shade(index) {
     cell.className = i === j ? "same" : Number.isNaN(value) ? "none" : "";
     if (i === j) return;
     const t = Number.isNaN(value) ? 0 : near(value);
-    cell.style.backgroundColor = Number.isNaN(value) ? "" : `color-mix(in oklab, var(--near) ${(100 * t).toFixed(1)}%, var(--far))`;
-    cell.style.color = t > 0.48 ? "var(--on-near)" : "var(--on-far)";
+    cell.style.setProperty("--nearness", `${(100 * t).toFixed(1)}%`);
     cell.textContent = count <= 12 ? written(value) : "";
   }));
   const unit = measure.unit ? ` ${measure.unit}` : "";
