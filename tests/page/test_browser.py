@@ -7,13 +7,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.page.pages import LABELS, N, NAMES, small_models, written
+from tests.page.pages import LABELS, NAMES, N, small_models, written
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-FLAGS = (
-    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --hide-scrollbars --force-prefers-reduced-motion --window-size=1280,900"
-).split()
+FLAGS = [
+    "headless=new",
+    "no-sandbox",
+    "disable-gpu",
+    "disable-quic",
+    "no-first-run",
+    "disable-background-networking",
+    "disable-component-update",
+    "disable-sync",
+    "hide-scrollbars",
+    "force-prefers-reduced-motion",
+    "window-size=1280,900",
+]
 AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
 
 pytestmark = pytest.mark.skipif(
@@ -26,8 +35,8 @@ def browser(tmp_path_factory):
     webdriver = pytest.importorskip("selenium.webdriver")
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
+    for flag in (*FLAGS, f"user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(f"--{flag}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     os.environ["SE_OFFLINE"] = "true"
     with webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER)) as driver:

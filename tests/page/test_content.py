@@ -8,9 +8,9 @@ from PIL import Image
 
 import closedist
 from closedist import InputError, Representations
-from closedist.page import details, embeddings
 from closedist.page import content as made
-from tests.page.pages import C, N, NAMES, content_of, coordinates, small_models, unpack, written
+from closedist.page import details, embeddings
+from tests.page.pages import NAMES, C, N, content_of, coordinates, small_models, unpack, written
 
 
 def logits(model):

@@ -75,7 +75,7 @@ function shade(index) {
     cell.textContent = count <= 12 ? written(value) : "";
   }));
   const unit = measure.unit ? ` ${measure.unit}` : "";
-  byId("meaning").textContent = `${measure.meaning}${unit ? `, in${unit}` : ""}. Darker or stronger is closer${logarithmic ? "; shades follow the logarithm" : ""}.`;
+  byId("meaning").textContent = `${measure.meaning}${unit ? `, in${unit}` : ""}${measure.directed ? ", p the row and q the column" : ""}. Darker or stronger is closer${logarithmic ? "; shades follow the logarithm" : ""}.`;
   byId("far").textContent = `far, ${written(measure.largerIsCloser ? low : high)}`;
   byId("near").textContent = `${written(measure.largerIsCloser ? high : low)}, close`;
   markOpen();
