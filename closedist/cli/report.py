@@ -1,5 +1,6 @@
 """The command report: models on disk become a page to look at."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -7,15 +8,17 @@ from cyclopts import Parameter
 
 from closedist.cli.options import DEFAULTS, Common, Count
 from closedist.errors import InputError
+from closedist.measures.settings import Settings
 
 
 def report(
-    files: Annotated[tuple[Path, ...], Parameter(help="Two or more files of representations.", json_list=False)],
+    files: Annotated[tuple[Path, ...], Parameter(help="Two or more files, as compare takes them.", json_list=False)],
     /,
     *,
     output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("report.html"),
     inputs: Path | None = None,
-    num_samples: Count = 200,
+    num_samples: Count = Settings.num_samples,
+    align: Annotated[bool, Parameter(negative=())] = False,
     common: Common = DEFAULTS,
 ) -> None:
     """Write one HTML page of models: every pair, which belong together, and where any two of them differ.
@@ -25,33 +28,29 @@ def report(
         inputs: what to show of the inputs, in the models' order: a text file with a line a row, a .npy file of images,
             or a folder of pictures, taken by name.
         num_samples: how many input sets are drawn for d_LLV.
+        align: compare over the labels and the inputs that all files have, matched by their names.
     """
     common.set_up()
     if len(files) < 2:
         raise InputError("report needs two files or more, as in: closedist report p.safetensors q.safetensors")
     if output.is_dir():
         raise InputError(f"--output: {output} is a folder; name the page's file, as in {output / 'report.html'}")
-    from closedist.extraction.alignment import extraction_record, load_aligned
+    from closedist.extraction.files import distinct_names, extraction_record, load_aligned
     from closedist.page.inputs import check_count, read_inputs
     from closedist.page.write import report
-    from closedist.pairs import compare_all
+    from closedist.pairs import measure_pairs
 
-    models, note = load_aligned(files)
+    models, note = load_aligned(files, align=align, say=lambda said: print(said, file=sys.stderr))
+    names = distinct_names(files)
     shown = None if inputs is None else read_inputs(inputs)
     check_count(shown, models[0].num_inputs, f"--inputs {inputs}")
     digest = extraction_record(files[0]).get("inputs")
     report(
         models,
         output,
-        names=distinct_names(files),
+        names=names,
         inputs=shown,
-        comparisons=compare_all(models, names=[str(path) for path in files], num_samples=num_samples, seed=common.seed),
+        comparisons=measure_pairs(models, None, Settings(num_samples=num_samples, seed=common.seed), names),
         notes=[note] * bool(note) + [f"extracted from the inputs with digest {digest}"] * (digest is not None),
     )
     print(output)
-
-
-def distinct_names(files: tuple[Path, ...]) -> list[str]:
-    """What the page calls the models: their files' names, with the folder's where two are alike."""
-    stems = [path.stem for path in files]
-    return stems if len(set(stems)) == len(stems) else [str(path.with_suffix("")) for path in files]

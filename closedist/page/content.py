@@ -78,35 +78,33 @@ def content(
 
 def sentence(names: Sequence[str], measures: Sequence[Measure], num_inputs: int) -> str:
     """What there is to say in a line or two."""
-    correlation, same = (
-        next(m for m in measures if m.name == name) for name in ("logit_correlation", "same_top_label")
-    )
+    correlation, same = (measure.values for measure in measures[:2])
     if len(names) == 2:
         return (
-            f"{names[0]} and {names[1]} give {same.values[0, 1]:.1%} of {num_inputs:,} inputs the same label; their "
-            f"logits correlate by {correlation.values[0, 1]:.3f}."
+            f"{names[0]} and {names[1]} give {same[0, 1]:.1%} of {num_inputs:,} inputs the same label; their "
+            f"logits correlate by {correlation[0, 1]:.3f}."
         )
     pairs = list(combinations(range(len(names)), 2))
-    i, j = max(pairs, key=lambda pair: correlation.values[pair])
-    k, m = min(pairs, key=lambda pair: correlation.values[pair])
+    i, j = max(pairs, key=lambda pair: correlation[pair])
+    k, m = min(pairs, key=lambda pair: correlation[pair])
     return (
         f"{len(names)} models on {num_inputs:,} inputs: {names[i]} and {names[j]} are the closest (their logits "
-        f"correlate by {correlation.values[i, j]:.3f}, and {same.values[i, j]:.1%} of the inputs get the same label), "
-        f"{names[k]} and {names[m]} the farthest ({correlation.values[k, m]:.3f}, {same.values[k, m]:.1%})."
+        f"correlate by {correlation[i, j]:.3f}, and {same[i, j]:.1%} of the inputs get the same label), "
+        f"{names[k]} and {names[m]} the farthest ({correlation[k, m]:.3f}, {same[k, m]:.1%})."
     )
 
 
 def _contradiction(names: Sequence[str], measures: Sequence[Measure]) -> str:
     """The pairs about which KL and m_CCA of the embeddings disagree most; "" where there is no saying."""
-    found = {measure.name: measure for measure in measures}
+    found = {measure.column.name: measure for measure in measures}
     kl, cca = found["kl"], found["mean_cca_embeddings"]
     if len(names) < 3 or not np.isfinite(kl.distances).all():
         return ""
     seen = contradiction(kl.distances, cca.distances.clip(min=0.0), names=names)
     (a, b), (c, d) = seen.close_then_far, seen.far_then_close
     return (
-        f"{kl.title} and {cca.title} disagree most about {a} and {b}, close in distribution and far in representation, "
-        f"and about {c} and {d}, the other way round."
+        f"{kl.column.title} and {cca.column.title} disagree most about {a} and {b}, close in distribution and far in "
+        f"representation, and about {c} and {d}, the other way round."
     )
 
 
@@ -148,11 +146,12 @@ def _label_names(models: Sequence[Representations]) -> list[str]:
 
 def _as_dict(measure: Measure) -> dict[str, Any]:
     return {
-        "name": measure.name,
+        "name": measure.column.name,
         "title": measure.title,
-        "meaning": measure.meaning,
-        "unit": measure.unit,
-        "largerIsCloser": measure.larger_is_closer,
+        "meaning": measure.column.meaning,
+        "unit": measure.column.unit,
+        "largerIsCloser": measure.column.larger_is_closer,
+        "directed": measure.directed,
         "values": packed(measure.values, "float32"),
     }
 

@@ -115,6 +115,8 @@ def _as_bytes(image: NDArray[Any]) -> NDArray[np.uint8]:
     """Grey values as they are; of other types, from the smallest to the largest or, within 0 and 1, as these."""
     if image.ndim == 3 and image.shape[0] in (1, 3) and image.shape[2] not in (1, 3):
         image = image.transpose(1, 2, 0)  # channels first, as PyTorch has it
+    if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (1, 3)):
+        raise ValueError("neither one number a pixel nor three")
     if image.ndim == 3 and image.shape[2] == 1:
         image = image[:, :, 0]
     if image.dtype == np.uint8:

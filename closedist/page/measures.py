@@ -1,6 +1,7 @@
-"""The numbers of all pairs as matrices, each with what the page says of it."""
+"""The numbers of all pairs as matrices, each with what COLUMNS says of it."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -8,11 +9,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from closedist.comparison import Comparison
+from closedist.comparison import COLUMNS, Comparison
+from closedist.comparison.column import Column, similarity
 from closedist.measures.stack import family
 from closedist.representations import Representations
 
 Matrix = NDArray[np.float64]
+LOGIT_CORRELATION = similarity(
+    "logit correlation",
+    "correlation of all double log-odds: sees signs and labels, no temperature, and nothing is chosen",
+    low=-1,
+    name="logit_correlation",
+)
+SAME_TOP_LABEL = similarity(
+    "same top label", "share of the inputs that get the same label from both", name="same_top_label"
+)
+_REVERSE = "_reverse"  # ends the name of a number's counterpart from q to p
 _BLOCK_ELEMENTS = 1 << 22  # logits of all models at once: 32 MB
 
 
@@ -21,73 +33,54 @@ class Measure:
     """One number of every pair.
 
     Attributes:
-        name: the Comparison's field.
-        title, meaning, unit: what the page calls it, says of it, and counts it in.
-        larger_is_closer: of two pairs.
-        values: (n, n), row to column; NaN where a pair has none, and on the diagonal.
+        column: what there is to say of it.
+        title: of the column, with what tells it from another of the same.
+        values: (n, n), p the row and q the column; NaN where a pair has none, and on the diagonal.
+        directed: from q to p is another number.
     """
 
-    name: str
+    column: Column
     title: str
-    meaning: str
-    unit: str
-    larger_is_closer: bool
     values: Matrix
+    directed: bool = False
 
     @property
     def distances(self) -> Matrix:
         """(n, n) symmetric, 0 on the diagonal, by which pairs are ranked."""
-        far = (1.0 - self.values) if self.larger_is_closer else self.values
+        far = (1.0 - self.values) if self.column.larger_is_closer else self.values
         matrix = np.asarray((far + far.T) / 2)
         np.fill_diagonal(matrix, 0.0)
         return matrix
 
 
-_FIELDS = (  # name, the other direction's, title, meaning, unit, larger is closer
-    ("kl", "kl_reverse", "KL divergence", "mean over inputs of KL(first‖second); rows are first", "nats", False),
-    ("llv", "llv", "d_LLV", "the log-likelihood variance distance", "", False),
-    ("dissimilarity", "dissimilarity", "d_f,g", "how far from a rotation the log-odds are", "", False),
-    ("certificate", "certificate", "certificate", "an upper bound on d_f,g", "", False),
-    ("mean_cca_embeddings", "mean_cca_embeddings", "m_CCA", "mean canonical correlation of embeddings", "", True),
-    ("cka_embeddings", "cka_embeddings", "linear CKA", "linear centred kernel alignment of embeddings", "", True),
-    ("quadratic_bound", "quadratic_bound", "2·max(t1, t2)²", "an upper bound on the certificate", "", False),
-    ("bound", "bound", "2K·d_LLV", "the paper's upper bound on d_f,g", "", False),
-)
-
-
 def measures_of(models: Sequence[Representations], comparisons: Sequence[Comparison]) -> list[Measure]:
-    """Every number that some pair has, the one that needs no choices first.
+    """Every number of a pair's table that some pair has; first those that need no choices.
 
     Args:
         models: n of them.
         comparisons: of all pairs, in ``itertools.combinations`` order.
     """
-    correlation, same = _of_logits(models)
-    found = [
-        Measure(
-            "logit_correlation",
-            "logit correlation",
-            "correlation of all double log-odds: sees signs and labels, no temperature, and nothing is chosen",
-            "",
-            True,
-            correlation,
-        ),
-        Measure("same_top_label", "same top label", "share of the inputs that get the same label", "", True, same),
-    ]
-    for name, reverse, title, meaning, unit, larger in _FIELDS:
-        values = _matrix(len(models), comparisons, lambda c, name=name: getattr(c, name))  # type: ignore[misc]
-        other = _matrix(len(models), comparisons, lambda c, reverse=reverse: getattr(c, reverse))  # type: ignore[misc]
+    columns = {column.name: column for column in COLUMNS if column.group and column.larger_is_closer is not None}
+    shown = [column for column in columns.values() if not column.name.endswith(_REVERSE)]
+    often = Counter(column.title for column in shown)
+    of_logits = zip((LOGIT_CORRELATION, SAME_TOP_LABEL), _of_logits(models), strict=True)
+    found = [Measure(column, column.title, values) for column, values in of_logits]
+    for column in shown:
+        directed = column.name + _REVERSE in columns
+        values = _matrix(len(models), comparisons, column.name)
+        other = _matrix(len(models), comparisons, column.name + _REVERSE) if directed else values
         values = np.where(np.tri(len(models), dtype=bool), other.T, values)
         if np.isfinite(values).any():
-            found.append(Measure(name, title, meaning, unit, larger, values))
+            title = f"{column.title}, {column.note}" if often[column.title] > 1 else column.title
+            found.append(Measure(column, title, values, directed))
     return found
 
 
-def _matrix(count: int, comparisons: Sequence[Comparison], value: Callable[[Comparison], float | None]) -> Matrix:
+def _matrix(count: int, comparisons: Sequence[Comparison], name: str) -> Matrix:
     """(n, n) with the upper right filled."""
     matrix = np.full((count, count), np.nan)
     for (i, j), comparison in zip(combinations(range(count), 2), comparisons, strict=True):
-        number = value(comparison)
+        number = getattr(comparison, name)
         matrix[i, j] = np.nan if number is None else number
     return matrix
 

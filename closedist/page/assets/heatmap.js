@@ -71,12 +71,11 @@ function shade(index) {
     cell.className = i === j ? "same" : Number.isNaN(value) ? "none" : "";
     if (i === j) return;
     const t = Number.isNaN(value) ? 0 : near(value);
-    cell.style.backgroundColor = Number.isNaN(value) ? "" : `color-mix(in oklab, var(--near) ${(100 * t).toFixed(1)}%, var(--far))`;
-    cell.style.color = t > 0.48 ? "var(--on-near)" : "var(--on-far)";
+    cell.style.setProperty("--nearness", `${(100 * t).toFixed(1)}%`);
     cell.textContent = count <= 12 ? written(value) : "";
   }));
   const unit = measure.unit ? ` ${measure.unit}` : "";
-  byId("meaning").textContent = `${measure.meaning}${unit ? `, in${unit}` : ""}. Darker or stronger is closer${logarithmic ? "; shades follow the logarithm" : ""}.`;
+  byId("meaning").textContent = `${measure.meaning}${unit ? `, in${unit}` : ""}${measure.directed ? ", p the row and q the column" : ""}. Darker or stronger is closer${logarithmic ? "; shades follow the logarithm" : ""}.`;
   byId("far").textContent = `far, ${written(measure.largerIsCloser ? low : high)}`;
   byId("near").textContent = `${written(measure.largerIsCloser ? high : low)}, close`;
   markOpen();

@@ -16,7 +16,7 @@ function showNumbers(i, j) {
   byId("numbers").replaceChildren(make("dl", { class: "figures" }, ...data.measures.map((measure, index) => {
     const [there, back] = [valueOf(index, i, j), valueOf(index, j, i)];
     const unit = measure.unit ? ` ${measure.unit}` : "";
-    const note = there === back || Number.isNaN(there) ? measure.meaning : `${written(back)}${unit} the other way; ${measure.meaning}`;
+    const note = measure.directed ? `${written(back)}${unit} from the second to the first; ${measure.meaning}` : measure.meaning;
     return make("div", {}, make("dt", {}, measure.title), make("dd", {}, written(there) + unit, make("small", {}, note)));
   })));
 }

@@ -1,0 +1,263 @@
+"""The page in a real browser: opened from disk with the network off, by pointer and by keyboard."""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.page.pages import LABELS, NAMES, N, small_models, written
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+FLAGS = [
+    "headless=new",
+    "no-sandbox",
+    "disable-gpu",
+    "disable-quic",
+    "no-first-run",
+    "disable-background-networking",
+    "disable-component-update",
+    "disable-sync",
+    "hide-scrollbars",
+    "force-prefers-reduced-motion",
+    "window-size=1280,900",
+]
+AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None or DRIVER is None, reason="no browser: apt-get install chromium chromium-driver"
+)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    webdriver = pytest.importorskip("selenium.webdriver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in (*FLAGS, f"user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    os.environ["SE_OFFLINE"] = "true"
+    with webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER)) as driver:
+        driver.execute_cdp_cmd("Network.enable", {})
+        driver.execute_cdp_cmd(
+            "Network.emulateNetworkConditions",
+            {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0},
+        )
+        yield driver
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pages")
+    pictures = np.random.default_rng(0).integers(0, 255, (N, 8, 8, 3), dtype=np.uint8)
+    return {
+        "many": written(folder / "many.html", names=NAMES, inputs=pictures),
+        "two": written(folder / "two.html", small_models(2), inputs=["some text"] * N),
+        "solid": written(folder / "solid.html", small_models(3, 3)),
+    }
+
+
+@pytest.fixture
+def opened(browser, paths):
+    """A function that opens a page; when the test is over, the console has been silent."""
+
+    def open_page(name, width=1280):
+        browser.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500},
+        )
+        browser.get(paths[name].as_uri())
+        return browser
+
+    yield open_page
+    assert browser.get_log("browser") == []
+
+
+def one(page, selector):
+    return page.find_element("css selector", selector)
+
+
+def every(page, selector):
+    return page.find_elements("css selector", selector)
+
+
+def press(page, *keys):
+    """Press keys, by name or as they are, on whatever has the focus."""
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    ActionChains(page).send_keys(*(getattr(Keys, key, key) for key in keys)).perform()
+
+
+def focused(page):
+    return page.switch_to.active_element
+
+
+def column(page, table, index):
+    return [cell.text for cell in every(page, f"{table} tbody tr > :nth-child({index})")]
+
+
+def lit_pixels(page, view):
+    """How many pixels of a view have the colour of the ring around the input that is lit."""
+    return page.execute_script(
+        """const canvas = document.getElementById(arguments[0]), copy = document.createElement("canvas");
+        [copy.width, copy.height] = [canvas.width, canvas.height];
+        const context = copy.getContext("2d", { willReadFrequently: true });
+        context.drawImage(canvas, 0, 0);
+        const pixels = context.getImageData(0, 0, canvas.width, canvas.height).data;
+        let lit = 0, drawn = 0;
+        for (let at = 0; at < pixels.length; at += 4) {
+          if (pixels[at + 3] > 0) drawn += 1;
+          if (pixels[at] === 0xb3 && pixels[at + 1] === 0x26 && pixels[at + 2] === 0x1e) lit += 1;
+        }
+        return [lit, drawn];""",
+        view,
+    )
+
+
+@pytest.mark.parametrize("name", ["many", "two", "solid"])
+def test_it_opens_from_disk_and_fetches_nothing(opened, name):
+    page = opened(name)
+    fetched = page.execute_script("return performance.getEntriesByType('resource').map((entry) => entry.name)")
+    assert [address for address in fetched if not address.startswith("data:")] == []
+    assert one(page, "#pair-title").is_displayed()
+    assert lit_pixels(page, "first-view")[1] > 500
+    assert lit_pixels(page, "second-view")[1] > 500
+    assert one(page, "#overview").is_displayed() == (name != "two")
+
+
+def test_names_are_shown_as_text(opened):
+    page = opened("many")
+    assert page.execute_script("return window.hacked") is None
+    names = {element.get_property("textContent") for element in every(page, ".heat tbody th bdi")}
+    assert {NAMES[0], NAMES[3]} <= names
+    assert LABELS[0] in {element.get_property("textContent") for element in every(page, "#legend bdi, #details bdi")}
+    assert every(page, "bdi b, bdi img, bdi script") == []
+
+
+def test_switching_the_measure_by_keyboard_shades_and_names_every_cell_anew(opened):
+    page = opened("many")
+    page.execute_script("document.getElementById('measure-0').focus()")
+    cell = one(page, ".heat tbody tr:nth-child(1) td:nth-of-type(2)")
+    before = cell.text, cell.get_attribute("aria-label"), cell.value_of_css_property("background-color")
+    press(page, "ARROW_RIGHT", "ARROW_RIGHT")
+    assert focused(page).get_attribute("id") == "measure-2"
+    after = cell.text, cell.get_attribute("aria-label"), cell.value_of_css_property("background-color")
+    assert "KL divergence" in after[1]
+    assert "nats" in after[1]
+    assert all(old != new for old, new in zip(before, after, strict=True))
+    assert "in nats" in one(page, "#meaning").text
+
+
+def test_a_click_on_a_cell_opens_its_pair(opened):
+    page = opened("many")
+    heads = [head.get_property("textContent") for head in every(page, ".heat tbody th bdi")]
+    one(page, ".heat tbody tr:nth-child(2) td:nth-of-type(5)").click()
+    title = one(page, "#pair-title").get_property("textContent")
+    assert heads[1] in title
+    assert heads[4] in title
+    assert len(every(page, "#details .rows:first-of-type tbody tr")) >= len(LABELS)
+    assert len(every(page, "#details .card img")) == 12
+
+
+def test_the_keyboard_alone_goes_from_the_heat_map_to_a_lit_input(opened):
+    page = opened("many")
+    page.execute_script("document.querySelector('.heat [tabindex=\"0\"]').focus()")
+    press(page, "END", "ARROW_DOWN", "ARROW_UP")
+    opens = focused(page).get_attribute("aria-label")
+    press(page, "ENTER")
+    assert focused(page).get_attribute("id") == "pair-title"
+    assert all(name in opens for name in one(page, "#pair-title").get_property("textContent").split(" and ", 1))
+    for _ in range(40):
+        press(page, "TAB")
+        if focused(page).get_attribute("id") == "input":
+            break
+    press(page, "ARROW_RIGHT")
+    assert "says" in one(page, "#lit").text
+    assert one(page, "#lit img").is_displayed()
+    assert lit_pixels(page, "first-view")[0] > 20
+    assert lit_pixels(page, "second-view")[0] > 20
+
+
+def test_pointing_at_an_input_lights_it_in_both(opened):
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    page = opened("two")
+    view = one(page, "#first-view")
+    page.execute_script("arguments[0].scrollIntoView()", view)
+    assert lit_pixels(page, "second-view")[0] == 0
+    for across in range(-60, 60, 10):
+        ActionChains(page).move_to_element_with_offset(view, across, 0).perform()
+    assert lit_pixels(page, "first-view")[0] > 20
+    assert lit_pixels(page, "second-view")[0] > 20
+    assert "some text" in one(page, "#lit").text
+
+
+def test_a_press_on_a_columns_name_sorts_the_labels_either_way(opened):
+    page = opened("many")
+    table = "#details .wide:first-of-type .rows"
+    head = one(page, f"{table} thead th:nth-child(4)")
+    head.find_element("css selector", "button").send_keys("\n")
+    values = [float(text.replace("−", "-")) for text in column(page, table, 4)]
+    assert head.get_attribute("aria-sort") == "descending"
+    assert values == sorted(values, reverse=True)
+    assert len(set(values)) == len(LABELS)
+    head.find_element("css selector", "button").click()
+    assert head.get_attribute("aria-sort") == "ascending"
+    assert [float(text.replace("−", "-")) for text in column(page, table, 4)] == sorted(values)
+
+
+def test_moving_the_threshold_changes_the_groups(opened):
+    page = opened("many")
+    page.execute_script("document.getElementById('threshold').focus()")
+    press(page, "HOME")
+    assert "5 groups" in one(page, "#groups-found").text
+    press(page, "END")
+    assert "1 group" in one(page, "#groups-found").text
+    assert column(page, "#models", 3) == ["1"] * 5
+
+
+def test_three_dimensions_turn(opened):
+    page = opened("solid")
+    before = page.execute_script("return document.getElementById('first-view').toDataURL()")
+    page.execute_script("document.getElementById('turn').focus()")
+    press(page, "PAGE_UP", "PAGE_UP")
+    assert page.execute_script("return document.getElementById('first-view').toDataURL()") != before
+
+
+@pytest.mark.parametrize("name", ["many", "two"])
+def test_a_narrow_screen_needs_no_sideways_scrolling(opened, name):
+    page = opened(name, width=390)
+    assert page.execute_script("return document.documentElement.scrollWidth") == 390
+
+
+def test_no_script_but_the_pages_own_runs(browser, paths):
+    browser.get(paths["two"].as_uri())
+    browser.execute_script(
+        "const own = document.createElement('script'); own.textContent = 'window.ran = 1'; document.body.append(own);"
+        "const image = document.createElement('img'); image.src = 'http://127.0.0.1/x'; document.body.append(image);"
+    )
+    assert browser.execute_script("return window.ran") is None
+    refused = [entry["message"] for entry in browser.get_log("browser")]
+    assert any("script-src" in message for message in refused)
+    assert any("img-src" in message for message in refused)
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not installed: npm install --no-save axe-core")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["many", "two", "solid"])
+def test_axe_finds_no_serious_fault(opened, name, scheme):
+    page = opened(name)
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    page.execute_script(AXE.read_text())
+    found = page.execute_async_script("axe.run().then(arguments[0])")
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    serious = [
+        (fault["id"], [node["target"] for node in fault["nodes"][:3]], fault["nodes"][0]["failureSummary"])
+        for fault in found["violations"]
+        if fault["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
