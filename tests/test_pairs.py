@@ -3,15 +3,17 @@
 import dataclasses
 import inspect
 import json
+import math
 import subprocess
 import sys
 from importlib import import_module
 
+import numpy as np
 import pytest
 
 import closedist
 from closedist import Comparison, InputError, Representations, compare, compare_all
-from closedist.comparison import as_dict, matrix_table, pair_table
+from closedist.comparison import COLUMNS, as_dict, matrix_table, pair_table
 from closedist.measures.settings import DEFAULTS
 from tests.random_models import noisy, random_model, represent
 
@@ -45,8 +47,20 @@ def test_a_comparison_is_frozen_and_every_field_is_explained(three: list[Represe
     with pytest.raises(dataclasses.FrozenInstanceError):
         c.llv = 0.0  # type: ignore[misc]
     assert Comparison.__doc__ is not None
-    for field in dataclasses.fields(Comparison):
-        assert field.name in Comparison.__doc__, field.name
+    assert [column.name for column in COLUMNS] == [field.name for field in dataclasses.fields(Comparison)]
+    for column in COLUMNS:
+        assert f"    {column.name}: {column.meaning}" in Comparison.__doc__
+
+
+def test_every_number_is_in_its_range_and_nearer_its_best_between_closer_models(three: list[Representations]) -> None:
+    near, far = compare(*three[:2]), compare(three[0], three[2])
+    for column in COLUMNS:
+        at_near, at_far = (getattr(c, column.name) for c in (near, far))
+        if column.low > -math.inf:
+            assert column.low <= np.min([at_near, at_far]) <= np.max([at_near, at_far]) <= column.high, column.name
+        if column.larger_is_closer is not None:
+            assert (np.mean(at_near) > np.mean(at_far)) == column.larger_is_closer, column.name
+    assert sum(column.larger_is_closer is not None for column in COLUMNS) == 18
 
 
 def test_a_person_reads_the_numbers_and_what_they_say(three: list[Representations]) -> None:
