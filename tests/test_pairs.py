@@ -73,6 +73,16 @@ def test_a_person_reads_the_numbers_and_what_they_say(three: list[Representation
     assert max(len(line) for line in (near + far).splitlines()) <= 120
 
 
+def test_every_number_of_a_group_is_printed_under_its_heading(three: list[Representations]) -> None:
+    c = compare(*three[:2])
+    blocks = {text.splitlines()[0]: text.splitlines()[1:] for text in str(c).split("\n\n")[1:]}
+    counts = {"close in distribution?": 7, "close in representation?": 4, "bounds on d_f,g": 3}
+    assert {heading: len(lines) for heading, lines in blocks.items()} == counts
+    for heading, lines in blocks.items():
+        values = [getattr(c, column.name) for column in COLUMNS if column.group == heading]
+        assert [float(line[23:34]) for line in lines] == pytest.approx(values, rel=1e-3, abs=1e-4)
+
+
 def test_names_of_labels_are_shown(three: list[Representations]) -> None:
     names = ["ant", "bee", "cat", "dog", "eel", "fox"]
     p, q = (Representations(m.embeddings, m.unembeddings, m.bias, label_names=names) for m in three[:2])

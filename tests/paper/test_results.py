@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from closedist import Representations, compare
 from closedist.comparison import COLUMNS
@@ -27,6 +28,7 @@ from closedist.paper.results.names import (
     newest_date,
 )
 from closedist.paper.results.tables import (
+    MODELS,
     AccuracyRow,
     Distances,
     LossRow,
@@ -276,6 +278,12 @@ def test_wrong_entries_are_named(tmp_path: Path, change: dict[str, Any], message
         read_distances(tmp_path, name)
     assert "d.json" in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_of_many_wrong_entries_the_first_is_the_error() -> None:
+    with pytest.raises(ValidationError) as error:
+        MODELS[LossRow].model_validate({"model_seed": [0, 1], "train_loss": [0.5, None, None], "test_loss": [1.0]})
+    assert [problem["loc"] for problem in error.value.errors()] == [("train_loss", 1)]
 
 
 @pytest.mark.parametrize(
