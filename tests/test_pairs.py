@@ -3,15 +3,17 @@
 import dataclasses
 import inspect
 import json
+import math
 import subprocess
 import sys
 from importlib import import_module
 
+import numpy as np
 import pytest
 
 import closedist
 from closedist import Comparison, InputError, Representations, compare, compare_all
-from closedist.comparison import as_dict, matrix_table, pair_table
+from closedist.comparison import COLUMNS, as_dict, matrix_table, pair_table
 from closedist.measures.settings import DEFAULTS
 from tests.random_models import noisy, random_model, represent
 
@@ -45,8 +47,20 @@ def test_a_comparison_is_frozen_and_every_field_is_explained(three: list[Represe
     with pytest.raises(dataclasses.FrozenInstanceError):
         c.llv = 0.0  # type: ignore[misc]
     assert Comparison.__doc__ is not None
-    for field in dataclasses.fields(Comparison):
-        assert field.name in Comparison.__doc__, field.name
+    assert [column.name for column in COLUMNS] == [field.name for field in dataclasses.fields(Comparison)]
+    for column in COLUMNS:
+        assert f"    {column.name}: {column.meaning}" in Comparison.__doc__
+
+
+def test_every_number_is_in_its_range_and_nearer_its_best_between_closer_models(three: list[Representations]) -> None:
+    near, far = compare(*three[:2]), compare(three[0], three[2])
+    for column in COLUMNS:
+        at_near, at_far = (getattr(c, column.name) for c in (near, far))
+        if column.low > -math.inf:
+            assert column.low <= np.min([at_near, at_far]) <= np.max([at_near, at_far]) <= column.high, column.name
+        if column.larger_is_closer is not None:
+            assert (np.mean(at_near) > np.mean(at_far)) == column.larger_is_closer, column.name
+    assert sum(column.larger_is_closer is not None for column in COLUMNS) == 18
 
 
 def test_a_person_reads_the_numbers_and_what_they_say(three: list[Representations]) -> None:
@@ -57,6 +71,16 @@ def test_a_person_reads_the_numbers_and_what_they_say(three: list[Representation
     assert "says nothing above 1" not in near
     assert "says nothing above 1" in far
     assert max(len(line) for line in (near + far).splitlines()) <= 120
+
+
+def test_every_number_of_a_group_is_printed_under_its_heading(three: list[Representations]) -> None:
+    c = compare(*three[:2])
+    blocks = {text.splitlines()[0]: text.splitlines()[1:] for text in str(c).split("\n\n")[1:]}
+    counts = {"close in distribution?": 7, "close in representation?": 4, "bounds on d_f,g": 3}
+    assert {heading: len(lines) for heading, lines in blocks.items()} == counts
+    for heading, lines in blocks.items():
+        values = [getattr(c, column.name) for column in COLUMNS if column.group == heading]
+        assert [float(line[23:34]) for line in lines] == pytest.approx(values, rel=1e-3, abs=1e-4)
 
 
 def test_names_of_labels_are_shown(three: list[Representations]) -> None:

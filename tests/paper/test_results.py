@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from closedist import Representations, compare
 from closedist.comparison import COLUMNS
@@ -27,6 +28,7 @@ from closedist.paper.results.names import (
     newest_date,
 )
 from closedist.paper.results.tables import (
+    MODELS,
     AccuracyRow,
     Distances,
     LossRow,
@@ -147,6 +149,16 @@ def test_a_split_is_train_or_test() -> None:
 
 # --- content
 
+KEYS = {  # in the file's order: the paper's, then ours
+    "model_seeds": "", "KL_div": "kl", "distance": "llv", "t_1": "label_term", "t_2": "input_term",
+    "m_SVDs_f": "m_svd_embeddings", "m_SVDs_g": "m_svd_unembeddings", "input_idxs": "input_set",
+    "y_pivot_idx": "pivot_label", "lo_idx": "left_out_label", "KL_div_reverse": "kl_reverse",
+    "t_3": "label_scale_term", "t_4": "input_scale_term", "m_CCA_f": "mean_cca_embeddings",
+    "m_CCA_g": "mean_cca_unembeddings", "CKA_f": "cka_embeddings", "d_fg": "dissimilarity",
+    "certificate": "certificate", "bound": "bound", "quadratic_bound": "quadratic_bound",
+    "num_samples": "num_samples", "sample_seed": "seed",
+}  # fmt: skip
+
 
 def test_distances_written_are_the_distances_read(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
@@ -155,11 +167,14 @@ def test_distances_written_are_the_distances_read(tmp_path: Path) -> None:
     comparisons = [compare(models[i], models[j], num_samples=10) for i, j in pairs]
     write_distances(tmp_path / "d.json", pairs, comparisons)
     raw = json.loads((tmp_path / "d.json").read_text())
-    assert {len(column) for column in raw.values()} == {3}
-    assert set(papers_table()) <= set(raw)
-    assert raw["model_seeds"] == ["0vs1", "0vs2", "1vs2"]
-    assert [len(entry) for entry in raw["m_SVDs_g"]] == [1, 1, 1]
-    assert [len(entry) for entry in raw["input_idxs"]] == [3, 3, 3]
+    assert list(raw) == list(KEYS)
+    assert list(papers_table()) == list(KEYS)[:10]
+    expected_columns = {key: [getattr(c, field) for c in comparisons] for key, field in KEYS.items() if field}
+    expected_columns |= {
+        "model_seeds": ["0vs1", "0vs2", "1vs2"],
+        "m_SVDs_g": [[c.m_svd_unembeddings] for c in comparisons],
+    }
+    assert raw == json.loads(json.dumps(expected_columns))
     read, expected = read_distances(tmp_path, "d.json"), Distances.of(pairs, comparisons)
     assert read.model_seeds == expected.model_seeds
     assert read.subset_size == expected.subset_size == 2
@@ -263,6 +278,12 @@ def test_wrong_entries_are_named(tmp_path: Path, change: dict[str, Any], message
         read_distances(tmp_path, name)
     assert "d.json" in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_of_many_wrong_entries_the_first_is_the_error() -> None:
+    with pytest.raises(ValidationError) as error:
+        MODELS[LossRow].model_validate({"model_seed": [0, 1], "train_loss": [0.5, None, None], "test_loss": [1.0]})
+    assert [problem["loc"] for problem in error.value.errors()] == [("train_loss", 1)]
 
 
 @pytest.mark.parametrize(
