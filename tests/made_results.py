@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from closedist.measures.settings import DEFAULTS
-from closedist.paper.results.names import accuracies_file_name, distances_file_name
+from closedist.paper.results.names import Configuration, accuracies_file_name, distances_file_name
 
 DATE = "2025-04-22"
 
@@ -37,29 +37,12 @@ def distances_table(num_seeds: int = 4, scale: float = 0.2, seed: int = 0) -> di
 
 def distances_name(num_classes: int, width: int, lengths: tuple[int, int] = (0, 0), date: str = DATE) -> str:
     return distances_file_name(
-        date=date,
-        split="test",
-        settings=DEFAULTS,
-        model_type="SmallMLP",
-        fix_length_g=lengths[0],
-        fix_length_f=lengths[1],
-        width=width,
-        num_classes=num_classes,
-        rep_dim=2,
-        train_steps=15_000,
+        Configuration("SmallMLP", width, num_classes, 2, 15_000, *lengths), date, "test", DEFAULTS
     )
 
 
 def accuracies_name(num_classes: int, width: int, date: str = DATE) -> str:
-    return accuracies_file_name(
-        date=date,
-        split="test",
-        model_type="SmallMLP",
-        width=width,
-        num_classes=num_classes,
-        rep_dim=2,
-        train_steps=15_000,
-    )
+    return accuracies_file_name(Configuration("SmallMLP", width, num_classes, 2, 15_000), date, "test")
 
 
 def accuracies_table(accuracies: list[float], fixed: list[float] | None = None) -> dict[str, Any]:

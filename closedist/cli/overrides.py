@@ -49,6 +49,7 @@ class Overrides:
             InputError: one is out of its range.
         """
         from closedist.paper.config import changed
+        from closedist.paper.registry import data_set
 
         changes: dict[str, float] = {}
         if self.train_seed is not None:
@@ -58,8 +59,10 @@ class Overrides:
         if self.lr is not None:
             changes["learning_rate"] = self.lr
         if self.train_epochs is not None:
-            per_epoch = math.ceil(_training_points(dataset, data_folder) / training.batch_size)
-            changes["train_steps"] = self.train_epochs * per_epoch
+            known = data_set(dataset.dataset_name)
+            # points are drawn, and may be fewer than asked for: classes can be cut to equal sizes
+            points = dataset.num_points if known.images else len(known.load(dataset, "train", data_folder)[1])
+            changes["train_steps"] = self.train_epochs * math.ceil(points / training.batch_size)
         return changed(training, changes)
 
 
@@ -68,11 +71,3 @@ NO_OVERRIDES = Overrides()
 
 def _named(entry: str, value: float | None) -> str:
     return "" if value is None else f"_{entry}{number_in_name(value)}"
-
-
-def _training_points(dataset: "DatasetConfig", data_folder: Path) -> int:
-    """How many points a pass over the data has: fewer than were drawn where classes are cut to equal sizes."""
-    from closedist.paper.registry import data_set
-
-    known = data_set(dataset.dataset_name)
-    return dataset.num_points if known.images else len(known.load(dataset, "train", data_folder)[1])

@@ -46,7 +46,7 @@ def quickstart(
     results = measure_quickstart(folders, seed)
     _print_table(results)
     print("\nFigures:")
-    for path in draw_quickstart(results, folders, seed):
+    for path in draw_quickstart(results, folders):
         print(f"  {path}")
     print(f"Checkpoints, losses and result files are in {folder}, in the paper's formats.\n")
     print(_closing(results))

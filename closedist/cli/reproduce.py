@@ -81,14 +81,7 @@ def reproduce(
         return
     remember_date(folders.checkpoints, date)
     place = Workplace(folders, device=on, checkpoint_every=checkpoint_every, keep_state=False)
-    finish = partial(
-        run_plan,
-        [piece for piece in pieces if not piece.run.on_images],
-        [piece for piece in pieces if piece.run.on_images],
-        labels=labels,
-        seed=common.seed,
-        formats=formats,
-    )
+    finish = partial(run_plan, pieces, labels=labels, seed=common.seed, formats=formats)
     if queue:
         report = _on_cluster(queue, pieces, replace(place, device=cluster.device), finish, on, cluster.no_wait)
     else:

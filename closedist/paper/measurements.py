@@ -1,8 +1,9 @@
 """The paper's measurements on trained families: checkpoints in, result files out."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from operator import attrgetter
 from pathlib import Path
 
 import torch
@@ -17,7 +18,13 @@ from closedist.paper.figures.loss_vs_mcca import why_apart
 from closedist.paper.folders import Folders
 from closedist.paper.registry import load_split
 from closedist.paper.results.archive import ResultsSource
-from closedist.paper.results.names import accuracies_file_name, distances_file_name, loss_file_name, mcca_file_name
+from closedist.paper.results.names import (
+    Configuration,
+    accuracies_file_name,
+    distances_file_name,
+    loss_file_name,
+    mcca_file_name,
+)
 from closedist.paper.results.tables import (
     AccuracyRow,
     LossRow,
@@ -56,13 +63,7 @@ class Measurement:
 
     def file_name(self, run: TrainingRun) -> str:
         """The name of the result file for one run."""
-        return _file_name(
-            distances_file_name,
-            run,
-            split=self.split,
-            settings=self.settings,
-            extra_suffix=self.extra_suffix,
-        )
+        return distances_file_name(configuration(run), run.name.date, self.split, self.settings, self.extra_suffix)
 
     def compare(self, models: Sequence[Representations], names: Sequence[str] | None = None) -> list[Comparison]:
         """All pairs, in the order of itertools.combinations; ``names`` are what errors call the models.
@@ -119,17 +120,13 @@ def complete_accuracies(family: Sequence[TrainingRun], folders: Folders, device:
     Rows of other length settings and seeds stay.
     """
     path = accuracies_file(family[0], "test", "", folders)
-    rows = _by_model(read_accuracies(path.parent, path.name)) if path.exists() else {}
+    model = attrgetter("fix_g", "fix_f", "model_seed")
+    rows = {model(row): row for row in read_accuracies(path.parent, path.name)} if path.exists() else {}
     wanted = {(run.name.fix_length_g, run.name.fix_length_f, s) for run in family for s in run.models.random_seeds}
     if not wanted <= set(rows):
-        for measured in _accuracies(family, "test", folders, device).values():
-            rows |= _by_model(measured)
+        rows |= {model(row): row for of_run in _accuracies(family, "test", folders, device).values() for row in of_run}
         write_accuracies(path, [row for _, row in sorted(rows.items())])
     return path
-
-
-def _by_model(rows: Sequence[AccuracyRow]) -> dict[tuple[float, float, int], AccuracyRow]:
-    return {(row.fix_g, row.fix_f, row.model_seed): row for row in rows}
 
 
 def _accuracies(
@@ -156,21 +153,20 @@ def _accuracies(
 
 def accuracies_file(run: TrainingRun, split: str, extra_suffix: str, folders: Folders) -> Path:
     """Where the accuracies of a run's width go; all its length settings share the file."""
-    return folders.results / _file_name(accuracies_file_name, run, split=split, extra_suffix=extra_suffix)
+    return folders.results / accuracies_file_name(configuration(run), run.name.date, split, extra_suffix)
 
 
-def _file_name(name_of: Callable[..., str], run: TrainingRun, **of_measurement: object) -> str:
-    return name_of(
-        date=run.name.date,
+def configuration(run: TrainingRun) -> Configuration:
+    """What the names of a run's result files say of its models."""
+    return Configuration(
         model_type=run.name.model_type,
-        fix_length_g=run.name.fix_length_g,
-        fix_length_f=run.name.fix_length_f,
         width=run.name.width,
         num_classes=run.name.num_classes,
         rep_dim=run.name.rep_dim,
         train_steps=run.name.steps,
+        fix_length_g=run.name.fix_length_g,
+        fix_length_f=run.name.fix_length_f,
         dataset=run.name.dataset,
-        **of_measurement,
     )
 
 
@@ -187,11 +183,10 @@ def measure_mcca(run: TrainingRun, folders: Folders, device: torch.device) -> Pa
         ]
         for split in ("train", "test")
     }
+    pairs = combinations(run.models.random_seeds, 2)
     rows = [
         MCCARow(pair, *on_train, *on_test, run.name.models)
-        for pair, on_train, on_test in zip(
-            combinations(run.models.random_seeds, 2), columns["train"], columns["test"], strict=True
-        )
+        for pair, on_train, on_test in zip(pairs, columns["train"], columns["test"], strict=True)
     ]
     path = mcca_file(run, folders)
     write_mcca(path, rows)
@@ -252,15 +247,9 @@ def losses_beside(
 
 def mcca_file(run: TrainingRun, folders: Folders) -> Path:
     """Where the canonical correlations of a CIFAR-10 training go."""
-    return folders.results / _image_file_name(mcca_file_name, run)
+    return folders.results / mcca_file_name(configuration(run))
 
 
 def loss_file(run: TrainingRun, folders: Folders) -> Path:
     """Where the final losses of a CIFAR-10 training are gathered."""
-    return folders.results / _image_file_name(loss_file_name, run)
-
-
-def _image_file_name(name_of: Callable[..., str], run: TrainingRun) -> str:
-    return name_of(
-        rep_dim=run.name.rep_dim, model_type=run.name.model_type, train_steps=run.name.steps, dataset=run.name.dataset
-    )
+    return folders.results / loss_file_name(configuration(run))

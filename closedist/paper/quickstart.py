@@ -80,18 +80,15 @@ def measure_quickstart(folders: Folders, seed: int = 0) -> list[WidthResult]:
     return results
 
 
-def draw_quickstart(results: Sequence[WidthResult], folders: Folders, seed: int = 0) -> list[Path]:
+def draw_quickstart(results: Sequence[WidthResult], folders: Folders) -> list[Path]:
     """The data, the two most alike of the widest models side by side, and d_{f,g} over d_LLV with the bounds."""
-    points, labels = load_split(results[0].run.dataset, "train", folders.data)
     widest = results[-1]
-    seeds, _ = widest.closest_pair()
+    seeds, compared = widest.closest_pair()
     models = dict(zip(widest.run.models.random_seeds, widest.representations, strict=True))
     plots = make_quickstart(
-        points,
-        labels,
-        (models[seeds[0]], models[seeds[1]]),
+        load_split(widest.run.dataset, "train", folders.data),
+        {f"seed {seed}": models[seed] for seed in seeds},
+        compared,
         {f"width {result.run.name.width}": Distances.of(result.pairs, result.comparisons) for result in results},
-        (f"seed {seeds[0]}", f"seed {seeds[1]}"),
-        seed,
     )
     return plots.save(folders.figures, ("png",))

@@ -111,8 +111,7 @@ def trained_before(pieces: Sequence[Piece]) -> int:
 
 
 def run_plan(
-    synthetic: Sequence[Piece],
-    images: Sequence[Piece],
+    pieces: Sequence[Piece],
     *,
     labels: Sequence[int],
     seed: int,
@@ -124,14 +123,15 @@ def run_plan(
     """Train, measure and draw, the synthetic experiments before those on images.
 
     Args:
-        synthetic, images: the plan's two parts; the second may be empty.
-        labels: label counts of the first.
+        pieces: the plan, some of it synthetic.
+        labels: label counts of what is.
         seed: of the input sets, the constructed models and all else that is drawn after the training.
         folders: where everything goes.
         device: where models are measured.
         formats: of figures.
         train: sees to it that the models of a part are there, and returns how many it trained.
     """
+    synthetic, images = ([piece for piece in pieces if piece.run.on_images is kind] for kind in (False, True))
     report = Report(trained=train(synthetic))
     runs = [piece.run for piece in synthetic]
     report.result_files += measure_runs(runs, Measurement(settings=Settings(seed=seed)), folders, device)

@@ -5,6 +5,7 @@ import struct
 import zipfile
 import zlib
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from closedist.errors import InputError
 from closedist.measures.settings import Settings
 from closedist.paper.results.archive import MAX_CONTENTS_BYTES, MAX_FILE_BYTES, open_results
 from closedist.paper.results.names import (
+    Configuration,
     accuracies_file_name,
     dates,
     distances_file_name,
@@ -43,14 +45,9 @@ from closedist.paper.results.tables import (
     write_mcca,
 )
 
-PAPERS_SETTING: dict[str, Any] = {"split": "test", "settings": Settings()}
-FREE: dict[str, Any] = {"fix_length_g": 0, "fix_length_f": 0}
-SMALL: dict[str, Any] = {
-    "model_type": "SmallMLP", "width": 16, "num_classes": 4, "rep_dim": 2, "train_steps": 15_000
-}  # fmt: skip
-RESNET: dict[str, Any] = {
-    "model_type": "ResNetCIFAR10", "width": 128, "num_classes": 10, "rep_dim": 3, "train_steps": 20_000
-}  # fmt: skip
+SMALL = Configuration("SmallMLP", width=16, num_classes=4, rep_dim=2, train_steps=15_000)
+RESNET = Configuration("ResNetCIFAR10", width=128, num_classes=10, rep_dim=3, train_steps=20_000)
+SUM_OF_MEANS = Settings(reduction="mean", combine="sum", weight=1)
 
 
 def papers_table(pairs: int = 3) -> dict[str, Any]:
@@ -88,48 +85,45 @@ def zipped(path: Path, files: dict[str, bytes]) -> Path:
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
-        ("D_model_distances_test_maxmax_w1e-05_SmallMLP_16_cls4.json", PAPERS_SETTING | FREE | SMALL),
+        ("D_model_distances_test_maxmax_w1e-05_SmallMLP_16_cls4.json", (SMALL, "D", "test", Settings())),
         (
             "D_model_distances_test_maxmax_w1e-05_SmallMLP_g_20_f_20_16_cls4.json",
-            PAPERS_SETTING | {"fix_length_g": 20.0, "fix_length_f": 20} | SMALL,
+            (replace(SMALL, fix_length_g=20.0, fix_length_f=20), "D", "test", Settings()),
         ),
         (
             "D_model_distances_train_mean_w1_0_SmallMLP_f_0_5_16_cls4_x.json",
-            {"split": "train", "settings": Settings(reduction="mean", combine="sum", weight=1), "extra_suffix": "_x"}
-            | {"fix_length_g": 0, "fix_length_f": 0.5}
-            | SMALL,
+            (replace(SMALL, fix_length_f=0.5), "D", "train", SUM_OF_MEANS, "_x"),
         ),
-        ("D_model_distances_test_maxmax_w1e-05_ResNetCIFAR10_128_fd3_20000.json", PAPERS_SETTING | FREE | RESNET),
+        ("D_model_distances_test_maxmax_w1e-05_ResNetCIFAR10_128_fd3_20000.json", (RESNET, "D", "test", Settings())),
     ],
 )
-def test_distances_have_the_papers_names(name: str, arguments: dict[str, Any]) -> None:
-    assert distances_file_name(date="D", **arguments) == name
+def test_distances_have_the_papers_names(name: str, arguments: tuple[Any, ...]) -> None:
+    assert distances_file_name(*arguments) == name
 
 
 def test_accuracies_of_all_length_settings_share_a_name() -> None:
-    assert accuracies_file_name(date="D", split="test", **FREE, **SMALL) == "D_model_acc_test_SmallMLP_16_cls4.json"
-    fixed = accuracies_file_name(date="D", split="test", fix_length_g=20, fix_length_f=20, **SMALL)
+    assert accuracies_file_name(SMALL, "D", "test") == "D_model_acc_test_SmallMLP_16_cls4.json"
+    fixed = accuracies_file_name(replace(SMALL, fix_length_g=20, fix_length_f=20), "D", "test")
     assert fixed == "D_model_acc_test_SmallMLP_16_cls4.json"
-    assert (
-        accuracies_file_name(date="D", split="train", **RESNET) == "D_model_acc_train_ResNetCIFAR10_128_fd3_20000.json"
-    )
+    assert accuracies_file_name(RESNET, "D", "train") == "D_model_acc_train_ResNetCIFAR10_128_fd3_20000.json"
 
 
 def test_short_cifar_names_mean_the_resnet_after_20000_steps_and_no_other() -> None:
-    assert mcca_file_name(rep_dim=2) == "mcca_cifar_fd2.json"
-    assert loss_file_name(rep_dim=5) == "loss_cifar_fd5.json"
-    assert mcca_file_name(rep_dim=2, train_steps=5000) == "mcca_cifar_fd2_ResNetCIFAR10_5000.json"
-    assert loss_file_name(rep_dim=3, model_type="SmallCIFAR10") == "loss_cifar_fd3_SmallCIFAR10_20000.json"
+    assert mcca_file_name(replace(RESNET, rep_dim=2)) == "mcca_cifar_fd2.json"
+    assert loss_file_name(replace(RESNET, rep_dim=5)) == "loss_cifar_fd5.json"
+    assert mcca_file_name(replace(RESNET, train_steps=5000)) == "mcca_cifar_fd3_ResNetCIFAR10_5000.json"
+    assert loss_file_name(replace(RESNET, model_type="SmallCIFAR10")) == "loss_cifar_fd3_SmallCIFAR10_20000.json"
 
 
 def test_results_of_another_data_set_than_the_papers_carry_its_name_so_that_no_two_share_a_file() -> None:
     def names(dataset: str) -> list[str]:
+        small, resnet = replace(SMALL, dataset=dataset), replace(RESNET, dataset=dataset)
         return [
-            distances_file_name(date="D", dataset=dataset, extra_suffix="_x", **PAPERS_SETTING, **FREE, **SMALL),
-            accuracies_file_name(date="D", dataset=dataset, split="test", extra_suffix="_x", **SMALL),
-            accuracies_file_name(date="D", dataset=dataset, split="test", **RESNET),
-            mcca_file_name(rep_dim=2, dataset=dataset),
-            loss_file_name(rep_dim=2, train_steps=5000, dataset=dataset),
+            distances_file_name(small, "D", "test", Settings(), "_x"),
+            accuracies_file_name(small, "D", "test", "_x"),
+            accuracies_file_name(resnet, "D", "test"),
+            mcca_file_name(resnet),
+            loss_file_name(replace(resnet, train_steps=5000)),
         ]
 
     assert names("radial_classification") == names("cifar10")
@@ -137,14 +131,14 @@ def test_results_of_another_data_set_than_the_papers_carry_its_name_so_that_no_t
         "D_model_distances_test_maxmax_w1e-05_SmallMLP_16_cls4_toy_x.json",
         "D_model_acc_test_SmallMLP_16_cls4_toy_x.json",
         "D_model_acc_test_ResNetCIFAR10_128_fd3_20000_toy.json",
-        "mcca_cifar_fd2_toy.json",
-        "loss_cifar_fd2_ResNetCIFAR10_5000_toy.json",
+        "mcca_cifar_fd3_toy.json",
+        "loss_cifar_fd3_ResNetCIFAR10_5000_toy.json",
     ]
 
 
 def test_a_split_is_train_or_test() -> None:
     with pytest.raises(InputError, match="'validation' is neither"):
-        accuracies_file_name(date="D", split="validation", **SMALL)
+        accuracies_file_name(SMALL, "D", "validation")
 
 
 # --- content

@@ -22,7 +22,7 @@ from closedist.paper.checkpoint import RunName, read_weights, saved_states
 from closedist.paper.config import DatasetConfig, ModelVariationsConfig, TrainConfig, read_config
 from closedist.paper.measurements import collect_losses
 from closedist.paper.results.archive import open_results
-from closedist.paper.results.names import distances_file_name
+from closedist.paper.results.names import Configuration, distances_file_name
 from closedist.paper.results.tables import read_accuracies
 from closedist.paper.sweep import train_runs
 from closedist.system.files import MAX_JSON_BYTES, read_json
@@ -412,10 +412,9 @@ def test_a_date_that_would_lead_out_of_the_folder_is_refused(tmp_path, monkeypat
 
 
 def test_a_suffix_or_date_that_would_lead_out_of_the_folder_makes_no_file_name():
-    setting = {"split": "test", "settings": DEFAULTS, "fix_length_g": 0, "fix_length_f": 0}
-    model = {"model_type": "SmallMLP", "width": 8, "num_classes": 4, "rep_dim": 2, "train_steps": 1}
-    assert "--extra-suff" in refusal(lambda: distances_file_name(date="D", extra_suffix="/../x", **setting, **model))
-    assert "--date-str" in refusal(lambda: distances_file_name(date="../D", **setting, **model))
+    models = Configuration("SmallMLP", width=8, num_classes=4, rep_dim=2, train_steps=1)
+    assert "--extra-suff" in refusal(distances_file_name, models, "D", "test", DEFAULTS, "/../x")
+    assert "--date-str" in refusal(distances_file_name, models, "../D", "test", DEFAULTS)
     name = small_run().name
     assert "--date-str" in refusal(lambda: RunName(**(vars(name) | {"date": "../x"})))
 

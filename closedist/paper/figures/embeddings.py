@@ -67,7 +67,7 @@ def draw_representations(model: PlaneModel, label_names: Sequence[str] | None = 
 
 
 def draw_side_by_side(
-    first: PlaneModel, second: PlaneModel, caption: str = "", label_names: Sequence[str] | None = None
+    first: PlaneModel, second: PlaneModel, caption: str, label_names: Sequence[str] | None = None
 ) -> Figure:
     """Two models' embeddings of the same inputs in the same colours, each by its own predictions.
 
@@ -81,8 +81,7 @@ def draw_side_by_side(
         for axes, model in zip(figure.subplots(1, 2), (first, second), strict=True):
             draw_embeddings(axes, model)
             axes.set_title(f"{model.title}: embeddings by predicted label")
-        if caption:
-            figure.suptitle(caption)
+        figure.suptitle(caption)
         _legend(figure, names)
     return figure
 

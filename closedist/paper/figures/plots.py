@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from closedist.comparison import Comparison
-from closedist.errors import InputError
 from closedist.pairs import compare
 from closedist.paper.figures.embeddings import draw_representations, draw_side_by_side, plane_model
 from closedist.paper.figures.llv_scatter import draw_scatters, draw_three_bounds
@@ -68,62 +67,45 @@ def make_cifar10_reps(
     """cifar10_reps: every seed's embeddings beside its unembeddings, and the first two seeds side by side.
 
     Args:
-        representations: by seed, of the same inputs and labels, dimension 2.
+        representations: by seed, two or more of the same inputs and labels, dimension 2.
         label_names: (C,) for the legend.
         seed: of the input sets for d_LLV.
 
     Raises:
-        InputError: there are no representations, or they are not two-dimensional.
+        InputError: the representations are not two-dimensional.
     """
-    if not representations:
-        raise InputError(
-            "cifar10_reps needs test representations (…_reps_test.safetensors beside the checkpoints), and there are "
-            "none; make them with train-variations and get-distances for a CIFAR-10 model with rep_dim 2"
-        )
     models = {s: plane_model(f"seed {s}", r.embeddings, r.unembeddings, r.bias) for s, r in representations.items()}
-    plots = Plots({f"cifar10_reps_seed{s}": draw_representations(model, label_names) for s, model in models.items()})
-    if len(models) < 2:
-        plots.notes.append("one seed only: no figure of two side by side")
-        return plots
+    figures = {f"cifar10_reps_seed{s}": draw_representations(model, label_names) for s, model in models.items()}
     first, second = list(models)[:2]
-    caption = _comparison_line(representations[first], representations[second], seed)
-    plots.notes.append(f"seeds {first} and {second}: {caption}")
-    name = f"cifar10_reps_seeds{first}and{second}"
-    plots.figures[name] = draw_side_by_side(models[first], models[second], _typeset(caption), label_names)
-    return plots
+    caption = _in_words(compare(representations[first], representations[second], seed=seed))
+    side_by_side = draw_side_by_side(models[first], models[second], _typeset(caption), label_names)
+    figures[f"cifar10_reps_seeds{first}and{second}"] = side_by_side
+    return Plots(figures, [f"seeds {first} and {second}: {caption}"])
 
 
 def make_quickstart(
-    points: ArrayLike,
-    labels: ArrayLike,
-    pair: tuple[Representations, Representations],
+    data: tuple[ArrayLike, ArrayLike],
+    pair: Mapping[str, Representations],
+    compared: Comparison,
     distances: Mapping[str, Distances],
-    titles: tuple[str, str] = ("seed 0", "seed 1"),
-    seed: int = 0,
 ) -> Plots:
     """The quickstart's figures: the data, the embeddings of two seeds, and d_LLV against d_{f,g} with three bounds.
 
     Args:
-        points: (n, 2) training inputs and ``labels`` (n,) theirs.
-        pair: two models of one configuration, dimension 2.
+        data: (n, 2) training inputs and their (n,) labels.
+        pair: two models of one configuration, dimension 2, by their titles; ``compared`` is their comparison.
         distances: by name, for example "width 16".
-        titles: of the two models.
-        seed: of the input sets for d_LLV.
     """
-    first, second = (
-        plane_model(title, model.embeddings, model.unembeddings, model.bias)
-        for title, model in zip(titles, pair, strict=True)
-    )
+    first, second = (plane_model(title, p.embeddings, p.unembeddings, p.bias) for title, p in pair.items())
     figures = {
-        "data": draw_synthetic_data(points, labels),
-        "embeddings": draw_side_by_side(first, second, _typeset(_comparison_line(*pair, seed))),
+        "data": draw_synthetic_data(*data),
+        "embeddings": draw_side_by_side(first, second, _typeset(_in_words(compared))),
         "bounds": draw_three_bounds(distances),
     }
     return Plots(figures)
 
 
-def _comparison_line(first: Representations, second: Representations, seed: int) -> str:
-    c = compare(first, second, seed=seed)
+def _in_words(c: Comparison) -> str:
     return f"m_CCA {c.mean_cca_embeddings:.3f}, KL {c.kl:.3f} and {c.kl_reverse:.3f} nats, d_LLV {c.llv:.3f}"
 
 

@@ -16,7 +16,6 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from closedist.errors import InputError
 from closedist.system.files import write_atomically
 
 STYLE_FILE = Path(__file__).with_name("closedist.mplstyle")
@@ -101,11 +100,8 @@ def save(figure: Figure, folder: Path, name: str, formats: Sequence[str] = ("png
         The paths written.
 
     Raises:
-        InputError: a format is unknown, or the folder cannot be written to.
+        InputError: the folder cannot be written to.
     """
-    unknown = [format_ for format_ in formats if format_ not in BACKENDS]
-    if unknown:
-        raise InputError(f"format: {unknown[0]!r} is not one of {', '.join(BACKENDS)}")
     paths = []
     for format_ in formats:
         path = folder / f"{name}.{format_}"

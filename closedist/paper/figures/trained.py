@@ -6,7 +6,6 @@ missing is noted with the command that makes it; where nothing is there, that is
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from closedist.errors import InputError
@@ -23,7 +22,9 @@ from closedist.paper.figures.llv_vs_width import (
 from closedist.paper.figures.plots import Plots
 from closedist.paper.results.archive import ResultsSource, open_results
 from closedist.paper.results.names import (
+    DISTANCES_PART,
     SMALL_MLP,
+    Configuration,
     accuracies_file_name,
     distances_file_name,
     newest_date,
@@ -41,15 +42,6 @@ LENGTHS = {  # by the lengths that g and f are fixed to, 0 where free
     (20, 20): "both of length 20",
 }
 Source = str | Path | ResultsSource
-_distances_name = partial(
-    distances_file_name,
-    split="test",
-    settings=DEFAULTS,
-    model_type=SMALL_MLP,
-    rep_dim=2,
-    train_steps=15_000,
-)  # the paper's setting
-_accuracies_name = partial(accuracies_file_name, split="test", model_type=SMALL_MLP, rep_dim=2, train_steps=15_000)
 
 
 def make_llv_train_synthetic(
@@ -72,10 +64,7 @@ def make_llv_train_synthetic(
     for num_classes in label_counts:
 
         def needed(of: str, num_classes: int = num_classes) -> list[str]:
-            return [
-                _distances_name(date=of, num_classes=num_classes, width=width, fix_length_g=g, fix_length_f=f)
-                for width, (g, f) in settings
-            ]
+            return [_distances_name(of, num_classes, width, lengths) for width, lengths in settings]
 
         names = selection.take(num_classes, SCATTER_WIDTHS, needed)
         tables = {
@@ -146,10 +135,10 @@ class _Selection:
         if files.missing:
             options = f"--date-str={date} --layer-size={','.join(map(str, widths))} --num-classes={num_classes}"
             commands = []
-            if any(_is_distances(name) for name in files.missing):
+            if any(DISTANCES_PART in name for name in files.missing):
                 method = "--dist-type=max --weight=0.00001 --sum-or-max=max --num-samples=200"
                 commands.append(f"`closedist get-distances {options} {method}`")
-            if not all(_is_distances(name) for name in files.missing):
+            if not all(DISTANCES_PART in name for name in files.missing):
                 commands.append(f"`closedist get-accuracies {options}`")
             more = f" and {len(files.missing) - 1} more" if len(files.missing) > 1 else ""
             text = f"{num_classes} labels: {self.source.place} has no {files.missing[0]}{more}"
@@ -174,9 +163,8 @@ def _width_summaries(selection: _Selection, num_classes: int) -> list[WidthSumma
     """What the widths of one label count say, where distances and accuracies are there and enough models are good."""
 
     def needed(date: str) -> list[str]:
-        free = partial(_distances_name, date=date, num_classes=num_classes, fix_length_g=0, fix_length_f=0)
-        accuracies = partial(_accuracies_name, date=date, num_classes=num_classes)
-        return [name_of(width=width) for name_of in (free, accuracies) for width in WIDTHS]
+        distances = [_distances_name(date, num_classes, width, (0, 0)) for width in WIDTHS]
+        return distances + [accuracies_file_name(_models(num_classes, width), date, "test") for width in WIDTHS]
 
     names = selection.take(num_classes, WIDTHS, needed)
     summaries = []
@@ -196,5 +184,10 @@ def _width_summaries(selection: _Selection, num_classes: int) -> list[WidthSumma
     return summaries
 
 
-def _is_distances(name: str) -> bool:
-    return "_model_distances_" in name
+def _distances_name(date: str, num_classes: int, width: int, lengths: tuple[int, int]) -> str:
+    """The paper's setting."""
+    return distances_file_name(_models(num_classes, width, lengths), date, "test", DEFAULTS)
+
+
+def _models(num_classes: int, width: int, lengths: tuple[int, int] = (0, 0)) -> Configuration:
+    return Configuration(SMALL_MLP, width, num_classes, 2, 15_000, *lengths)

@@ -16,101 +16,74 @@ DISTANCES_PART = "_model_distances_"
 ACCURACIES_PART = "_model_acc_"
 
 
-def distances_file_name(
-    *,
-    date: str,
-    split: str,
-    settings: Settings,
-    model_type: str,
-    fix_length_g: float,
-    fix_length_f: float,
-    width: int,
-    num_classes: int,
-    rep_dim: int,
-    train_steps: int,
-    dataset: str = RADIAL,
-    extra_suffix: str = "",
-) -> str:
+@dataclass(frozen=True)
+class Configuration:
+    """The models that a result file is about, as far as its name says; lengths are 0 where they are free."""
+
+    model_type: str
+    width: int
+    num_classes: int
+    rep_dim: int
+    train_steps: int
+    fix_length_g: float = 0
+    fix_length_f: float = 0
+    dataset: str = RADIAL
+
+    @property
+    def other_data(self) -> str:
+        """Nothing of the paper's two data sets, of any other its name, so that no two data sets share a file."""
+        return "" if self.dataset in (RADIAL, CIFAR10) else f"_{self.dataset}"
+
+
+def distances_file_name(of: Configuration, date: str, split: str, settings: Settings, extra_suffix: str = "") -> str:
     """The name of the file with the distances between all pairs of seeds of one configuration.
 
     Args:
+        of: the models.
+        date: the first part of the name.
         split: "train" or "test".
         settings: of which the name has the reduction (the commands' dist-type), combine (their sum-or-max) unless it is
             the sum, and λ as Python prints the float.
-        fix_length_g: the length the unembeddings were fixed to, 0 where free; ``fix_length_f`` the embeddings'.
-        dataset: the data set, which the name says unless it is one of the paper's two.
+        extra_suffix: the last part of the name.
 
     Raises:
         InputError: the date or the suffix cannot be part of a name.
     """
     combine = "" if settings.combine == "sum" else settings.combine
     method = f"{_split(split)}_{settings.reduction}{combine}_w{number_in_name(float(settings.weight))}"
-    lengths = "".join(
-        f"_{name}_{number_in_name(f'{r:g}')}" for name, r in (("g", fix_length_g), ("f", fix_length_f)) if r > 0
-    )
-    network = f"{model_type}{lengths}_{_configuration(model_type, width, num_classes, rep_dim, train_steps)}"
-    return _dated(date, f"{DISTANCES_PART}{method}_{network}", dataset, extra_suffix)
+    fixed = (("g", of.fix_length_g), ("f", of.fix_length_f))
+    lengths = "".join(f"_{name}_{number_in_name(f'{r:g}')}" for name, r in fixed if r > 0)
+    return _dated(of, date, f"{DISTANCES_PART}{method}_{of.model_type}{lengths}", extra_suffix)
 
 
-def accuracies_file_name(
-    *,
-    date: str,
-    split: str,
-    model_type: str,
-    fix_length_g: float = 0,
-    fix_length_f: float = 0,
-    width: int,
-    num_classes: int,
-    rep_dim: int,
-    train_steps: int,
-    dataset: str = RADIAL,
-    extra_suffix: str = "",
-) -> str:
+def accuracies_file_name(of: Configuration, date: str, split: str, extra_suffix: str = "") -> str:
     """The name of the file with every model's accuracy; all length settings of a width share one file.
 
-    Args:
-        split: "train" or "test".
-        fix_length_g: accepted for symmetry with :func:`distances_file_name`; not part of the name, nor is the other.
-
-    Raises:
-        InputError: the date or the suffix cannot be part of a name.
+    Arguments and errors as for :func:`distances_file_name`.
     """
-    network = f"{model_type}_{_configuration(model_type, width, num_classes, rep_dim, train_steps)}"
-    return _dated(date, f"{ACCURACIES_PART}{_split(split)}_{network}", dataset, extra_suffix)
+    return _dated(of, date, f"{ACCURACIES_PART}{_split(split)}_{of.model_type}", extra_suffix)
 
 
-def mcca_file_name(
-    *, rep_dim: int, model_type: str = RESNET, train_steps: int = RESNET_STEPS, dataset: str = CIFAR10
-) -> str:
+def mcca_file_name(of: Configuration) -> str:
     """The name of the file with the canonical correlations of every pair of CIFAR-10 models."""
-    return f"mcca_cifar_fd{rep_dim}{_images(model_type, train_steps, dataset)}.json"
+    return f"mcca_cifar_{_images(of)}"
 
 
-def loss_file_name(
-    *, rep_dim: int, model_type: str = RESNET, train_steps: int = RESNET_STEPS, dataset: str = CIFAR10
-) -> str:
+def loss_file_name(of: Configuration) -> str:
     """The name of the file with the final losses of the CIFAR-10 models."""
-    return f"loss_cifar_fd{rep_dim}{_images(model_type, train_steps, dataset)}.json"
+    return f"loss_cifar_{_images(of)}"
 
 
-def _dated(date: str, of: str, dataset: str, extra_suffix: str) -> str:
+def _dated(of: Configuration, date: str, what: str, extra_suffix: str) -> str:
     check_name_part("--date-str", date)
     check_name_part("--extra-suff", extra_suffix)
-    return f"{date}{of}{_foreign(dataset)}{extra_suffix}.json"
+    size = f"cls{of.num_classes}" if of.model_type == SMALL_MLP else f"fd{of.rep_dim}_{of.train_steps}"
+    return f"{date}{what}_{of.width}_{size}{of.other_data}{extra_suffix}.json"
 
 
-def _configuration(model_type: str, width: int, num_classes: int, rep_dim: int, train_steps: int) -> str:
-    return f"{width}_cls{num_classes}" if model_type == SMALL_MLP else f"{width}_fd{rep_dim}_{train_steps}"
-
-
-def _images(model_type: str, train_steps: int, dataset: str) -> str:
-    usual = (model_type, train_steps) == (RESNET, RESNET_STEPS)
-    return ("" if usual else f"_{model_type}_{train_steps}") + _foreign(dataset)
-
-
-def _foreign(dataset: str) -> str:
-    """What a name says of the data: nothing of the paper's two, of any other its name, so that no two share a file."""
-    return "" if dataset in (RADIAL, CIFAR10) else f"_{dataset}"
+def _images(of: Configuration) -> str:
+    usual = (of.model_type, of.train_steps) == (RESNET, RESNET_STEPS)
+    return f"fd{of.rep_dim}{'' if usual else f'_{of.model_type}_{of.train_steps}'}{of.other_data}.json"
 
 
 def _split(split: str) -> str:
