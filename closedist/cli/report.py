@@ -31,7 +31,7 @@ def report(
         raise InputError("report needs two files or more, as in: closedist report p.safetensors q.safetensors")
     if output.is_dir():
         raise InputError(f"--output: {output} is a folder; name the page's file, as in {output / 'report.html'}")
-    from closedist.extraction.alignment import extraction_record, load_aligned
+    from closedist.extraction.files import distinct_names, extraction_record, load_aligned
     from closedist.page.inputs import check_count, read_inputs
     from closedist.page.write import report
     from closedist.pairs import compare_all
@@ -49,9 +49,3 @@ def report(
         notes=[note] * bool(note) + [f"extracted from the inputs with digest {digest}"] * (digest is not None),
     )
     print(output)
-
-
-def distinct_names(files: tuple[Path, ...]) -> list[str]:
-    """What the page calls the models: their files' names, with the folder's where two are alike."""
-    stems = [path.stem for path in files]
-    return stems if len(set(stems)) == len(stems) else [str(path.with_suffix("")) for path in files]
