@@ -9,7 +9,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from closedist.alignment import align
     from closedist.comparison import Comparison, rows
     from closedist.errors import InputError
     from closedist.explanation.groups import contradiction, group_models, model_map
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from closedist.page.write import report
     from closedist.pairs import compare, compare_all
     from closedist.representations import Representations
+    from closedist.representations.alignment import align
 
 __version__ = "0.1.0"
 
@@ -38,7 +38,7 @@ _HOMES = {
     "Explanation": "closedist.explanation.records",
     "InputError": "closedist.errors",
     "Representations": "closedist.representations",
-    "align": "closedist.alignment",
+    "align": "closedist.representations.alignment",
     "capacity_floor": "closedist.measures.logit_bounds",
     "compare": "closedist.pairs",
     "compare_all": "closedist.pairs",

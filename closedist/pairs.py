@@ -12,7 +12,7 @@ from closedist.comparison import Comparison
 from closedist.errors import InputError
 from closedist.measures import bounds
 from closedist.measures.cca import cka_of_all, mean_cca_of_all, precisions
-from closedist.measures.checks import check_comparable, check_enough_inputs, check_varied, model_names
+from closedist.measures.checks import check_comparable, check_enough_inputs, check_varied
 from closedist.measures.label_table import ConstantOddsError
 from closedist.measures.labels import LabelChoice
 from closedist.measures.llv import distances
@@ -22,6 +22,7 @@ from closedist.measures.stack import Family, family
 from closedist.measures.svd import check_subsets, dissimilarity, label_subsets
 from closedist.measures.terms import Axis, unit_odds
 from closedist.representations import Representations
+from closedist.representations.names import model_names
 
 JOINT_COLUMNS = 4096  # of a root factor: above, models are taken pair by pair
 JOINT_ELEMENTS = 1 << 27  # unembeddings of all models in float64, 1 GB: above, likewise

@@ -17,8 +17,8 @@ from torch import Tensor
 from closedist.errors import InputError
 from closedist.extraction.batches import combined_digest
 from closedist.extraction.positions import Positions, sequence_ids
-from closedist.names import stored_names
 from closedist.representations import Representations
+from closedist.representations.names import stored_names
 from closedist.system.files import parse_json, write_atomically
 from closedist.system.locks import exclusive
 

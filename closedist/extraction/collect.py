@@ -20,8 +20,8 @@ from closedist.extraction.forward import call, evaluating, head_input, output_te
 from closedist.extraction.head import find_head
 from closedist.extraction.loaders import number_of_batches
 from closedist.extraction.positions import Positions, check_finite, check_positions, rows_of
-from closedist.names import Names
 from closedist.representations import MAX_BLACK_BOX_LABELS, Chosen, Representations
+from closedist.representations.names import Names
 from closedist.system.progress import progress
 
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)

@@ -16,10 +16,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from closedist.alignment import aligned_with_note, over_same_labels
 from closedist.errors import InputError, brief
-from closedist.names import read_names
 from closedist.representations import Representations
+from closedist.representations.alignment import aligned_with_note, over_same_labels
+from closedist.representations.names import read_names
 from closedist.system.kinds import kind_of, of_weights, some_of
 
 _NAMES = ("input_ids", "label_names")

@@ -14,7 +14,6 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from closedist.alignment import over_same_labels
 from closedist.comparison import Comparison
 from closedist.errors import InputError
 from closedist.extraction import extract
@@ -27,6 +26,7 @@ from closedist.extraction.texts import Text, Vocabulary, read_vocabulary, token_
 from closedist.measures.settings import DEFAULTS, Settings
 from closedist.pairs import measure_pairs
 from closedist.representations import Representations
+from closedist.representations.alignment import over_same_labels
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 NanLabels = Literal["error", "ignore"]

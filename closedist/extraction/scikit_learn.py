@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 
 from closedist.errors import InputError
-from closedist.names import Names
 from closedist.representations import Representations
+from closedist.representations.names import Names
 
 Array = NDArray[Any]
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from closedist.measures.checks import check_comparable, check_finite, model_names
+from closedist.measures.checks import check_comparable, check_finite
 from closedist.measures.likelihood import Workspace, divergence_terms, log_likelihoods
 from closedist.measures.stack import Family, family
 from closedist.representations import Representations
+from closedist.representations.names import model_names
 
 QUANTILES = (50, 90, 99, 99.9, 100)  # per cent of the inputs
 

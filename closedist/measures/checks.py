@@ -16,11 +16,6 @@ from closedist.representations import Representations
 LARGEST = 1e152  # log-odds, whose squares are still float64
 
 
-def model_names(count: int) -> list[str]:
-    """What errors call the models of a call: p and q, or their numbers."""
-    return ["p", "q"] if count == 2 else [str(index) for index in range(count)]
-
-
 def check_comparable(models: Sequence[Representations], names: Sequence[str]) -> None:
     """Check that all models have the same inputs and the same labels in the same order.
 

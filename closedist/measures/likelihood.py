@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from closedist.measures.checks import check_comparable, check_finite, model_names
+from closedist.measures.checks import check_comparable, check_finite
 from closedist.measures.stack import Family, family
 from closedist.representations import Representations
+from closedist.representations.names import model_names
 
 _NEGLIGIBLE = -700.0  # exp(−700) is 1e-304: below it exp gives denormals, which are slow and add nothing
 SMALLEST_BLOCK = 256  # inputs, below which a matrix product is slow

@@ -16,7 +16,6 @@ from closedist.measures.checks import (
     check_enough_inputs,
     check_enough_labels,
     check_varied,
-    model_names,
 )
 from closedist.measures.input_sets import draw_input_sets, search_input_sets
 from closedist.measures.label_table import ConstantOddsError
@@ -26,6 +25,7 @@ from closedist.measures.settings import DEFAULTS, Combine, ConstantLabels, Reduc
 from closedist.measures.stack import Family, family
 from closedist.measures.terms import Axis, Terms, axis_of, written_out
 from closedist.representations import Representations
+from closedist.representations.names import model_names
 
 
 @dataclass(frozen=True)

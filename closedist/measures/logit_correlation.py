@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from closedist.errors import InputError
-from closedist.measures.checks import model_names
 from closedist.measures.logit_roots import LogitRoots, logit_roots
 from closedist.measures.roots import triangular
 from closedist.measures.stack import family
 from closedist.measures.svd import nuclear_norm
 from closedist.measures.terms import ZERO, square_norm
 from closedist.representations import Representations
+from closedist.representations.names import model_names
 
 Both = tuple[Tensor, Tensor]
 

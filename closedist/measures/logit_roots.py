@@ -16,10 +16,11 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from closedist.errors import InputError
-from closedist.measures.checks import check_comparable, model_names
+from closedist.measures.checks import check_comparable
 from closedist.measures.roots import CentredRoot, triangular
 from closedist.measures.stack import Family, family
 from closedist.representations import Representations, as_tensor
+from closedist.representations.names import model_names
 
 _BLOCK_BYTES = 1 << 25  # of float64 rows taken in with one QR
 

@@ -5,12 +5,13 @@ from pathlib import Path
 
 from closedist.comparison import Comparison
 from closedist.errors import InputError
-from closedist.measures.checks import check_comparable, model_names
+from closedist.measures.checks import check_comparable
 from closedist.page.content import content
 from closedist.page.inputs import Input, check_count
 from closedist.page.render import page
 from closedist.pairs import compare_all
 from closedist.representations import Representations
+from closedist.representations.names import model_names
 from closedist.system.files import write_atomically
 
 

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 
 import closedist
-from closedist.alignment import over_same_labels
 from closedist.cli import COMMANDS, make_app, run
 from closedist.errors import InputError
 from closedist.extraction.files import load_aligned
 from closedist.extraction.hugging_face import read_with
 from closedist.measures.settings import Settings
 from closedist.representations import Representations
+from closedist.representations.alignment import over_same_labels
 
 transformers = pytest.importorskip("transformers", reason="transformers, the extra closedist[hf], is not installed")
 

@@ -123,3 +123,8 @@ def _as_strings(names: Any) -> NDArray[Any]:
     if len(flat) * max(map(len, flat), default=0) > MAX_NAME_CHARACTERS:
         raise ValueError(f"{len(flat):,} names as long as the longest would fill the memory")
     return np.array(names, dtype=np.str_)
+
+
+def model_names(count: int) -> list[str]:
+    """What errors call the models of a call: p and q, or their numbers."""
+    return ["p", "q"] if count == 2 else [str(index) for index in range(count)]

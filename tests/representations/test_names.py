@@ -10,7 +10,7 @@ import torch
 
 import closedist
 from closedist import InputError, Representations
-from closedist.names import as_names
+from closedist.representations.names import as_names
 
 WORDS = ["ant", "bee", "", "日本"]
 

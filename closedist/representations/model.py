@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from closedist.errors import InputError, brief
-from closedist.names import Names, as_names, read_names, stored_names
+from closedist.representations.names import Names, as_names, read_names, stored_names
 from closedist.system.files import write_atomically
 from closedist.system.kinds import of_weights, some_of, what_it_is
 

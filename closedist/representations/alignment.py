@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedist.errors import InputError
-from closedist.measures.checks import model_names
 from closedist.representations import Representations
+from closedist.representations.names import model_names
 
 _SHOWN = 3  # labels that a message shows
 
