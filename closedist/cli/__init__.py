@@ -16,6 +16,7 @@ COMMANDS = {
     "report": "Write a page to look at: many models, every pair, and where two of them differ.",
     "extract": "Write a language model's representations on texts.",
     "compare-models": "Compare two language models on texts.",
+    "distil": "Train teachers and students that learn from them, and say what the students keep.",
     "train-variations": "Train every seed of a family of models.",
     "get-distances": "Measure all pairs of seeds.",
     "get-accuracies": "Measure every model's accuracy.",

@@ -1,0 +1,44 @@
+"""closedist distil from outside: what it says, what it writes, and what it refuses."""
+
+import pytest
+
+from closedist.cli import COMMANDS, make_app, run
+
+
+def closedist(*arguments):
+    return run(make_app("closedist", COMMANDS), list(arguments))
+
+
+def test_students_are_trained_scored_and_found_again(tmp_path, capsys):
+    options = ["distil", "--data=digits", "--teachers=1", "--students=1", "--loss=kl,l2", "--epochs=1", "--widths=8"]
+    assert closedist(*options, "-o", str(tmp_path)) == 0
+    first = capsys.readouterr().out
+    assert "2 students" in first
+    assert "relative_d_rep" in first
+    assert max(map(len, first.replace(str(tmp_path), "f").splitlines())) <= 120
+    written = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    assert closedist(*options, "-o", str(tmp_path)) == 0
+    assert capsys.readouterr().out == first
+    assert written == {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("--loss=mse", "--loss: 'mse'"),
+        ("--loss=kl,kl", "twice"),
+        ("--temperature=0", "temperature"),
+        ("--label-share=1", "label-share"),
+    ],
+)
+def test_a_mistake_is_named_in_one_line(tmp_path, capsys, option, said):
+    assert closedist("distil", "--data=digits", option, "-o", str(tmp_path)) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path, capsys):
+    (tmp_path / "there").write_text("")
+    assert closedist("distil", "--data=digits", "-o", str(tmp_path / "there")) == 2
+    assert "is a file" in capsys.readouterr().err
