@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from closedist.errors import InputError
-from closedist.extraction.hugging_face import quiet, read_with, transformers_library
+from closedist.extraction.hugging_face import base_of, quiet, read_with, transformers_library
 from closedist.extraction.positions import Positions
 
 MAX_TOKENS, CONTEXT = 20_000, 512
@@ -63,14 +63,20 @@ class Vocabulary:
 
 
 def read_vocabulary(model: str) -> Vocabulary:
-    """A model's tokenizer and sizes, without its weights.
+    """A model's tokenizer and sizes, without its weights; an adapter without a tokenizer has its base's.
 
     Raises:
         InputError: ``transformers`` is not installed, or the model cannot be read.
     """
     transformers = transformers_library()
-    config = read_with(transformers.AutoConfig.from_pretrained, model, "config")
-    tokenizer = read_with(transformers.AutoTokenizer.from_pretrained, model, "tokenizer")
+    base = base_of(model)
+    if base is None:
+        config = read_with(transformers.AutoConfig.from_pretrained, model, "config")
+    else:
+        remedy = f"{model} is an adapter that names it: correct base_model_name_or_path in its adapter_config.json"
+        config = read_with(transformers.AutoConfig.from_pretrained, base, "config", remedy)
+    own = model if base is None or (Path(model) / "tokenizer_config.json").is_file() else base
+    tokenizer = read_with(transformers.AutoTokenizer.from_pretrained, own, "tokenizer")
     config = config.get_text_config() if hasattr(config, "get_text_config") else config
     limit = getattr(config, "max_position_embeddings", None)
     return Vocabulary(tokenizer, int(config.vocab_size), limit if isinstance(limit, int) and limit > 0 else None)
