@@ -2,6 +2,7 @@
 
 import builtins
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -283,6 +284,39 @@ def test_labels_without_names_are_left_to_compare() -> None:
     assert over_same_labels([named, unnamed], ["p", "q"]) == ([named, unnamed], "")
 
 
+@pytest.mark.parametrize("name", ["GPT-2", "Llama", "GPT-NeoX"])
+def test_a_folder_without_tokenizer_says_so_and_takes_a_named_one(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """Of such a folder transformers makes up a tokenizer for the one kind of model, and raises for the other."""
+    build(name).save_pretrained(tmp_path / "bare")
+    text, file = folder / "text.txt", tmp_path / "p.safetensors"
+    extraction = ("extract", tmp_path / "bare", text, "-o", file)
+    for words in (extraction, ("compare-models", folder / "first", tmp_path / "bare", text)):
+        assert command(*words) == 2
+        assert re.search(r"/bare has no tokenizer; name a folder that.*--tokenizer FOLDER$", capsys.readouterr().err)
+    assert command(*extraction, "--tokenizer", folder / "first") == 0
+    member = Representations.load(file)
+    assert member.label_names is not None
+    assert member.label_names[2] == "a"
+    options = (text, "--tokenizer", folder / "first", "--max-tokens", "100", "--num-subsets", "2")
+    assert command("compare-models", tmp_path / "bare", folder / "second", *options) == 0
+
+
+def test_a_tokenizer_of_another_model_is_found_out_before_any_weights_are_read(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build("GPT-2", vocab_size=20).save_pretrained(tmp_path / "small")
+    monkeypatch.setattr(
+        transformers.AutoModelForCausalLM, "from_pretrained", lambda *_, **__: pytest.fail("weights read")
+    )
+    options = ("--tokenizer", folder / "first", "-o", tmp_path / "p.safetensors")
+    assert command("extract", tmp_path / "small", folder / "text.txt", *options) == 2
+    assert re.search(
+        r"tokenizer: the texts have token \d+, '.', but the model knows 20 tokens", capsys.readouterr().err
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -301,8 +335,6 @@ def test_labels_without_names_are_left_to_compare() -> None:
 def test_a_users_mistake_is_one_line(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
 ) -> None:
-    import re
-
     filled = [word.replace("MODELS", str(folder)).replace("TEXT", str(folder / "text.txt")) for word in words]
     assert command("extract", *filled, "-o", tmp_path / "p.safetensors") == 2
     error = capsys.readouterr().err
