@@ -19,6 +19,7 @@ from closedist.extraction.first_batch import checked
 from closedist.extraction.forward import call, evaluating, head_input, output_tensors, unwrapped
 from closedist.extraction.head import find_head
 from closedist.extraction.loaders import number_of_batches
+from closedist.extraction.padding import masked_padding, naming_padding
 from closedist.extraction.positions import Positions, check_finite, check_positions, rows_of
 from closedist.representations import MAX_BLACK_BOX_LABELS, Chosen, Representations
 from closedist.representations.names import Names
@@ -92,7 +93,11 @@ def extract(
         first = _first(stream)
         on_device = first.moved_to(device)
         found = find_head(model, head, on_device)
-        entering, unembeddings, bias, factor = checked(model, found, on_device, positions, scale, binary, labels)
+
+        def check(batch: Batch) -> tuple[Tensor, Tensor, Tensor | None, float]:
+            return checked(model, found, batch, positions, scale, binary, labels)
+
+        entering, unembeddings, bias, factor = naming_padding(check, model, on_device)
         kept = dtype or (entering.dtype if factor == 1.0 else torch.promote_types(entering.dtype, torch.float32))
         scaled = bias if bias is None or factor == 1.0 else bias.to(kept) * factor
         # whether all that is not embeddings fits together shows now and not when these are there
@@ -111,6 +116,8 @@ def extract(
                     digest = batch.digest() if file is not None else ""
                     if not blocks.holds(digest):
                         moved = batch.moved_to(device)
+                        if batch is not first and positions == "last" and masked_padding(model, moved) is not None:
+                            naming_padding(check, model, moved)  # the model may pick other positions
                         seen = entering if batch is first else head_input(model, found.module, moved)
                         rows, lengths = rows_of(seen, moved.mask, positions)
                         blocks.append(digest, _kept(rows, kept, factor, number), lengths)
