@@ -1,4 +1,4 @@
-"""Padding that no mask tells of: a classifier of Hugging Face leaves pad tokens out by itself, and picks the last other."""
+"""Padding that no mask tells of: a classifier of Hugging Face leaves pad tokens out by itself, and picks the last."""
 
 from collections.abc import Callable
 from typing import TypeVar
