@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from cyclopts import App, CycloptsError
 
 from closedist.cli.paper_options import check_whole_numbers, without_unused_options
-from closedist.errors import InputError
+from closedist.cli.surroundings import make_fit
+from closedist.errors import InputError, brief
 
 COMMANDS = {
     "quickstart": "Train a small sweep, measure it and draw it: the first five minutes.",
@@ -25,7 +26,10 @@ COMMANDS = {
 }
 PAPER_COMMANDS = ("train-variations", "get-distances", "get-accuracies", "cal-mcca", "make-plot")
 USER_ERROR = 2
+UNFORESEEN = 1
 STOPPED = 130  # what a shell reports for a program that Ctrl-C ended
+
+log = logging.getLogger(__name__)
 
 
 def make_app(name: str, commands: Iterable[str]) -> App:
@@ -59,16 +63,21 @@ def _place(command: str) -> str:
 
 def main() -> None:
     """The installed command ``closedist``."""
+    make_fit()
     sys.exit(run(make_app("closedist", COMMANDS), sys.argv[1:]))
 
 
 def paper_main() -> None:
     """``python run.py``: the paper's commands letter for letter."""
+    make_fit()
     sys.exit(run(make_app("run.py", PAPER_COMMANDS), sys.argv[1:]))
 
 
 def run(app: App, tokens: list[str]) -> int:
-    """Run one command line and return its exit code: 2 and one line on standard error for a user's mistake."""
+    """Run one command line and return its exit code: 2 and one line on standard error for a user's mistake.
+
+    What nobody foresaw is one line too, with exit code 1.
+    """
     try:
         if tokens and tokens[0] in PAPER_COMMANDS:
             tokens, ignored = without_unused_options(app, tokens)
@@ -83,12 +92,14 @@ def run(app: App, tokens: list[str]) -> int:
         return _fail(str(error))
     except CycloptsError as error:
         return _fail(" ".join(str(error).split()))
-    except ImportError as error:
-        if not isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
-            raise
-        return _stop()  # Ctrl-C as a C library was loaded
     except BrokenPipeError:
         return STOPPED
+    except Exception as error:  # of a library below, about something that we did not think of
+        if isinstance(error, ImportError) and isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
+            return _stop()  # Ctrl-C as a C library was loaded
+        log.debug("where it happened", exc_info=error)
+        _fail(f"{type(error).__name__}: {brief(error)}; we did not foresee this, --log=debug shows where it happened")
+        return UNFORESEEN
     finally:
         logging.shutdown()
     return 0

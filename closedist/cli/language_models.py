@@ -22,6 +22,7 @@ def extract(
     max_tokens: int = 20_000,
     context: int | None = None,
     positions: str = "all",
+    tokenizer: str | None = None,
     dtype: Dtype = "auto",
     device: str = "cpu",
     nan_labels: Literal["error", "ignore"] = "error",
@@ -36,6 +37,7 @@ def extract(
         max_tokens: how many positions at most, over all texts.
         context: tokens of a sequence; default: 512 or the most that the model takes.
         positions: which positions of a sequence are inputs: all, last, or a number s for every s-th.
+        tokenizer: the folder or name of a tokenizer; default: the model's own.
         dtype: of the weights; auto takes them as they are stored.
         device: where the model runs, such as cpu or cuda.
         nan_labels: leave out tokens whose rows in the head are not finite (ignore), or stop (error).
@@ -44,7 +46,7 @@ def extract(
     from closedist.extraction.language_models import extract_language_model
     from closedist.extraction.texts import Text
 
-    text = Text(texts, max_tokens, context, _positions(positions))
+    text = Text(texts, max_tokens, context, _positions(positions), tokenizer)
     print(
         f"{output}: {extract_language_model(model, text, output, dtype=dtype, device=device, nan_labels=nan_labels)!r}"
     )
@@ -59,6 +61,7 @@ def compare_models(
     max_tokens: int = 20_000,
     context: int | None = None,
     positions: str = "all",
+    tokenizer: str | None = None,
     dtype: Dtype = "auto",
     device: str = "cpu",
     folder: Path | None = None,
@@ -80,6 +83,7 @@ def compare_models(
         max_tokens: how many positions at most, over all texts.
         context: tokens of a sequence; default: 512 or the most that both models take.
         positions: which positions of a sequence are inputs: all, last, or a number s for every s-th.
+        tokenizer: the folder or name of a tokenizer for both; default: each model's own.
         dtype: of the weights; auto takes them as they are stored.
         device: where the models run, such as cpu or cuda.
         folder: keep both representations here, and go on with them when run again.
@@ -103,7 +107,7 @@ def compare_models(
     compared = compare_language_models(
         first,
         second,
-        Text(texts, max_tokens, context, _positions(positions)),
+        Text(texts, max_tokens, context, _positions(positions), tokenizer),
         dtype=dtype,
         device=device,
         folder=folder,

@@ -34,6 +34,16 @@ class Batch:
         _feed(state, [self.args, self.kwargs])
         return state.hexdigest()
 
+    def tensors(self) -> dict[str, Tensor]:
+        """The arguments that are tensors, by their name or place."""
+        named = [(str(place), value) for place, value in enumerate(self.args)] + list(self.kwargs.items())
+        return {name: value for name, value in named if isinstance(value, Tensor)}
+
+    def with_tensors(self, tensors: dict[str, Tensor]) -> "Batch":
+        """The same with these in place of those of the same name."""
+        args = tuple(tensors.get(str(place), value) for place, value in enumerate(self.args))
+        return Batch(args, {name: tensors.get(name, value) for name, value in self.kwargs.items()}, self.mask)
+
     def moved_to(self, device: torch.device) -> "Batch":
         """The same arguments on the model's device."""
         return Batch(_moved(self.args, device), _moved(self.kwargs, device), _moved(self.mask, device))

@@ -1,7 +1,7 @@
 """Extraction: every batch through the model, what enters its head kept."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -13,14 +13,16 @@ from torch import Tensor, nn
 
 from closedist.errors import InputError
 from closedist.extraction.batches import Batch, device_of, model_digest, read_batches
-from closedist.extraction.binary import check_binary, two_labels
+from closedist.extraction.binary import two_labels
+from closedist.extraction.black_box import by_label, check_same_labels, labels_of
 from closedist.extraction.blocks import FileBlocks, MemoryBlocks, Rest, file_blocks
 from closedist.extraction.first_batch import checked
 from closedist.extraction.forward import call, evaluating, head_input, output_tensors, unwrapped
 from closedist.extraction.head import find_head
 from closedist.extraction.loaders import number_of_batches
+from closedist.extraction.padding import masked_padding, naming_padding
 from closedist.extraction.positions import Positions, check_finite, check_positions, rows_of
-from closedist.representations import MAX_BLACK_BOX_LABELS, Chosen, Representations
+from closedist.representations import Chosen, Representations
 from closedist.representations.names import Names
 from closedist.system.progress import progress
 
@@ -92,7 +94,11 @@ def extract(
         first = _first(stream)
         on_device = first.moved_to(device)
         found = find_head(model, head, on_device)
-        entering, unembeddings, bias, factor = checked(model, found, on_device, positions, scale, binary, labels)
+
+        def check(batch: Batch) -> tuple[Tensor, Tensor, Tensor | None, float]:
+            return checked(model, found, batch, positions, scale, binary, labels)
+
+        entering, unembeddings, bias, factor = naming_padding(check, model, on_device)
         kept = dtype or (entering.dtype if factor == 1.0 else torch.promote_types(entering.dtype, torch.float32))
         scaled = bias if bias is None or factor == 1.0 else bias.to(kept) * factor
         # whether all that is not embeddings fits together shows now and not when these are there
@@ -111,6 +117,8 @@ def extract(
                     digest = batch.digest() if file is not None else ""
                     if not blocks.holds(digest):
                         moved = batch.moved_to(device)
+                        if batch is not first and positions == "last" and masked_padding(model, moved) is not None:
+                            naming_padding(check, model, moved)  # the model may pick other positions
                         seen = entering if batch is first else head_input(model, found.module, moved)
                         rows, lengths = rows_of(seen, moved.mask, positions)
                         blocks.append(digest, _kept(rows, kept, factor, number), lengths)
@@ -137,52 +145,33 @@ def extract_logits(
 
     Raises:
         InputError: as :meth:`Representations.from_logits` or :func:`extract`, labels do not lie along the last of two
-            or three axes, or all outputs lie between 0 and 1 where ``binary`` says that they are logits.
+            or three axes, are not the same in every batch, or all outputs lie between 0 and 1 where ``binary`` says
+            that they are logits.
     """
     check_positions(positions)
     model = unwrapped(model)
     device = device_of(model)
-    blocks = MemoryBlocks()
+    blocks, labels = MemoryBlocks(), None
+
+    def run(batch: Batch) -> Tensor:
+        return by_label(output_tensors(call(model, batch)), binary)
+
     with evaluating(model):
         stream = read_batches(batches, model)
         with progress("extracting", number_of_batches(batches)) as advance:
             for number, batch in enumerate(chain([_first(stream)], stream)):
                 moved = batch.moved_to(device)
-                output = _by_label(output_tensors(call(model, moved)), binary)
+                output = run(moved)
+                if labels is None:
+                    labels = labels_of(run, moved, output)
+                else:
+                    check_same_labels(labels, moved, output, number)
                 rows, lengths = rows_of(output, moved.mask, positions)
                 kept = rows.dtype if rows.dtype in DTYPES else torch.float32
                 blocks.append("", _kept(rows, kept, 1.0, number), lengths)
                 advance(1)
     outputs, ids = blocks.gathered(positions)
     return Representations.from_logits(two_labels(outputs) if binary else outputs, ids)
-
-
-def _by_label(outputs: Sequence[Tensor], binary: bool) -> Tensor:
-    """The first of a model's outputs that may have one column a label; of one logit an input (B,) is (B, 1).
-
-    Raises:
-        InputError: there is none, or not as many labels as needed.
-    """
-    output = next((one for one in outputs if one.ndim >= (1 if binary else 2)), None)
-    if output is None:
-        raise InputError(
-            "model: its output has no tensor with one row an input and one column a label; of one logit an input pass "
-            "binary=True"
-        )
-    if output.ndim == 1:
-        output = output.unsqueeze(-1)
-    if output.ndim > 3:
-        raise InputError(
-            f"model: its output has shape {tuple(output.shape)}; (inputs, labels) or (sequences, positions, labels) is "
-            "needed. Of (B, C, H, W) wrap the model to return output.movedim(1, -1).flatten(1, 2): labels last, pixels "
-            "as positions"
-        )
-    check_binary(binary, "the model", output.shape[-1])
-    if output.shape[-1] > MAX_BLACK_BOX_LABELS:
-        raise InputError(
-            f"model: {output.shape[-1]:,} labels; a black box can have {MAX_BLACK_BOX_LABELS:,}. Use closedist.extract"
-        )
-    return output
 
 
 def _kept(rows: Tensor, dtype: torch.dtype, factor: float, number: int) -> Tensor:

@@ -51,12 +51,21 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     """Evaluation mode, no gradients, no compiled code; each submodule's own mode is put back, whatever happens."""
     modes = [(module, module.training) for module in model.modules()]
     try:
-        model.eval()
+        _evaluate(model)
         with torch.no_grad(), _eagerly(model):
             yield
     finally:
         for module, training in modes:
             module.training = training
+
+
+def _evaluate(module: nn.Module) -> None:
+    """Evaluation mode, but for what ``torch.export`` made, which has its mode built in and refuses to be asked."""
+    try:
+        module.eval()
+    except NotImplementedError:
+        for child in module.children():
+            _evaluate(child)
 
 
 @contextmanager

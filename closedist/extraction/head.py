@@ -14,6 +14,7 @@ from closedist.extraction.batches import Batch
 from closedist.extraction.forward import call, output_tensors
 
 _PROBE_ROWS = 256  # columns of an unreadable weight that are probed at once
+_NEARLY = 0.1  # of the values of a linear head that rounds what enters it to a few bits
 _SHOWN = 12
 Noted = TypeVar("Noted")
 
@@ -32,7 +33,7 @@ def find_head(model: nn.Module, head: nn.Module | str | None, batch: Batch) -> H
     Args:
         model: in evaluation mode.
         head: the module or its dotted name; None looks for it: what ``get_output_embeddings()`` or ``get_classifier()``
-            name, else the one Linear layer whose output is the model's.
+            name, or the Linear layer within that, else the one Linear layer whose output is the model's.
         batch: a batch to run where that takes a forward pass.
 
     Raises:
@@ -42,8 +43,9 @@ def find_head(model: nn.Module, head: nn.Module | str | None, batch: Batch) -> H
     if isinstance(found.module, _Convolution):
         raise InputError(
             f"head: {found.name} is a {type(found.module).__name__}, not Linear: its labels are not the last "
-            "dimension. Put a Linear layer with the same weights after movedim(1, -1), where its kernel is 1; or wrap "
-            "the model to return output.movedim(1, -1).flatten(1, -2) and use closedist.extract_logits"
+            "dimension. Put a Linear layer with the same weights after movedim(1, -1), where its kernel is 1. Or use "
+            "closedist.extract_logits, and if the model does not return (inputs, labels) wrap it to return "
+            "output.movedim(1, -1).flatten(1, -2)"
         )
     return found
 
@@ -65,8 +67,27 @@ def _found(model: nn.Module, head: nn.Module | str | None, batch: Batch) -> Head
         getter = getattr(model, method, None)
         named = getter() if callable(getter) else None
         if isinstance(named, nn.Module) and named in names and not isinstance(named, nn.Identity):
-            return Head(names[named], named)
+            found = _inside(model, named, batch)
+            if found is not None:
+                return Head(names[found], found)
     return _search(model, names, batch)
+
+
+def _inside(model: nn.Module, named: nn.Module, batch: Batch) -> nn.Module | None:
+    """The layer that a model calls its head; of a container the Linear layer whose output is the container's.
+
+    Returns:
+        The container itself where no layer is that, as of one with adapters, and None where it is never run.
+    """
+    linear: list[nn.Module] = [module for module in named.modules() if isinstance(module, nn.Linear)]
+    if named in linear:
+        return named
+    with _recording([named, *linear], lambda output: output.detach().clone()) as outputs:
+        call(model, batch)
+    if named not in outputs:
+        return None
+    same = [one for one in linear if one in outputs and _same(outputs[one], outputs[named], 1e-5, 1e-6)]
+    return same[0] if len(same) == 1 else named
 
 
 def _search(model: nn.Module, names: dict[nn.Module, str], batch: Batch) -> Head:
@@ -92,7 +113,7 @@ def _search(model: nn.Module, names: dict[nn.Module, str], batch: Batch) -> Head
     return Head(names[possible[0]], possible[0])
 
 
-def _same(output: Tensor, target: Tensor) -> bool:
+def _same(output: Tensor, target: Tensor, relative: float = 1e-2, absolute: float = 1e-3) -> bool:
     """Whether a layer's output is the model's, or that before a softmax or, of one logit an input, a sigmoid."""
     if output.numel() != target.numel() or output.shape[: target.ndim] != target.shape:
         return False
@@ -101,7 +122,7 @@ def _same(output: Tensor, target: Tensor) -> bool:
         possible = [(ours, theirs), (ours.sigmoid(), theirs)]
     else:
         possible = [(ours.log_softmax(-1), one) for one in (theirs.log_softmax(-1), theirs.log())]
-    return any(torch.allclose(one, other, rtol=1e-2, atol=1e-3) for one, other in possible)
+    return any(torch.allclose(one, other, relative, absolute) for one, other in possible)
 
 
 @contextmanager
@@ -130,7 +151,8 @@ def _candidates(model: nn.Module) -> str:
     if not linear:
         return "it has no Linear layers; pass head= the dotted name of its last layer, or use closedist.extract_logits"
     left_out = "… " if len(linear) > _SHOWN else ""
-    return f"pass head= one of its Linear layers: {left_out}{', '.join(linear[-_SHOWN:])}"
+    shown = left_out + ", ".join(linear[-_SHOWN:])
+    return f"pass head= one of its Linear layers, {shown}, or use closedist.extract_logits"
 
 
 def read_rows(head: Head, entering: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -144,7 +166,7 @@ def read_rows(head: Head, entering: Tensor) -> tuple[Tensor, Tensor | None]:
         entering: (n, M) what entered it, for the kind and size of the numbers.
 
     Raises:
-        InputError: the module does not map (n, M) to (n, C).
+        InputError: the module does not map (n, M) to (n, C), or not linearly.
     """
     module, dimension = head.module, entering.shape[-1]
     if isinstance(module, nn.Linear) and _is_plain(module):
@@ -168,8 +190,20 @@ def read_rows(head: Head, entering: Tensor) -> tuple[Tensor, Tensor | None]:
         ((module(axes[start : start + _PROBE_ROWS]).to(wide) - at_zero.to(wide)) / step).cpu()
         for start in range(0, dimension, _PROBE_ROWS)
     ]
-    has_bias = bool(at_zero.any())
-    return torch.cat(columns).T.contiguous(), _copy(at_zero[0].to(wide)) if has_bias else None
+    rows, bias = torch.cat(columns).T.contiguous(), at_zero[0].to(wide).cpu()
+    _check_linear(head, entering[:_PROBE_ROWS], rows, bias)
+    return rows, _copy(bias) if bool(bias.any()) else None
+
+
+def _check_linear(head: Head, entering: Tensor, rows: Tensor, bias: Tensor) -> None:
+    """Refuse what is far from the map that its values along the axes say; the self-check sees what is not so far."""
+    own = head.module(entering).cpu().to(bias.dtype) - bias
+    off = own - entering.cpu().to(bias.dtype) @ rows.T
+    if float(off.norm()) > _NEARLY * float(own.norm()):
+        raise InputError(
+            f"head: {head.name}, a {type(head.module).__name__}, is not linear in what enters it; pass head= the "
+            "Linear layer at its end, or use closedist.extract_logits"
+        )
 
 
 def _is_plain(module: nn.Linear) -> bool:

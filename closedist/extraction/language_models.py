@@ -77,7 +77,7 @@ def extract_language_model(
         InputError: ``transformers`` is not installed, the model or a text cannot be read, or the model is not a member
             of the family.
     """
-    vocabulary = read_vocabulary(model)
+    vocabulary = read_vocabulary(model, text.tokenizer)
     windows = token_windows(vocabulary, text)
     return _extract(model, vocabulary, windows, text.positions, output, dtype, device, nan_labels)
 
@@ -108,7 +108,7 @@ def compare_language_models(
     Raises:
         InputError: as :func:`extract_language_model`, or the vocabularies differ.
     """
-    vocabularies = read_vocabulary(first), read_vocabulary(second)
+    vocabularies = read_vocabulary(first, text.tokenizer), read_vocabulary(second, text.tokenizer)
     _check_vocabularies(vocabularies, (first, second))
     limits = [limit for limit in (vocabulary.max_context for vocabulary in vocabularies) if limit is not None]
     windows = token_windows(vocabularies[0], text, max_context=min(limits, default=None))

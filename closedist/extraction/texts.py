@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from closedist.errors import InputError
-from closedist.extraction.hugging_face import quiet, read_with, transformers_library
+from closedist.extraction.hugging_face import base_of, quiet, read_with, transformers_library
 from closedist.extraction.positions import Positions
 
 MAX_TOKENS, CONTEXT = 20_000, 512
@@ -22,12 +22,15 @@ class Text:
         context: tokens of a sequence, by default 512 or the most that the model takes. A text is cut into such pieces,
             each beginning with the token that the tokenizer puts first, if any.
         positions: which positions of a sequence are inputs: "all", the "last", or every so many.
+        tokenizer: the folder or name of the tokenizer; by default each model's own, an adapter's that of its base where
+            it has none.
     """
 
     files: tuple[Path, ...]
     max_tokens: int = MAX_TOKENS
     context: int | None = None
     positions: Positions = "all"
+    tokenizer: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,18 +65,44 @@ class Vocabulary:
         return list(self.tokenizer.convert_ids_to_tokens(list(range(known))))
 
 
-def read_vocabulary(model: str) -> Vocabulary:
-    """A model's tokenizer and sizes, without its weights.
+def read_vocabulary(model: str, tokenizer: str | None = None) -> Vocabulary:
+    """A model's sizes, without its weights, and a tokenizer.
+
+    Args:
+        model: a folder or a name on the hub; an adapter's sizes are its base's.
+        tokenizer: as in :class:`Text`.
 
     Raises:
-        InputError: ``transformers`` is not installed, or the model cannot be read.
+        InputError: ``transformers`` is not installed, the model cannot be read, or there is no tokenizer.
     """
     transformers = transformers_library()
-    config = read_with(transformers.AutoConfig.from_pretrained, model, "config")
-    tokenizer = read_with(transformers.AutoTokenizer.from_pretrained, model, "tokenizer")
+    base = base_of(model)
+    if base is None:
+        config = read_with(transformers.AutoConfig.from_pretrained, model, "config")
+    else:
+        remedy = f"{model} is an adapter that names it: correct base_model_name_or_path in its adapter_config.json"
+        config = read_with(transformers.AutoConfig.from_pretrained, base, "config", remedy)
+    if tokenizer is None:
+        tokenizer = model if base is None or (Path(model) / "tokenizer_config.json").is_file() else base
+    words = _read_tokenizer(tokenizer)
     config = config.get_text_config() if hasattr(config, "get_text_config") else config
     limit = getattr(config, "max_position_embeddings", None)
-    return Vocabulary(tokenizer, int(config.vocab_size), limit if isinstance(limit, int) and limit > 0 else None)
+    return Vocabulary(words, int(config.vocab_size), limit if isinstance(limit, int) and limit > 0 else None)
+
+
+def _read_tokenizer(name: str) -> Any:
+    remedy = "name a folder that has one, such as that of the model it was made from: --tokenizer FOLDER"
+    none = InputError(f"{name} has no tokenizer; {remedy}")
+    try:
+        tokenizer = read_with(transformers_library().AutoTokenizer.from_pretrained, name, "tokenizer", remedy)
+    except InputError as error:
+        if not Path(name).is_dir() or any(Path(name).glob("*token*")):
+            raise
+        raise none from error
+    # of a folder without one some kinds are made up, of special tokens and at most the mark of a word's beginning
+    if len(set(tokenizer.get_vocab()) - set(tokenizer.all_special_tokens)) <= 1:
+        raise none
+    return tokenizer
 
 
 def token_windows(vocabulary: Vocabulary, text: Text, max_context: int | None = None) -> list[tuple[int, ...]]:
@@ -88,7 +117,8 @@ def token_windows(vocabulary: Vocabulary, text: Text, max_context: int | None = 
         Sequences of ``context`` tokens; the last of a text is shorter.
 
     Raises:
-        InputError: a text cannot be read or is empty, or a number is out of its range.
+        InputError: a text cannot be read or is empty, a number is out of its range, or the tokenizer has tokens that
+            the model has not.
     """
     limit = max_context or vocabulary.max_context
     context = text.context or min(CONTEXT, limit or CONTEXT)
@@ -111,6 +141,13 @@ def token_windows(vocabulary: Vocabulary, text: Text, max_context: int | None = 
             if window:
                 windows.append(window)
             left -= len(window)
+    largest = max(map(max, windows), default=0)
+    if largest >= vocabulary.size:
+        token = vocabulary.tokenizer.convert_ids_to_tokens(largest)
+        raise InputError(
+            f"tokenizer: the texts have token {largest}, {token!r}, but the model knows {vocabulary.size:,} tokens; "
+            "name the tokenizer that it was trained with: --tokenizer FOLDER"
+        )
     return windows
 
 

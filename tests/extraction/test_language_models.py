@@ -2,6 +2,7 @@
 
 import builtins
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,68 +20,18 @@ from closedist.extraction.hugging_face import read_with
 from closedist.measures.settings import Settings
 from closedist.representations import Representations
 from closedist.representations.alignment import over_same_labels
+from tests.small_language_models import (
+    CONFIGS,
+    SMALL,
+    VOCABULARY,
+    build,
+    log_probabilities,
+    own_log_probabilities,
+    tokenizer,
+    tokens,
+)
 
 transformers = pytest.importorskip("transformers", reason="transformers, the extra closedist[hf], is not installed")
-
-VOCABULARY = 67
-SMALL: dict[str, Any] = {
-    "vocab_size": VOCABULARY,
-    "hidden_size": 16,
-    "intermediate_size": 24,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "max_position_embeddings": 48,
-    "bos_token_id": 0,
-    "eos_token_id": 0,
-}
-CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {
-    "GPT-2": (
-        "GPT2Config",
-        {
-            "vocab_size": VOCABULARY,
-            "n_embd": 16,
-            "n_layer": 2,
-            "n_head": 2,
-            "n_positions": 48,
-            "bos_token_id": 0,
-            "eos_token_id": 0,
-        },
-    ),
-    "Llama": ("LlamaConfig", SMALL),
-    "Llama, tied": ("LlamaConfig", SMALL | {"tie_word_embeddings": True}),
-    "Phi, with a bias": ("PhiConfig", SMALL),
-    "GPT-NeoX": ("GPTNeoXConfig", SMALL),
-    "Cohere, logit_scale": ("CohereConfig", SMALL | {"logit_scale": 0.3}),
-    "Granite, logits_scaling": ("GraniteConfig", SMALL | {"logits_scaling": 7.0}),
-}
-
-
-def build(name: str, **changes: Any) -> Any:
-    """A tiny model with random weights of the size that training gives."""
-    kind, options = CONFIGS[name]
-    torch.manual_seed(0)
-    model = transformers.AutoModelForCausalLM.from_config(getattr(transformers, kind)(**options | changes))
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(torch.randn_like(parameter), alpha=0.1)
-    return model.train()
-
-
-def tokens(count: int = 4, length: int = 12) -> Tensor:
-    return torch.randint(VOCABULARY, (count, length), generator=torch.Generator().manual_seed(1))
-
-
-def log_probabilities(p: Representations) -> Tensor:
-    scores = p.embeddings.double() @ p.unembeddings.double().T
-    return (scores if p.bias is None else scores + p.bias.double()).log_softmax(-1)
-
-
-def own_log_probabilities(model: Any, **inputs: Tensor) -> Tensor:
-    model.eval()
-    with torch.no_grad():
-        own: Tensor = model(**inputs).logits.double().log_softmax(-1)
-    model.train()
-    return own
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -172,20 +123,6 @@ def test_rotated_twins_are_the_same_model_in_other_coordinates(name: str, norm: 
     assert not torch.allclose(p.unembeddings, q.unembeddings, atol=0.1)
     assert not torch.allclose(p.embeddings, q.embeddings, atol=0.1)
     assert compared.cka_embeddings < 0.99  # CKA is blind to rotations only
-
-
-def tokenizer(size: int = VOCABULARY, swapped: tuple[int, int] | None = None) -> Any:
-    """One token a character; a token beginning each text."""
-    from tokenizers import Regex, Tokenizer, models, pre_tokenizers, processors
-
-    characters = ["<s>", "?", *"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ .,;:()'\n-"][:size]
-    if swapped is not None:
-        i, j = swapped
-        characters[i], characters[j] = characters[j], characters[i]
-    core = Tokenizer(models.WordLevel({one: index for index, one in enumerate(characters)}, unk_token="?"))
-    core.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
-    core.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 0)])
-    return transformers.PreTrainedTokenizerFast(tokenizer_object=core, bos_token="<s>", unk_token="?")
 
 
 @pytest.fixture(scope="module")
@@ -347,6 +284,39 @@ def test_labels_without_names_are_left_to_compare() -> None:
     assert over_same_labels([named, unnamed], ["p", "q"]) == ([named, unnamed], "")
 
 
+@pytest.mark.parametrize("name", ["GPT-2", "Llama", "GPT-NeoX"])
+def test_a_folder_without_tokenizer_says_so_and_takes_a_named_one(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """Of such a folder transformers makes up a tokenizer for the one kind of model, and raises for the other."""
+    build(name).save_pretrained(tmp_path / "bare")
+    text, file = folder / "text.txt", tmp_path / "p.safetensors"
+    extraction = ("extract", tmp_path / "bare", text, "-o", file)
+    for words in (extraction, ("compare-models", folder / "first", tmp_path / "bare", text)):
+        assert command(*words) == 2
+        assert re.search(r"/bare has no tokenizer; name a folder that.*--tokenizer FOLDER$", capsys.readouterr().err)
+    assert command(*extraction, "--tokenizer", folder / "first") == 0
+    member = Representations.load(file)
+    assert member.label_names is not None
+    assert member.label_names[2] == "a"
+    options = (text, "--tokenizer", folder / "first", "--max-tokens", "100", "--num-subsets", "2")
+    assert command("compare-models", tmp_path / "bare", folder / "second", *options) == 0
+
+
+def test_a_tokenizer_of_another_model_is_found_out_before_any_weights_are_read(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build("GPT-2", vocab_size=20).save_pretrained(tmp_path / "small")
+    monkeypatch.setattr(
+        transformers.AutoModelForCausalLM, "from_pretrained", lambda *_, **__: pytest.fail("weights read")
+    )
+    options = ("--tokenizer", folder / "first", "-o", tmp_path / "p.safetensors")
+    assert command("extract", tmp_path / "small", folder / "text.txt", *options) == 2
+    assert re.search(
+        r"tokenizer: the texts have token \d+, '.', but the model knows 20 tokens", capsys.readouterr().err
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -365,8 +335,6 @@ def test_labels_without_names_are_left_to_compare() -> None:
 def test_a_users_mistake_is_one_line(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
 ) -> None:
-    import re
-
     filled = [word.replace("MODELS", str(folder)).replace("TEXT", str(folder / "text.txt")) for word in words]
     assert command("extract", *filled, "-o", tmp_path / "p.safetensors") == 2
     error = capsys.readouterr().err

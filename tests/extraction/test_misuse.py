@@ -199,3 +199,22 @@ class TestPackedOutputs:
     def test_others_are_named(self, extraction: Callable[..., Any], pack: Callable[[Tensor], Any], what: str) -> None:
         with pytest.raises(InputError, match=rf"its output could not be read \({what}\); wrap the model"):
             extraction(Answering(pack), [points()])
+
+
+class TestExported:
+    """What torch.export made: eval() is not theirs to call, and there are no layers in it to be looked for."""
+
+    @staticmethod
+    def exported() -> Any:
+        return torch.export.export(mlp().eval(), (points(),)).module()
+
+    @pytest.mark.parametrize("wrap", [False, True], ids=["itself", "inside another module"])
+    def test_its_logits_are_the_models(self, wrap: bool) -> None:
+        model = nn.Sequential(self.exported(), nn.Dropout(0.9)) if wrap else self.exported()
+        member = closedist.extract_logits(model, [points()])
+        expected = closedist.extract_logits(mlp(), [points()])
+        torch.testing.assert_close(member.embeddings, expected.embeddings)
+
+    def test_extract_says_that_its_logits_can_be_had(self) -> None:
+        with pytest.raises(InputError, match=r"head: .*no Linear layers.*use closedist\.extract_logits"):
+            closedist.extract(self.exported(), [points()])
