@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from closedist.measures.cca import orthonormal_basis, precisions
+from closedist.measures.projection import Projection
 from closedist.measures.stack import family
 from closedist.page.packed import packed, points, rounded
 from closedist.representations import Representations
@@ -33,7 +33,7 @@ class Embeddings:
         self._centred = [self._at(index, self._fitted) for index in range(len(models))]
         self._means = [part.mean(0) for part in self._centred]
         self._centred = [part - mean for part, mean in zip(self._centred, self._means, strict=True)]
-        self._bases: dict[int, Tensor] = {}
+        self._spaces: dict[int, Projection] = {}
 
     def of_model(self, index: int) -> dict[str, Any] | None:
         """A model's own coordinates where these are few enough to be looked at."""
@@ -54,24 +54,34 @@ class Embeddings:
         Returns:
             ``map``, or ``first`` and ``second``; and ``fit``, the share of the first's variance that the map explains.
         """
-        if self._few(i) and self._few(j):
-            matrix, fit = _best_map(self._centred[i], self._centred[j])
+        few = self._few(i)
+        if few and self._few(j):
+            matrix, fit = self._best_map(j, self._centred[i])
             shift = self._means[i] - self._means[j] @ matrix
             return {"map": rounded(torch.cat([matrix, shift[None]]).numpy()), "fit": rounded(fit)}
         if not canonical:
             return None
-        if self._few(i):
-            target, drawn = self._centred[i], self._drawn(i)
-        else:
-            first, second = self._basis(i), self._basis(j)
-            directions = torch.linalg.svd(first.mT @ second)[0][:, :CANONICAL]
-            scale = len(first) ** 0.5  # so that every coordinate varies by 1
-            back = _best_map(first @ directions * scale, self._centred[i])[0]
-            target = self._centred[i] @ back
-            drawn = (self._drawn(i) - self._means[i]) @ back
-        matrix, fit = _best_map(target, self._centred[j])
-        carried = (self._drawn(j) - self._means[j]) @ matrix + (self._means[i] if self._few(i) else 0.0)
-        return {"first": points(drawn.numpy()), "second": points(carried.numpy()), "fit": rounded(fit)}
+        shown, shift = self._canonical(i, j), torch.zeros(CANONICAL, dtype=torch.float64)
+        if few:
+            shown, shift = torch.eye(len(self._means[i]), dtype=torch.float64), self._means[i]
+        matrix, fit = self._best_map(j, self._centred[i] @ shown)
+        first = (self._drawn(i) - self._means[i]) @ shown + shift
+        second = (self._drawn(j) - self._means[j]) @ matrix + shift
+        return {"first": points(first.numpy()), "second": points(second.numpy()), "fit": rounded(fit)}
+
+    def _canonical(self, i: int, j: int) -> Tensor:
+        """(M, 2) the map of the first's embeddings to its leading canonical directions, each of variance 1."""
+        first, second = self._space(i), self._space(j)
+        directions = torch.linalg.svd(first.left.mT @ second.left)[0][:, :CANONICAL]
+        canonical: Tensor = len(self._fitted) ** 0.5 * (first.right * first.inverse_sizes) @ directions
+        return canonical
+
+    def _best_map(self, source: int, target: Tensor) -> tuple[Tensor, float]:
+        """The least-squares map of a model's centred embeddings onto these, and the share of these that it explains."""
+        space = self._space(source)
+        total = float(target.square().sum())
+        explained = float(space.coordinates(target.mT).square().sum())
+        return space.solve(target.mT).mT, explained / total if total else 1.0
 
     def _few(self, index: int) -> bool:
         return self._models.members[index].dimension <= SHOWN_AS_THEY_ARE
@@ -83,15 +93,7 @@ class Embeddings:
     def _drawn(self, index: int) -> Tensor:
         return self._at(index, self._rows)
 
-    def _basis(self, index: int) -> Tensor:
-        if index not in self._bases:
-            precision = precisions([self._models.members[index].embeddings], torch.device("cpu"))[0]
-            self._bases[index] = orthonormal_basis(self._centred[index], precision)[0]
-        return self._bases[index]
-
-
-def _best_map(target: Tensor, source: Tensor) -> tuple[Tensor, float]:
-    """The least-squares map of centred columns onto others, and the share of their variance that it explains."""
-    matrix = torch.linalg.lstsq(source, target, driver="gelsd").solution
-    total = float(target.square().sum())
-    return matrix, 1.0 - float((target - source @ matrix).square().sum()) / total if total else 1.0
+    def _space(self, index: int) -> Projection:
+        if index not in self._spaces:
+            self._spaces[index] = Projection.onto(self._centred[index], len(self._fitted))
+        return self._spaces[index]

@@ -59,11 +59,25 @@ def test_the_leading_canonical_directions_are_those_that_two_models_share():
     rng = np.random.default_rng(0)
     shared, g = rng.normal(size=(N, 2)), rng.normal(size=(C, 6))
     p, q = (
-        Representations(np.hstack([shared @ rng.normal(size=(2, 2)), scale * rng.normal(size=(N, 4))]), g)
-        for scale in (3.0, 5.0)
+        Representations(np.hstack([shared, 5 * rng.normal(size=(N, 4))]) @ rng.normal(size=(6, 6)), g) for _ in range(2)
     )
     view = embeddings.Embeddings([p, q], list(range(N))).of_pair(0, 1, canonical=True)
     assert view["fit"] > 0.999
+    first, second = coordinates(view["first"]), coordinates(view["second"])
+    assert np.allclose(first, second, atol=1e-3)
+    assert np.allclose(np.cov(first.T), np.eye(2), atol=0.01)
+    assert np.linalg.norm(first - shared @ np.linalg.lstsq(shared, first)[0]) < 0.1 * np.linalg.norm(first)
+
+
+def test_embeddings_of_few_dimensions_stay_as_they_are_beside_those_of_many():
+    flat, deep = small_models(3, 2)[0], small_models(3, 6)[0]
+    for pair in ([flat, deep], [deep, flat]):
+        view = embeddings.Embeddings(pair, list(range(N))).of_pair(0, 1, canonical=True)
+        first, second = coordinates(view["first"]), coordinates(view["second"])
+        assert first.shape == second.shape == (N, 2)
+        assert 0 < view["fit"] < 0.2
+        if pair[0] is flat:
+            assert np.allclose(first, flat.embeddings, atol=1e-3)
 
 
 def test_predicted_labels_are_those_of_the_drawn_inputs(tmp_path, monkeypatch):
