@@ -10,10 +10,12 @@ import torch
 from closedist.errors import InputError
 from closedist.paper.config import (
     CIFAR10,
+    IMAGE_DIMENSIONS,
     PAPERS,
     RADIAL,
     DatasetConfig,
     ModelVariationsConfig,
+    TrainConfig,
     paper_dataset,
     paper_models,
     paper_training,
@@ -47,13 +49,19 @@ def test_every_network_of_a_data_set_takes_its_inputs(row: DataSet) -> None:
         assert model.eval().embed(inputs).shape == (1, 3)
 
 
-@pytest.mark.parametrize("row", DATA_SETS.values(), ids=DATA_SETS)
-def test_the_default_configs_of_a_data_set_are_there_and_are_its_own(row: DataSet) -> None:
-    for model_type in row.networks:
-        names = row.config_names(num_classes=4, suffix="", network=model_type.lower(), rep_dim=2)
-        assert all((PAPERS / name).is_file() for name in names)
-        assert read_config(PAPERS / names[0], DatasetConfig).dataset_name == row.name
-        assert read_config(PAPERS / names[1], ModelVariationsConfig).model_type == model_type
+@pytest.mark.parametrize(
+    ("name", "num_classes", "rep_dim"), [(RADIAL, 4, 2), (RADIAL, 18, 2), *((CIFAR10, 10, d) for d in IMAGE_DIMENSIONS)]
+)
+def test_the_default_configs_of_a_data_set_are_there_and_are_its_own(name: str, num_classes: int, rep_dim: int) -> None:
+    for model_type in DATA_SETS[name].networks:
+        names = DATA_SETS[name].config_names(
+            num_classes=num_classes, suffix="", network=model_type.lower(), rep_dim=rep_dim
+        )
+        dataset = read_config(PAPERS / names[0], DatasetConfig)
+        models = read_config(PAPERS / names[1], ModelVariationsConfig)
+        assert (dataset.dataset_name, dataset.num_classes) == (name, num_classes)
+        assert (models.model_type, models.num_classes, models.rep_dim) == (model_type, num_classes, rep_dim)
+        assert read_config(PAPERS / names[2], TrainConfig).dataset_name == name
 
 
 def test_a_data_set_that_no_row_has_is_refused_with_those_that_there_are(tmp_path: Path) -> None:
