@@ -15,8 +15,8 @@ function groupsAt(threshold) {
   top.sort((a, b) => Math.min(...a.map((m) => place[m])) - Math.min(...b.map((m) => place[m])));
   const group = [];
   top.forEach((models, index) => models.forEach((model) => { group[model] = index; }));
-  const sizes = top.map((models) => models.length);
-  const fill = (model) => (sizes[group[model]] > 1 && top.length > 1 ? colour(group[model]) : "var(--quiet)");
+  const joined = top.map((models, index) => (models.length > 1 ? index : -1)).filter((index) => index >= 0);
+  const fill = (model) => (joined.includes(group[model]) && top.length > 1 ? colour(joined.indexOf(group[model])) : "var(--quiet)");
   return { group, number: top.length, fill };
 }
 

@@ -29,7 +29,7 @@ function makeHeatmap() {
   const numbers = order.map((model) => make("th", { scope: "col" }, make("span", { title: data.models[model].name }, String(place[model] + 1))));
   const rows = order.map((i, row) => make(
     "tr", {},
-    make("th", { scope: "row", title: data.models[i].name }, modelName(i), make("span", { class: "place" }, String(row + 1))),
+    make("th", { scope: "row", title: data.models[i].name }, make("span", { class: "name" }, modelName(i)), make("span", { class: "place" }, String(row + 1))),
     ...order.map((j, column) => {
       const cell = make("td", { tabindex: row === current[0] && column === current[1] ? 0 : -1 });
       (cells[row] ||= [])[column] = cell;
