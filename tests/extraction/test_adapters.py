@@ -17,6 +17,7 @@ from closedist.errors import InputError
 from closedist.extraction import hugging_face
 from closedist.extraction.language_models import compare_language_models, extract_language_model
 from closedist.extraction.texts import Text
+from closedist.measures.settings import Settings
 from tests.small_language_models import build, log_probabilities, own_log_probabilities, tokenizer, tokens
 
 pytest.importorskip("transformers", reason="transformers, the extra closedist[hf], is not installed")
@@ -66,9 +67,9 @@ def changed_config(folder: Path, **changes: Any) -> None:
 
 def test_an_adapters_folder_is_its_base_and_the_adapter_as_if_merged(folder: Path) -> None:
     assert not (folder / "adapter" / "config.json").exists()
-    compared = compare_language_models(str(folder / "adapter"), str(folder / "merged"), text(folder), num_subsets=2)
+    compared = compare_language_models(str(folder / "adapter"), str(folder / "merged"), text(folder), settings=Settings(num_subsets=2))
     assert compared.comparison.kl < 1e-9
-    other = compare_language_models(str(folder / "base"), str(folder / "adapter"), text(folder), num_subsets=2)
+    other = compare_language_models(str(folder / "base"), str(folder / "adapter"), text(folder), settings=Settings(num_subsets=2))
     assert other.comparison.kl > 1e-3
 
 
