@@ -42,7 +42,8 @@ def searched_inputs(num_inputs: int, seed: int) -> Tensor:
 def diverse_input_set(axis: Axis, size: int) -> Tensor:
     """The input set with the smallest t2 among those built from the best pivot inputs.
 
-    Where fewer than K log-odds vectors lie apart, the rest are those with the smallest terms.
+    Where no set with a t2 below 1 has all its log-odds vectors apart, those that lack are the ones with the smallest
+    terms.
 
     Args:
         axis: one pair over labels, items are the inputs to search, at least K + 1.
@@ -65,13 +66,14 @@ def diverse_input_set(axis: Axis, size: int) -> Tensor:
             "repeated inputs, or give more inputs or a smaller subset_size"
         )
     sets: list[Tensor] = []
-    largest: list[Tensor] = []
+    worst: list[tuple[bool, float]] = []
     for rows, terms in _term_rows(axis, pivots):
         for pivot, row in zip(rows, terms, strict=True):
-            chosen = _apart(axis, pivot, row, size)
+            chosen, apart = _apart(axis, pivot, row, size)
             sets.append(torch.cat([pivot[None], chosen]))
-            largest.append(row[chosen].amax())
-    return sets[int(torch.stack(largest).argmin())]
+            square = float(row[chosen].amax())
+            worst.append((not apart or square >= 1.0, square))
+    return sets[min(range(len(sets)), key=worst.__getitem__)]
 
 
 def effective_rank(units: Tensor, other_units: Tensor) -> Tensor:
@@ -116,11 +118,11 @@ def _term_rows(axis: Axis, pivots: Tensor | None = None) -> Iterator[tuple[Tenso
         yield rows, torch.maximum(rest, pivot).masked_fill_(~usable, torch.inf)
 
 
-def _apart(axis: Axis, pivot: Tensor, terms: Tensor, size: int) -> Tensor:
-    """(K,) inputs by ascending term, each with a share outside the span of those before in both models."""
+def _apart(axis: Axis, pivot: Tensor, terms: Tensor, size: int) -> tuple[Tensor, bool]:
+    """(K,) inputs by ascending term, each partly outside the span of those before in both models; whether all are."""
     order = terms.argsort()[: int(torch.isfinite(terms).sum())]
     chosen, apart = _greedy(axis, pivot, order[: max(_NEAREST, 20 * size)], size)
-    return chosen if apart else _greedy(axis, pivot, order, size)[0]
+    return (chosen, apart) if apart else _greedy(axis, pivot, order, size)
 
 
 def _greedy(axis: Axis, pivot: Tensor, order: Tensor, size: int) -> tuple[Tensor, bool]:
