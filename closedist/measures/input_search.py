@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from closedist.errors import InputError
+from closedist.measures.pairwise import squared_distances
 from closedist.measures.terms import (
     BLOCK_ELEMENTS,
     SUSPICIOUS,
@@ -99,17 +100,13 @@ def effective_rank(units: Tensor, other_units: Tensor) -> Tensor:
 def _term_rows(axis: Axis, pivots: Tensor | None = None) -> Iterator[tuple[Tensor, Tensor]]:
     """Blocks of pivot inputs, (B,), with the squared terms of all inputs against each, (B, N); infinite where none."""
     known = powers(axis)
-    spread = axis.root.spread(axis.items - axis.items.mean(1, keepdim=True))
-    square = square_norm(spread)
-    every = torch.arange(spread.shape[1], device=spread.device) if pivots is None else pivots
-    step = max(1, BLOCK_ELEMENTS // (4 * spread.shape[1]))
+    coordinates = axis.root.spread(axis.items - axis.items.mean(1, keepdim=True))
+    square = square_norm(coordinates)
+    every = torch.arange(coordinates.shape[1], device=coordinates.device) if pivots is None else pivots
+    step = max(1, BLOCK_ELEMENTS // (4 * coordinates.shape[1]))
     for start in range(0, len(every), step):
         rows = every[start : start + step]
-        both = square[:, rows, None] + square[:, None]
-        squared = torch.baddbmm(both, spread[:, rows], spread.mT, alpha=-2.0)
-        model, row, column = (squared < SUSPICIOUS * both).nonzero(as_tuple=True)
-        direct = square_norm(spread[model, rows[row]] - spread[model, column])
-        squared[model, row, column] = direct.masked_fill(direct <= ZERO**2 * both[model, row, column], 0.0)
+        squared = squared_distances(coordinates, square, rows)
         (inverse,), (other_inverse,) = axis.both(squared.rsqrt_())
         first, second, gap = known.first[0], known.second[0], known.gap[0]
         rest = squared_term(inverse, other_inverse, first, second, gap)
