@@ -4,12 +4,11 @@ import torch
 from torch import Tensor
 
 from closedist.measures.bounds import unsigned
-from closedist.measures.label_table import label_table
 from closedist.measures.labels import with_labels
-from closedist.measures.terms import Axis
+from closedist.measures.pairwise import squared_distances
+from closedist.measures.terms import BLOCK_ELEMENTS, Axis, square_norm
 
 _CANDIDATES = 8  # pivots that are written out
-_TILE_ELEMENTS = 1 << 23
 
 
 def certificate_any_pivot(axis: Axis, size: int) -> Tensor:
@@ -37,22 +36,20 @@ def certificate_any_pivot(axis: Axis, size: int) -> Tensor:
 
 def _means(axis: Axis, size: int) -> Tensor:
     """(m, C): for every pivot the mean of the K largest 1 − |ρ|, to about fifteen digits after the point."""
-    table = label_table(axis, "max", "ignore")
     labels, other_labels = axis.both(axis.items)
     moved = labels @ (axis.sides[0].vectors.mT @ axis.sides[1].vectors)
     own = (moved * other_labels).sum(-1)
+    coordinates = axis.root.spread(axis.items)
+    square = square_norm(coordinates)
     num_labels = labels.shape[1]
-    every = slice(0, num_labels)
-    step = max(1, _TILE_ELEMENTS // (num_labels * len(axis.pairs)))
+    step = max(1, BLOCK_ELEMENTS // (num_labels * len(axis.items)))
     parts = []
-    for start in range(0, num_labels, step):
-        rows = slice(start, min(start + step, num_labels))
+    for rows in torch.arange(num_labels, device=labels.device).tensor_split(-(-num_labels // step)):
         covariance = own[:, rows, None] + own[:, None] - moved[:, rows] @ other_labels.mT
         covariance -= (moved @ other_labels[:, rows].mT).mT
-        square, other_square = axis.both(table.squared_spread(rows, every))
-        scale = square.sqrt() * other_square.sqrt()  # infinite on the diagonal of a tile that is the whole table
+        squared, other_squared = axis.both(squared_distances(coordinates, square, rows))
+        scale = squared.sqrt() * other_squared.sqrt()
         correlation = (covariance / scale).masked_fill_(scale == 0, 0.0)
-        absent = ((square == 0) & (other_square == 0)) | torch.isinf(scale)
-        unlike = (1.0 - correlation.abs()).masked_fill_(absent, -torch.inf)
-        parts.append(unlike.topk(size).values.mean(-1))
+        absent = (squared == 0) & (other_squared == 0)  # the pivot itself, and what varies in neither model
+        parts.append((1.0 - correlation.abs()).masked_fill_(absent, -torch.inf).topk(size).values.mean(-1))
     return torch.cat(parts, -1)

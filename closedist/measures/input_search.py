@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from closedist.errors import InputError
+from closedist.measures.pairwise import squared_distances
 from closedist.measures.terms import (
     BLOCK_ELEMENTS,
     SUSPICIOUS,
@@ -42,7 +43,8 @@ def searched_inputs(num_inputs: int, seed: int) -> Tensor:
 def diverse_input_set(axis: Axis, size: int) -> Tensor:
     """The input set with the smallest t2 among those built from the best pivot inputs.
 
-    Where fewer than K log-odds vectors lie apart, the rest are those with the smallest terms.
+    Where no set with a t2 below 1 has all its log-odds vectors apart, those that lack are the ones with the smallest
+    terms.
 
     Args:
         axis: one pair over labels, items are the inputs to search, at least K + 1.
@@ -65,13 +67,14 @@ def diverse_input_set(axis: Axis, size: int) -> Tensor:
             "repeated inputs, or give more inputs or a smaller subset_size"
         )
     sets: list[Tensor] = []
-    largest: list[Tensor] = []
+    worst: list[tuple[bool, float]] = []
     for rows, terms in _term_rows(axis, pivots):
         for pivot, row in zip(rows, terms, strict=True):
-            chosen = _apart(axis, pivot, row, size)
+            chosen, apart = _apart(axis, pivot, row, size)
             sets.append(torch.cat([pivot[None], chosen]))
-            largest.append(row[chosen].amax())
-    return sets[int(torch.stack(largest).argmin())]
+            square = float(row[chosen].amax())
+            worst.append((not apart or square >= 1.0, square))
+    return sets[min(range(len(sets)), key=worst.__getitem__)]
 
 
 def effective_rank(units: Tensor, other_units: Tensor) -> Tensor:
@@ -97,17 +100,13 @@ def effective_rank(units: Tensor, other_units: Tensor) -> Tensor:
 def _term_rows(axis: Axis, pivots: Tensor | None = None) -> Iterator[tuple[Tensor, Tensor]]:
     """Blocks of pivot inputs, (B,), with the squared terms of all inputs against each, (B, N); infinite where none."""
     known = powers(axis)
-    spread = axis.root.spread(axis.items - axis.items.mean(1, keepdim=True))
-    square = square_norm(spread)
-    every = torch.arange(spread.shape[1], device=spread.device) if pivots is None else pivots
-    step = max(1, BLOCK_ELEMENTS // (4 * spread.shape[1]))
+    coordinates = axis.root.spread(axis.items - axis.items.mean(1, keepdim=True))
+    square = square_norm(coordinates)
+    every = torch.arange(coordinates.shape[1], device=coordinates.device) if pivots is None else pivots
+    step = max(1, BLOCK_ELEMENTS // (4 * coordinates.shape[1]))
     for start in range(0, len(every), step):
         rows = every[start : start + step]
-        both = square[:, rows, None] + square[:, None]
-        squared = torch.baddbmm(both, spread[:, rows], spread.mT, alpha=-2.0)
-        model, row, column = (squared < SUSPICIOUS * both).nonzero(as_tuple=True)
-        direct = square_norm(spread[model, rows[row]] - spread[model, column])
-        squared[model, row, column] = direct.masked_fill(direct <= ZERO**2 * both[model, row, column], 0.0)
+        squared = squared_distances(coordinates, square, rows)
         (inverse,), (other_inverse,) = axis.both(squared.rsqrt_())
         first, second, gap = known.first[0], known.second[0], known.gap[0]
         rest = squared_term(inverse, other_inverse, first, second, gap)
@@ -116,11 +115,11 @@ def _term_rows(axis: Axis, pivots: Tensor | None = None) -> Iterator[tuple[Tenso
         yield rows, torch.maximum(rest, pivot).masked_fill_(~usable, torch.inf)
 
 
-def _apart(axis: Axis, pivot: Tensor, terms: Tensor, size: int) -> Tensor:
-    """(K,) inputs by ascending term, each with a share outside the span of those before in both models."""
+def _apart(axis: Axis, pivot: Tensor, terms: Tensor, size: int) -> tuple[Tensor, bool]:
+    """(K,) inputs by ascending term, each partly outside the span of those before in both models; whether all are."""
     order = terms.argsort()[: int(torch.isfinite(terms).sum())]
     chosen, apart = _greedy(axis, pivot, order[: max(_NEAREST, 20 * size)], size)
-    return chosen if apart else _greedy(axis, pivot, order, size)[0]
+    return (chosen, apart) if apart else _greedy(axis, pivot, order, size)
 
 
 def _greedy(axis: Axis, pivot: Tensor, order: Tensor, size: int) -> tuple[Tensor, bool]:
