@@ -67,9 +67,10 @@ def changed_config(folder: Path, **changes: Any) -> None:
 
 def test_an_adapters_folder_is_its_base_and_the_adapter_as_if_merged(folder: Path) -> None:
     assert not (folder / "adapter" / "config.json").exists()
-    compared = compare_language_models(str(folder / "adapter"), str(folder / "merged"), text(folder), settings=Settings(num_subsets=2))
+    few = Settings(num_subsets=2)
+    compared = compare_language_models(str(folder / "adapter"), str(folder / "merged"), text(folder), settings=few)
     assert compared.comparison.kl < 1e-9
-    other = compare_language_models(str(folder / "base"), str(folder / "adapter"), text(folder), settings=Settings(num_subsets=2))
+    other = compare_language_models(str(folder / "base"), str(folder / "adapter"), text(folder), settings=few)
     assert other.comparison.kl > 1e-3
 
 
