@@ -19,7 +19,7 @@ def distil(
     teachers: Count = 5,
     students: Count = 5,
     loss: str = "kl,l1,l2",
-    widths: Widths | None = None,
+    widths: Annotated[Widths | None, Parameter(show_default=False)] = None,
     epochs: Count | None = None,
     temperature: Annotated[float, Parameter(validator=Number(gt=0))] = 1.0,
     label_share: Annotated[float, Parameter(validator=Number(gte=0, lt=1))] = 0.0,
@@ -71,9 +71,7 @@ def distil(
     for name in SHOWN:
         means = [fmean(score[name][-1] for path, score in scores.items() if _kind(path) == kind) for kind in kinds]
         print(f"{name:<20}" + "".join(f"{mean:>10.4f}" for mean in means))
-    print(
-        "\nTest inputs; distances in each teacher's coordinates. Compare losses at one KL: docs/second-paper.md"
-    )
+    print("\nTest inputs; distances in each teacher's coordinates. Compare losses at one KL: docs/second-paper.md")
 
 
 def _kind(path: Path) -> str:

@@ -144,12 +144,13 @@ class Contradiction:
     """The two pairs that two measures disagree about most, by rank among all pairs.
 
     Attributes:
-        close_then_far: the pair that is close in the first measure and far in the second; far_then_close the other way.
+        close_then_far: the pair that is close in the first measure and far in the second; None where both rank all
+            pairs alike. far_then_close likewise, the other way.
         agreement: Spearman's correlation of the two measures over all pairs; None for fewer than three pairs.
     """
 
-    close_then_far: tuple[str, str]
-    far_then_close: tuple[str, str]
+    close_then_far: tuple[str, str] | None
+    far_then_close: tuple[str, str] | None
     agreement: float | None
 
 
@@ -171,9 +172,11 @@ def contradiction(first: ArrayLike, second: ArrayLike, *, names: Sequence[str] |
     i, j = np.triu_indices(len(one), 1)
     ranks, other_ranks = _ranks(one[i, j]), _ranks(other[i, j])
     gap = other_ranks - ranks
-    farther, closer = pairs[int(gap.argmax())], pairs[int(gap.argmin())]
     agreement = float(np.corrcoef(ranks, other_ranks)[0, 1]) if len(pairs) > 2 else None
-    return Contradiction((called[farther[0]], called[farther[1]]), (called[closer[0]], called[closer[1]]), agreement)
+    if not gap.any():
+        return Contradiction(None, None, agreement)
+    farther, closer = ((called[a], called[b]) for a, b in (pairs[int(gap.argmax())], pairs[int(gap.argmin())]))
+    return Contradiction(farther, closer, agreement)
 
 
 def _ranks(values: Matrix) -> Matrix:

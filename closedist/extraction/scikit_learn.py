@@ -44,7 +44,9 @@ def from_sklearn(model: Any, X: Any, input_ids: Names | None = None) -> Represen
     """
     last, features = _last_step(getattr(model, "best_estimator_", model), X)
     kind = type(last).__name__
-    black_box = "closedist.Representations.from_logits(model.predict_log_proba(X)) makes a black box of it"
+    black_box = (
+        "from_logits(np.log(model.predict_proba(X).clip(1e-6))) of closedist.Representations makes a black box of it"
+    )
     if not hasattr(last, "classes_"):
         raise InputError(f"model: {kind} is no fitted classifier (it has no classes_); fit it first")
     if hasattr(last, "coefs_"):

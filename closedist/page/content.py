@@ -101,6 +101,8 @@ def _contradiction(names: Sequence[str], measures: Sequence[Measure]) -> str:
     if len(names) < 3 or not np.isfinite(kl.distances).all():
         return ""
     seen = contradiction(kl.distances, cca.distances.clip(min=0.0), names=names)
+    if seen.close_then_far is None or seen.far_then_close is None:
+        return f"{kl.column.title} and {cca.column.title} rank all pairs alike."
     (a, b), (c, d) = seen.close_then_far, seen.far_then_close
     return (
         f"{kl.column.title} and {cca.column.title} disagree most about {a} and {b}, close in distribution and far in "

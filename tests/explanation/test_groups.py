@@ -66,6 +66,13 @@ def test_the_pair_that_two_measures_contradict_is_named():
     assert -1 <= found.agreement < 1
 
 
+def test_measures_that_rank_all_pairs_alike_contradict_each_other_nowhere():
+    distances = distances_of(np.random.default_rng(2).normal(size=(5, 2)))
+    found = contradiction(distances, distances**2)
+    assert (found.close_then_far, found.far_then_close) == (None, None)
+    assert found.agreement == pytest.approx(1.0)
+
+
 @pytest.mark.parametrize(
     ("distances", "message"),
     [

@@ -87,7 +87,7 @@ def test_sparse_matrices_data_frames_and_single_precision_are_taken() -> None:
 @pytest.mark.parametrize(
     ("model", "labels", "words"),
     [
-        (RandomForestClassifier(5), THREE, r"neither a linear .*from_logits\(model\.predict_log_proba\(X\)\)"),
+        (RandomForestClassifier(5), THREE, r"neither a linear .*from_logits\(np\.log\(model\.predict_proba\(X\)"),
         (QuadraticDiscriminantAnalysis(), THREE, "neither a linear"),
         (
             LinearSVC(),
