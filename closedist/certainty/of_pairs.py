@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from closedist.certainty.held import Held
 from closedist.certainty.intervals import (
     ARTANH,
     CORRECTED_SIMILARITY,
@@ -18,10 +19,9 @@ from closedist.certainty.intervals import (
 from closedist.certainty.replicates import without_group
 from closedist.measures.bounds import linear_bound, quadratic_bound, unsigned
 from closedist.measures.cca import orthonormal_basis
-from closedist.measures.labels import LabelChoice, choose_labels, with_labels
+from closedist.measures.labels import choose_labels, with_labels
 from closedist.measures.logit_correlation import logit_decorrelation
 from closedist.measures.roots import Root
-from closedist.measures.settings import Settings
 from closedist.measures.svd import dissimilarity, nuclear_norm
 from closedist.measures.terms import Axis, unit_odds
 
@@ -47,33 +47,6 @@ SCALES = {
     "logit_distance": LOG,
     "logit_distance_centred": LOG,
 }  # by the names of a comparison's fields
-
-
-@dataclass(frozen=True)
-class Held:
-    """What was chosen on all inputs, and is held while groups are left out; exact facts about the input set.
-
-    Attributes:
-        labels: the choice of labels of m pairs.
-        items: (m, L) the labels of J whose subsets are looked at.
-        subsets: (m or 1, S, K) positions among them: all subsets, or the one that was found.
-        input_term, input_scale_term, input_decorrelation, input_dissimilarity: (m,), (m,), (m, K) and (m,) t2, t4,
-            1 − ρ_i and d_SVD of the chosen input set.
-        label_roots: the roots of the two unembeddings over the labels, (m, s, M) each.
-        precision: (m,) twice, the relative spacing of the numbers that the embeddings came in.
-        settings: how the distance was asked for.
-    """
-
-    labels: LabelChoice
-    items: Tensor
-    subsets: Tensor
-    input_term: Tensor
-    input_scale_term: Tensor
-    input_decorrelation: Tensor
-    input_dissimilarity: Tensor
-    label_roots: tuple[Tensor, Tensor]
-    precision: tuple[Tensor, Tensor]
-    settings: Settings
 
 
 @dataclass(frozen=True)

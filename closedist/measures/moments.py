@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from closedist.measures.checks import check_finite
+from closedist.measures.group_roots import GroupedRows, GroupRoots
 from closedist.measures.likelihood import DivergenceSums, Workspace, log_likelihoods
 from closedist.measures.roots import CentredRoot, Root, cut
 from closedist.measures.stack import Family
@@ -21,19 +22,22 @@ class Moments:
         over_inputs: root of (f, −log Z) over the inputs, for standard deviations over x.
         over_labels: root of (g, b) over the labels, for standard deviations over y.
         divergences: (n, n) mean over inputs of KL(p_i‖p_j), in nats, of the pairs asked for.
+        groups: what is left of each group of inputs, in the columns of all models side by side; None without groups.
     """
 
     over_inputs: Root
     over_labels: Root
     divergences: Tensor
+    groups: GroupRoots | None = None
 
 
-def moments(models: Family, pairs: Tensor) -> Moments:
+def moments(models: Family, pairs: Tensor, groups: Tensor | None = None) -> Moments:
     """Stream over the inputs, then over the labels.
 
     Args:
         models: n models.
         pairs: (m, 2) indices of those whose divergences are wanted.
+        groups: (N,) int64 the group of each input, 0 … G − 1, where roots of the groups are wanted too.
     """
     num_models = models.labels.shape[0]
     columns = num_models * (models.labels.shape[-1] + 1)
@@ -41,12 +45,18 @@ def moments(models: Family, pairs: Tensor) -> Moments:
     rows = -(-max(4 * columns, FEATURE_BYTES // (8 * columns)) // workspace.num_inputs) * workspace.num_inputs
     sums = DivergenceSums(num_models, pairs, models.device)
     root = CentredRoot()
+    grouped = None if groups is None else GroupedRows(int(groups.max()) + 1)
+    start = 0
     for inputs in models.blocks(rows):
         shared = inputs.new_empty(inputs.shape[:2])
         for part, block in log_likelihoods(models, inputs, workspace):
             sums.add(block)
             shared[:, part] = -block.normaliser
-        root.add(_side_by_side(inputs, shared))
+        features = _side_by_side(inputs, shared)
+        root.add(features)
+        if grouped is not None and groups is not None:
+            grouped.add(features, groups[start : start + len(features)])
+        start += len(features)
     over_inputs = cut(root.root(), num_models)
 
     root = CentredRoot()
@@ -56,7 +66,8 @@ def moments(models: Family, pairs: Tensor) -> Moments:
         root.add(_side_by_side(models.labels[:, part], models.bias[:, part]))
     over_labels = cut(root.root(), num_models)
     check_finite(over_inputs.vectors, over_inputs.shared, over_labels.vectors, over_labels.shared, sums.sums)
-    return Moments(over_inputs, over_labels, sums.sums / models.num_inputs)
+    of_groups = None if grouped is None else grouped.result()
+    return Moments(over_inputs, over_labels, sums.sums / models.num_inputs, of_groups)
 
 
 def _side_by_side(vectors: Tensor, shared: Tensor) -> Tensor:
