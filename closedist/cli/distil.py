@@ -71,9 +71,7 @@ def distil(
     for name in SHOWN:
         means = [fmean(score[name][-1] for path, score in scores.items() if _kind(path) == kind) for kind in kinds]
         print(f"{name:<20}" + "".join(f"{mean:>10.4f}" for mean in means))
-    print(
-        "\nTest inputs; distances in each teacher's coordinates. Compare losses at one KL: docs/second-paper.md"
-    )
+    print("\nTest inputs; distances in each teacher's coordinates. Compare losses at one KL: docs/second-paper.md")
 
 
 def _kind(path: Path) -> str:
