@@ -131,11 +131,26 @@ def compare_all(
         pivots=pivots,
         constant_labels=constant_labels,
     )
+    members, names = members_and_names(models, names)
+    return measure_pairs(members, pairs, settings, names)
+
+
+def members_and_names(
+    models: Sequence[Representations] | Mapping[str, Representations], names: Sequence[str] | None
+) -> tuple[Sequence[Representations], Sequence[str]]:
+    """The models, and what to call them: as they are named, else p and q, or their numbers.
+
+    Raises:
+        InputError: a dictionary of models with names besides, or not a name for each.
+    """
     if isinstance(models, Mapping):
         if names is not None:
             raise InputError("names: the dictionary of models has them already; leave one out")
-        names, models = list(models), list(models.values())
-    return measure_pairs(models, pairs, settings, names)
+        return list(models.values()), list(models)
+    called = model_names(len(models)) if names is None else names
+    if len(called) != len(models):
+        raise InputError(f"names: {len(called)} for {len(models)} models; give each model one")
+    return models, called
 
 
 def measure_pairs(
@@ -154,9 +169,7 @@ def measure_pairs(
     Raises:
         InputError: the models cannot be compared, a pair is none of them, or a setting is out of its range.
     """
-    names = model_names(len(models)) if names is None else names
-    if len(names) != len(models):
-        raise InputError(f"names: {len(names)} for {len(models)} models; give each model one")
+    _, names = members_and_names(models, names)
     check_comparable(models, names)
     check_enough_inputs(models[0])
     settings.check_ranges(models[0].num_inputs, models[0].num_labels)

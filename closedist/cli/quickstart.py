@@ -33,7 +33,13 @@ def quickstart(
     """
     Common(seed=seed, threads=threads, log=log).set_up()
     from closedist.paper.folders import Folders
-    from closedist.paper.quickstart import draw_quickstart, measure_quickstart, quickstart_runs, train_quickstart
+    from closedist.paper.quickstart import (
+        draw_quickstart,
+        measure_quickstart,
+        quickstart_runs,
+        train_quickstart,
+        write_page,
+    )
     from closedist.system.progress import progress
 
     folders = Folders.under(folder)
@@ -50,6 +56,9 @@ def quickstart(
         print(f"  {path}")
     print(f"Checkpoints, losses and result files are in {folder}, in the paper's formats.\n")
     print(_closing(results))
+    page = folder / "report.html"
+    write_page(results, folders, page, seed)
+    print(f"\nTo look at every pair, and where two models differ, open {page}")
 
 
 def _print_table(results: "Sequence[WidthResult]") -> None:

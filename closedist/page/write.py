@@ -1,6 +1,6 @@
 """One call from models to the page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from closedist.comparison import Comparison
@@ -9,14 +9,13 @@ from closedist.measures.checks import check_comparable
 from closedist.page.content import content
 from closedist.page.inputs import Input, check_count
 from closedist.page.render import page
-from closedist.pairs import compare_all
+from closedist.pairs import compare_all, members_and_names
 from closedist.representations import Representations
-from closedist.representations.names import model_names
 from closedist.system.files import write_atomically
 
 
 def report(
-    models: Sequence[Representations],
+    models: Sequence[Representations] | Mapping[str, Representations],
     path: str | Path,
     *,
     names: Sequence[str] | None = None,
@@ -30,7 +29,8 @@ def report(
     listed for the pairs, which the page says.
 
     Args:
-        models: two or more representations of the same N inputs and C labels, in the same order.
+        models: two or more representations of the same N inputs and C labels, in the same order; or a dictionary
+            of them by name.
         path: of the page; written whole or not at all.
         names: of the models; by default p and q, or their numbers.
         inputs: for each of the N rows a text, an image (an array (height, width) or (height, width, 3), or the path of
@@ -41,13 +41,11 @@ def report(
     Raises:
         InputError: the models cannot be compared, an argument does not fit them, or the file cannot be written.
     """
-    called = model_names(len(models)) if names is None else [str(name) for name in names]
-    if len(called) != len(models):
-        raise InputError(f"names: {len(called)} for {len(models)} models; give each model one")
-    check_comparable(models, called)
-    check_count(inputs, models[0].num_inputs)
-    pairs = len(models) * (len(models) - 1) // 2
-    found = compare_all(models, names=called) if comparisons is None else comparisons
+    members, called = members_and_names(models, names)
+    check_comparable(members, called)
+    check_count(inputs, members[0].num_inputs)
+    pairs = len(members) * (len(members) - 1) // 2
+    found = compare_all(members, names=called) if comparisons is None else comparisons
     if len(found) != pairs:
-        raise InputError(f"comparisons: {len(found)}, but {len(models)} models have {pairs} pairs; pass all of them")
-    write_atomically(Path(path), page(content(models, called, found, inputs, notes)).encode())
+        raise InputError(f"comparisons: {len(found)}, but {len(members)} models have {pairs} pairs; pass all of them")
+    write_atomically(Path(path), page(content(members, called, found, inputs, notes)).encode())

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from closedist.comparison import Comparison
 from closedist.measures.settings import Settings
+from closedist.page.write import report
+from closedist.pairs import compare_all
 from closedist.paper.config import paper_dataset, paper_models, paper_training
 from closedist.paper.figures.plots import make_quickstart
 from closedist.paper.folders import Folders
@@ -92,3 +94,15 @@ def draw_quickstart(results: Sequence[WidthResult], folders: Folders) -> list[Pa
         {f"width {result.run.name.width}": Distances.of(result.pairs, result.comparisons) for result in results},
     )
     return plots.save(folders.figures, ("png",))
+
+
+def write_page(results: Sequence[WidthResult], folders: Folders, path: Path, seed: int = 0) -> None:
+    """The page of all models of both widths, with each test input's point and label; ``seed`` draws the input sets."""
+    named = {
+        f"width {result.run.name.width}, seed {number}": model
+        for result in results
+        for number, model in zip(result.run.models.random_seeds, result.representations, strict=True)
+    }
+    points, labels = (part.tolist() for part in load_split(results[0].run.dataset, "test", folders.data))
+    texts = [f"({x:.2f}, {y:.2f}), label {label}" for (x, y), label in zip(points, labels, strict=True)]
+    report(named, path, inputs=texts, comparisons=compare_all(named, seed=seed))

@@ -10,6 +10,7 @@ from closedist.cli import COMMANDS, make_app, run
 from closedist.measures import bounds
 from closedist.paper import quickstart
 from closedist.paper.config import paper_training
+from tests.page.pages import content_of
 from tests.random_models import noisy, random_model, represent
 
 
@@ -43,6 +44,10 @@ def test_quickstart_trains_measures_draws_and_says_where_everything_is(folder, f
     for row in rows:
         assert [cell.split()[1] for cell in row[6:]] == ["(3/3)"] * 3  # every bound holds for every pair
     assert "held for 6 of 6 pairs" in shown
+    assert shown.endswith("open quickstart/report.html\n")
+    page = content_of(Path("quickstart/report.html"))
+    assert {model["name"] for model in page["models"]} == {f"width {w}, seed {s}" for w in (16, 64) for s in range(3)}
+    assert page["inputs"]["0"]["text"].endswith(("label 0", "label 1", "label 2", "label 3", "label 4", "label 5"))
     assert len(list(Path("quickstart/results").iterdir())) == 4
     assert closedist("quickstart", "--threads=1") == 0  # nothing is left to train
     assert capsys.readouterr().out == shown

@@ -116,6 +116,11 @@ def test_pairs_without_an_explanation_keep_their_numbers_and_low_dimensional_emb
     assert sum(pair["view"] is None for pair in content["pairs"].values()) == 6
 
 
+def test_a_dictionary_of_models_names_them(tmp_path):
+    content = content_of(written(tmp_path / "page.html", dict(zip("abc", small_models(3), strict=True))))
+    assert [model["name"] for model in content["models"]] == ["a", "b", "c"]
+
+
 def test_names_are_nowhere_markup_and_no_longer_than_a_line(tmp_path):
     path = written(tmp_path / "page.html", names=NAMES)
     page = path.read_text()
