@@ -15,7 +15,6 @@ from closedist.errors import InputError
 from closedist.measures.pairwise import squared_distances
 from closedist.measures.terms import (
     BLOCK_ELEMENTS,
-    SUSPICIOUS,
     ZERO,
     Axis,
     powers,
