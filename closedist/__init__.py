@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from closedist.measures.representation_distance import representation_distance
     from closedist.measures.subset_dissimilarity import subset_dissimilarity
     from closedist.measures.svd import mean_svd
+    from closedist.measures.top_k import kl_of_top_k
     from closedist.page.write import report
     from closedist.pairs import compare, compare_all
     from closedist.representations import Representations
@@ -50,6 +51,7 @@ _HOMES = {
     "from_sklearn": "closedist.extraction.scikit_learn",
     "group_models": "closedist.explanation.groups",
     "kl_divergence": "closedist.measures.likelihood",
+    "kl_of_top_k": "closedist.measures.top_k",
     "linear_cka": "closedist.measures.cca",
     "llv_distance": "closedist.measures.llv",
     "logit_distance": "closedist.measures.logit_distance",
@@ -83,6 +85,7 @@ __all__ = [
     "from_sklearn",
     "group_models",
     "kl_divergence",
+    "kl_of_top_k",
     "linear_cka",
     "llv_distance",
     "logit_distance",

@@ -15,13 +15,14 @@ from closedist.measures.cca import cka_of_all, mean_cca_of_all, precisions
 from closedist.measures.checks import check_comparable, check_enough_inputs, check_varied
 from closedist.measures.label_table import ConstantOddsError
 from closedist.measures.labels import LabelChoice
+from closedist.measures.likelihood import divergences
 from closedist.measures.llv import distances
 from closedist.measures.moments import Moments, moments
 from closedist.measures.settings import DEFAULTS, Combine, ConstantLabels, Reduction, Settings
 from closedist.measures.stack import Family, family
 from closedist.measures.svd import check_subsets, dissimilarity, label_subsets
 from closedist.measures.terms import Axis, unit_odds
-from closedist.representations import Representations
+from closedist.representations import MAX_BLACK_BOX_LABELS, Representations
 from closedist.representations.names import model_names
 
 JOINT_COLUMNS = 4096  # of a root factor: above, models are taken pair by pair
@@ -50,7 +51,8 @@ def compare(
 ) -> Comparison:
     """Compare two models on the same N inputs and C labels.
 
-    Two labels have one log-odds and no subsets: what needs three, d_LLV, d_{f,g} and the bounds, is then None.
+    Two labels have one log-odds and no subsets: what needs three, d_LLV, d_{f,g} and the bounds, is then None. Where
+    only the logits of a model are known, of more than 10,000 labels, all but the KL divergences is None.
 
     Args:
         p, q: the representations, of the same inputs and labels in the same order; the dimensions may differ.
@@ -171,6 +173,9 @@ def measure_pairs(
     """
     _, names = members_and_names(models, names)
     check_comparable(models, names)
+    if any(model.black_box and model.num_labels > MAX_BLACK_BOX_LABELS for model in models):
+        pairs = list(combinations(range(len(models)), 2)) if pairs is None else _checked(pairs, len(models))
+        return _by_likelihoods(models, names, pairs, settings)
     check_enough_inputs(models[0])
     settings.check_ranges(models[0].num_inputs, models[0].num_labels)
     pairs = list(combinations(range(len(models)), 2)) if pairs is None else _checked(pairs, len(models))
@@ -187,6 +192,18 @@ def measure_pairs(
         _jointly([models[i], models[j]], [names[i], names[j]], [(0, 1)], [size], settings)[0]
         for (i, j), size in zip(pairs, sizes, strict=True)
     ]
+
+
+def _by_likelihoods(
+    models: Sequence[Representations], names: Sequence[str], pairs: Sequence[tuple[int, int]], settings: Settings
+) -> list[Comparison]:
+    """What needs no unembeddings, of models of which one is a black box of too many labels to have any."""
+    indices = torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2)
+    found = divergences(models, indices)
+    first, second = indices.to(found.device).T
+    columns: Columns = {"kl": found[first, second], "kl_reverse": found[second, first]}
+    columns["names"] = [(names[i], names[j]) for i, j in pairs]
+    return _records(columns, _of_call(models[0], 0, settings))
 
 
 def _checked(pairs: Sequence[tuple[int, int]], num_models: int) -> list[tuple[int, int]]:
@@ -225,7 +242,7 @@ def _jointly(
                 raise error.explained(names[pairs[int(part[error.pair])][error.model]]) from error
             columns |= {name: values[which] for name, values in of_all.items()}
             columns["names"] = [(names[i], names[j]) for i, j in (pairs[index] for index in part.tolist())]
-            records = _records(columns, _of_call(members, size, settings))
+            records = _records(columns, _of_call(models[0], size, settings))
             results.update(zip(part.tolist(), records, strict=True))
     return [results[index] for index in range(len(pairs))]
 
@@ -233,7 +250,7 @@ def _jointly(
 def _of_all_pairs(members: Family, measured: Moments, pairs: Tensor) -> dict[str, Tensor]:
     """The measures that need no choice of labels or inputs, (P,) each by its name in COLUMNS: quick for all at once."""
     first, second = pairs.T
-    precision = precisions([member.embeddings for member in members.members], members.device)
+    precision = precisions([member.stored for member in members.members], members.device)
     return {
         "kl": measured.divergences[first, second],
         "kl_reverse": measured.divergences[second, first],
@@ -250,9 +267,9 @@ def _mean_cca_of_unembeddings(members: Family, measured: Moments, pairs: Tensor)
     values = torch.full(both.shape, torch.nan, dtype=torch.float64, device=members.device)
     if bool(both.any()):
         number = plain.cumsum(0) - 1
-        precision = precisions([member.unembeddings for member in members.members], members.device)
+        rows = [member.unembeddings for member in members.members if not member.black_box]
         vectors = measured.over_labels.vectors[plain]
-        values[both] = mean_cca_of_all(vectors, precision[plain], number[pairs[both]])
+        values[both] = mean_cca_of_all(vectors, precisions(rows, members.device), number[pairs[both]])
     return values
 
 
@@ -305,16 +322,16 @@ def _names(members: Family, labels: LabelChoice) -> list[tuple[str, str] | None]
     return [(str(names[k].tolist()), str(names[j].tolist())) for k, j in chosen]
 
 
-def _of_call(members: Family, size: int, settings: Settings) -> dict[str, Entry]:
+def _of_call(model: Representations, size: int, settings: Settings) -> dict[str, Entry]:
     """What is the same for all pairs of a call that have the same K, by names in COLUMNS."""
-    pivots = members.num_labels if settings.pivots is None else len(settings.pivots)
+    pivots = model.num_labels if settings.pivots is None else len(settings.pivots)
     return {
         "subset_size": size,
         "weight": settings.weight,
         "reduction": settings.reduction,
         "combine": settings.combine,
-        "num_inputs": members.num_inputs,
-        "num_labels": members.num_labels,
+        "num_inputs": model.num_inputs,
+        "num_labels": model.num_labels,
         "num_pivots": pivots if size else 0,
         "num_samples": settings.num_samples if size and settings.input_set is None else None,
         "seed": settings.seed,

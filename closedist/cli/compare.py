@@ -67,7 +67,7 @@ def compare(
         raise InputError("compare needs two files or more, as in: closedist compare p.safetensors q.safetensors")
     from itertools import combinations
 
-    from closedist.comparison import TWO_LABELS, as_csv, as_dict, matrix_table, pair_table, reference_table
+    from closedist.comparison import as_csv, as_dict, left_out, matrix_table, pair_table, reference_table
     from closedist.extraction.files import distinct_names, load_aligned
     from closedist.pairs import measure_pairs
 
@@ -100,7 +100,7 @@ def compare(
             print(note, file=sys.stderr)
         return
     if json_output:
-        notes = "; ".join(filter(None, [note, TWO_LABELS if models[0].num_labels == 2 else ""]))
+        notes = "; ".join(filter(None, [note, left_out(comparisons[0])]))
         rows = [{"first": c.names[0], "second": c.names[1], "note": notes, **as_dict(c)} for c in comparisons]
         print(json.dumps(rows, indent=1))
         return

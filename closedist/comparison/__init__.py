@@ -3,15 +3,15 @@
 from closedist.comparison.column import Column
 from closedist.comparison.frame import as_csv, rows
 from closedist.comparison.matrix import matrix_table, reference_table
-from closedist.comparison.record import COLUMNS, TWO_LABELS, Comparison, as_dict, pair_table, values_of
+from closedist.comparison.record import COLUMNS, Comparison, as_dict, left_out, pair_table, values_of
 
 __all__ = [
     "COLUMNS",
-    "TWO_LABELS",
     "Column",
     "Comparison",
     "as_csv",
     "as_dict",
+    "left_out",
     "matrix_table",
     "pair_table",
     "reference_table",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import combinations, pairwise
 
-from closedist.comparison.record import COLUMNS, TWO_LABELS, Comparison, written
+from closedist.comparison.record import COLUMNS, Comparison, left_out, written
 from closedist.errors import InputError
 
 MATRICES = (  # upper right and lower left
@@ -45,8 +45,7 @@ def matrix_table(comparisons: Sequence[Comparison], names: Sequence[str]) -> str
         cells = {pair: written(value) for pair, value in zip(pairs, values[above], strict=True)}
         cells |= {(j, i): written(value) for (i, j), value in zip(pairs, values[below], strict=True)}
         blocks.append(f"{title}\n{_square(cells, diagonal, len(names))}")
-    if any(c.llv is None for c in comparisons):
-        blocks.append(TWO_LABELS)
+    blocks += dict.fromkeys(filter(None, map(left_out, comparisons)))
     return "\n\n".join(blocks)
 
 
@@ -66,8 +65,7 @@ def reference_table(comparisons: Sequence[Comparison], reference: str, names: Se
     for name, c in zip(names, comparisons, strict=True):
         values = [getattr(c, column.name) for column in shown]
         rows.append([name, *("" if value is None else written(value) for value in values)])
-    notes = ["", TWO_LABELS] if any(c.llv is None for c in comparisons) else []
-    return "\n".join([_aligned(rows), *notes])
+    return "\n\n".join([_aligned(rows), *dict.fromkeys(filter(None, map(left_out, comparisons)))])
 
 
 def _square(cells: dict[tuple[int, int], str], diagonal: str, size: int) -> str:

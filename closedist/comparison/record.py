@@ -13,6 +13,10 @@ from closedist.errors import InputError
 from closedist.measures.settings import Combine, Reduction
 
 TWO_LABELS = "two labels have one log-odds: d_LLV, d_f,g and its bounds need three labels"
+ONLY_LOGITS = (
+    "of so many labels only the logits of a model are known: what needs unembeddings or embeddings is not given; "
+    "extract these (closedist.extract) for it"
+)
 DISTRIBUTION, REPRESENTATION, BOUNDS = "close in distribution?", "close in representation?", "bounds on d_f,g"
 
 
@@ -46,7 +50,8 @@ def _subsets(c: "Comparison") -> str:
 class Comparison:
     """Everything closedist says of two models, p and q.
 
-    Two labels have no label subsets, K = 0: d_LLV, d_{f,g}, the bounds, and what they are made of, are None.
+    Two labels have no label subsets, K = 0: d_LLV, d_{f,g}, the bounds, and what they are made of, are None. Where only
+    the logits of a model are known, of more than 10,000 labels, what needs its unembeddings or embeddings is, too.
     """
 
     kl: Annotated[
@@ -91,8 +96,8 @@ class Comparison:
         tuple[int, ...] | None, Column("input set", "1 + K inputs, the pivot input first", "input_idxs")
     ] = None
     mean_cca_embeddings: Annotated[
-        float, similarity("m_CCA", "mean canonical correlation", "m_CCA_f", REPRESENTATION, note="embeddings")
-    ]
+        float | None, similarity("m_CCA", "mean canonical correlation", "m_CCA_f", REPRESENTATION, note="embeddings")
+    ] = None
     mean_cca_unembeddings: Annotated[
         float | None,
         similarity(
@@ -104,8 +109,9 @@ class Comparison:
         ),
     ] = None
     cka_embeddings: Annotated[
-        float, similarity("linear CKA", "linear centred kernel alignment", "CKA_f", REPRESENTATION, note="embeddings")
-    ]
+        float | None,
+        similarity("linear CKA", "linear centred kernel alignment", "CKA_f", REPRESENTATION, note="embeddings"),
+    ] = None
     m_svd_embeddings: Annotated[
         tuple[float, ...], similarity("m_SVD, embeddings", "one a label subset, in lexicographic order", "m_SVDs_f")
     ] = ()
@@ -194,7 +200,9 @@ def values_of(comparisons: Sequence[Comparison], name: str) -> list[float]:
     """
     values = [getattr(comparison, name) for comparison in comparisons]
     if None in values:
-        raise InputError(f"{name}: comparison {values.index(None)} has none (two labels, or terms by mean)")
+        raise InputError(
+            f"{name}: comparison {values.index(None)} has none (two labels, terms by mean, or only logits known)"
+        )
     return values
 
 
@@ -226,7 +234,14 @@ def pair_table(comparison: Comparison, names: Sequence[str] | None = None) -> st
             title = "" if column.title == above else column.title
             value = written(getattr(c, column.name))
             lines.append(f"  {title:<20} {value:>10}   {_note(column, c, names)}".rstrip())
-    return "\n".join(lines if c.llv is not None else [*lines, "", TWO_LABELS])
+    return "\n".join([*lines, "", left_out(c)] if left_out(c) else lines)
+
+
+def left_out(comparison: Comparison) -> str:
+    """Why a comparison has not all numbers, or ""."""
+    if comparison.llv is not None:
+        return ""
+    return TWO_LABELS if comparison.num_labels == 2 else ONLY_LOGITS
 
 
 def _note(column: Column, c: Comparison, names: Sequence[str]) -> str:

@@ -11,7 +11,6 @@ from torch import Tensor
 from closedist.errors import InputError
 from closedist.extraction.batches import Batch
 from closedist.extraction.binary import check_binary
-from closedist.representations import MAX_BLACK_BOX_LABELS
 
 _TOWERS = (
     "every batch must have the same labels. Of a model with two towers give Representations(scale * image_embeddings, "
@@ -57,10 +56,6 @@ def by_label(outputs: Sequence[Tensor], binary: bool) -> Tensor:
             "as positions"
         )
     check_binary(binary, "the model", output.shape[-1])
-    if output.shape[-1] > MAX_BLACK_BOX_LABELS:
-        raise InputError(
-            f"model: {output.shape[-1]:,} labels; a black box can have {MAX_BLACK_BOX_LABELS:,}. Use closedist.extract"
-        )
     return output
 
 

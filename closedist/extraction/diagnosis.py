@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from closedist.representations import distance_from_probabilities
+from closedist.representations.arrays import distance_from_probabilities
 
 CAP_NAMES = ("final_logit_softcapping", "logits_soft_cap", "softcap", "output_softcap")
 _CLOSE = 0.02  # share of the deviation or of the logits that a recognised relation may leave over

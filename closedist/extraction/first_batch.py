@@ -12,7 +12,7 @@ from closedist.extraction.forward import head_input_and_output, output_tensors
 from closedist.extraction.head import Head, read_rows
 from closedist.extraction.positions import Positions, check_finite, rows_of
 from closedist.extraction.selfcheck import Evidence, check_member, saturating_factor
-from closedist.representations import Chosen, as_index
+from closedist.representations.arrays import Chosen, as_index
 
 _CHECKED_ENTRIES = 1 << 22  # scores that the self-check looks at, at most
 _CHECKED_INPUTS = (16, 512)

@@ -1,14 +1,15 @@
 """How the predictions of two models differ input by input: divergences beyond their mean, and the top labels."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from closedist.measures.checks import check_comparable, check_finite
-from closedist.measures.likelihood import Workspace, divergence_terms, log_likelihoods
-from closedist.measures.stack import Family, family
+from closedist.measures.likelihood import divergence_terms, predictions
+from closedist.measures.stack import arithmetic_device
 from closedist.representations import Representations
 from closedist.representations.names import model_names
 
@@ -42,32 +43,28 @@ class ByInput:
         return (self.top[0] == self.top[1]).double()
 
 
-def by_input(models: Family) -> ByInput:
-    """One pass over the inputs of two models.
+def by_input(members: Sequence[Representations]) -> ByInput:
+    """One pass over the inputs of two comparable models.
 
     Raises:
         InputError: log-likelihoods are too large for float64.
     """
-    kl, kl_reverse, js = rows = models.labels.new_empty(3, models.num_inputs)
-    top = torch.empty(2, models.num_inputs, dtype=torch.int64, device=models.device)
-    likelihoods, logs = models.labels.new_zeros(2, 2, models.num_labels)
-    entropies = models.labels.new_zeros(2)
-    workspace = Workspace.of(models)
-    start = 0
-    for inputs in models.blocks(workspace.num_inputs):
-        for part, block in log_likelihoods(models, inputs, workspace):
-            here = slice(start + part.start, start + part.stop)
-            (p, q), difference = block.likelihoods, block.relative[0] - block.relative[1]
-            kl[here] = divergence_terms(difference, p, q).sum(-1)
-            kl_reverse[here] = divergence_terms(-difference, q, p).sum(-1)
-            js[here] = jensen_shannon(difference, p, q)
-            top[:, here] = block.relative.argmax(-1)
-            likelihoods += block.likelihoods.sum(1)
-            logs += block.relative.sum(1)
-            entropies += (block.likelihoods * block.relative).sum((1, 2))
-        start += inputs.shape[1]
+    count, num_labels = members[0].num_inputs, members[0].num_labels
+    new = torch.zeros(0, dtype=torch.float64, device=arithmetic_device(members[0].stored))
+    kl, kl_reverse, js = rows = new.new_empty(3, count)
+    top = torch.empty(2, count, dtype=torch.int64, device=new.device)
+    likelihoods, logs = new.new_zeros(2, 2, num_labels)
+    entropies = new.new_zeros(2)
+    for here, block in predictions(members):
+        (p, q), difference = block.likelihoods, block.relative[0] - block.relative[1]
+        kl[here] = divergence_terms(difference, p, q).sum(-1)
+        kl_reverse[here] = divergence_terms(-difference, q, p).sum(-1)
+        js[here] = jensen_shannon(difference, p, q)
+        top[:, here] = block.relative.argmax(-1)
+        likelihoods += block.likelihoods.sum(1)
+        logs += block.relative.sum(1)
+        entropies += (block.likelihoods * block.relative).sum((1, 2))
     check_finite(rows, logs)
-    count = models.num_inputs
     return ByInput(kl, kl_reverse, js, top, likelihoods / count, logs / count, entropies / count)
 
 
@@ -140,4 +137,4 @@ def same_top_label(p: Representations, q: Representations) -> float:
 
 def _of(p: Representations, q: Representations) -> ByInput:
     check_comparable([p, q], model_names(2))
-    return by_input(family([p, q]))
+    return by_input([p, q])

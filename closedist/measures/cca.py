@@ -10,7 +10,7 @@ from torch import Tensor
 from closedist.errors import InputError
 from closedist.measures.svd import nuclear_norm
 from closedist.measures.views import as_view, check_same_inputs, two_views
-from closedist.representations import as_tensor
+from closedist.representations.arrays import as_tensor
 
 _WELL_CONDITIONED = 1e-5  # of columns at unit length; Cholesky-QR twice is as good as QR down to about 1e-7
 

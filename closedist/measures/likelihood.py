@@ -1,13 +1,13 @@
 """Log-likelihoods: log Z and the Kullback–Leibler divergence, with digits where models are close."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from closedist.measures.checks import check_comparable, check_finite
-from closedist.measures.stack import Family, family
+from closedist.measures.stack import Family, arithmetic_device, family
 from closedist.representations import Representations
 from closedist.representations.names import model_names
 
@@ -28,14 +28,21 @@ def kl_divergence(p: Representations, q: Representations) -> float:
         InputError: the models cannot be compared.
     """
     check_comparable([p, q], model_names(2))
-    models = family([p, q])
-    sums = DivergenceSums(2, torch.tensor([[0, 1]], device=models.device), models.device)
-    workspace = Workspace.of(models)
-    for inputs in models.blocks(workspace.num_inputs):
-        for _, block in log_likelihoods(models, inputs, workspace):
-            sums.add(block)
+    return float(divergences([p, q], torch.tensor([[0, 1]]))[0, 1])
+
+
+def divergences(members: Sequence[Representations], pairs: Tensor) -> Tensor:
+    """(n, n) mean over inputs of KL(p_i‖p_j), in nats, of the pairs asked for, (m, 2) indices, both ways.
+
+    Raises:
+        InputError: log-likelihoods are too large for float64.
+    """
+    device = arithmetic_device(members[0].stored)
+    sums = DivergenceSums(len(members), pairs.to(device), device)
+    for _, block in predictions(members):
+        sums.add(block)
     check_finite(sums.sums)
-    return float(sums.sums[0, 1]) / models.num_inputs
+    return sums.sums / members[0].num_inputs
 
 
 @dataclass(frozen=True)
@@ -148,6 +155,44 @@ class Workspace:
         return cls(num_inputs, empty(num_inputs * an_input), empty(few * an_input))
 
 
+def predictions(members: Sequence[Representations]) -> Iterator[tuple[slice, LogLikelihoods]]:
+    """The log-likelihoods of all inputs of n comparable models, a few rows at a time: which rows, and what they are.
+
+    What is yielded is good until the next one is asked for.
+    """
+    buffer = None
+    for rows, logits in logit_blocks(members):
+        if buffer is None:
+            an_input = logits[:, 0].numel()
+            buffer = logits.new_empty(max(1, CACHED_ELEMENTS // an_input) * an_input)
+        for part, block in _normalised(logits, buffer):
+            yield slice(rows.start + part.start, rows.start + part.stop), block
+
+
+def logit_blocks(members: Sequence[Representations]) -> Iterator[tuple[slice, Tensor]]:
+    """(n, B, C) float64 logits of n comparable models, with mean zero over the labels, and of which inputs they are.
+
+    A black box's are taken as they came, so that it may have any number of labels. What is yielded may be written to,
+    and is good until the next one is asked for.
+    """
+    device = arithmetic_device(members[0].stored)
+    sides = [None if member.black_box else family([member], device) for member in members]
+    num_inputs, an_input = members[0].num_inputs, len(members) * members[0].num_labels
+    few = max(1, CACHED_ELEMENTS // an_input)
+    efficient = max(few, min(SMALLEST_BLOCK, LARGEST_ELEMENTS // an_input))  # for matrix products
+    step = few if all(member.black_box for member in members) else efficient
+    space = torch.empty(min(step, num_inputs) * an_input, dtype=torch.float64, device=device)
+    for start in range(0, num_inputs, step):
+        rows = slice(start, min(start + step, num_inputs))
+        logits = space[: (rows.stop - start) * an_input].view(len(members), rows.stop - start, -1)
+        for member, side, own in zip(members, sides, logits, strict=True):
+            if side is None:
+                own.copy_(member.embedded(rows))
+            else:
+                side.logits(side.inputs(rows), out=own[None])
+        yield rows, logits
+
+
 def log_likelihoods(models: Family, inputs: Tensor, workspace: Workspace) -> Iterator[tuple[slice, LogLikelihoods]]:
     """The log-likelihoods of a block of inputs, (n, B, M), a few rows at a time: which rows, and what they are.
 
@@ -158,8 +203,13 @@ def log_likelihoods(models: Family, inputs: Tensor, workspace: Workspace) -> Ite
         part = inputs[:, start : start + workspace.num_inputs]
         shape = (len(models.members), part.shape[1], models.num_labels)
         logits = models.logits(part, out=workspace.logits[: part.shape[1] * an_input].view(shape))
-        few = len(workspace.likelihoods) // an_input
-        for row in range(0, part.shape[1], few):
-            rows = logits[:, row : row + few]
-            likelihoods = workspace.likelihoods[: rows.numel()].view(rows.shape)
-            yield slice(start + row, start + row + rows.shape[1]), normalise(rows, likelihoods)
+        for rows, block in _normalised(logits, workspace.likelihoods):
+            yield slice(start + rows.start, start + rows.stop), block
+
+
+def _normalised(logits: Tensor, buffer: Tensor) -> Iterator[tuple[slice, LogLikelihoods]]:
+    """The log-likelihoods of (n, B, C) logits, as many rows at a time as the buffer holds likelihoods of."""
+    few = len(buffer) // logits[:, 0].numel()
+    for row in range(0, logits.shape[1], few):
+        rows = logits[:, row : row + few]
+        yield slice(row, row + rows.shape[1]), normalise(rows, buffer[: rows.numel()].view(rows.shape))

@@ -1,15 +1,20 @@
 """d_logit, the distance of two models' logits, and what it is made of (Nielsen et al., 2026; closed forms ours)."""
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from closedist.measures.logit_roots import LogitRoots, label_rows, logit_roots
+from closedist.measures.checks import check_comparable
+from closedist.measures.likelihood import logit_blocks
+from closedist.measures.logit_roots import LogitRoots, checked_weights, label_rows, logit_roots
 from closedist.measures.projection import Projection
-from closedist.measures.stack import family
-from closedist.representations import Representations
+from closedist.measures.stack import arithmetic_device, family
+from closedist.representations import MAX_BLACK_BOX_LABELS, Representations
+from closedist.representations.names import model_names
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,11 @@ def logit_distance(p: Representations, q: Representations, label_weights: ArrayL
 
     Source: Nielsen et al. (2026), which reports the square.
     """
-    return float(_size(logit_roots(p, q, label_weights)[0].delta))
+    if not _only_logits(p, q):
+        return float(_size(logit_roots(p, q, label_weights)[0].delta))
+    weights = checked_weights(label_weights, p.num_labels, arithmetic_device(p.stored))
+    squares = _squares_by_label(p, q, weights)
+    return math.sqrt(float((squares if weights is None else squares * weights).sum()))
 
 
 def logit_distance_by_input(p: Representations, q: Representations) -> Tensor:
@@ -90,6 +99,8 @@ def logit_distance_by_input(p: Representations, q: Representations) -> Tensor:
     Raises:
         InputError: the models cannot be compared.
     """
+    if _only_logits(p, q):
+        return torch.cat([delta.norm(dim=-1) for delta in _deltas(p, q)])
     factor = logit_roots(p, q)[0].labels
     models = family([p, q])
     parts = []
@@ -109,6 +120,8 @@ def logit_distance_by_label(p: Representations, q: Representations) -> Tensor:
     Raises:
         InputError: the models cannot be compared.
     """
+    if _only_logits(p, q):
+        return _squares_by_label(p, q).sqrt()
     moment = logit_roots(p, q)[0].moment
     models = family([p, q])
     rows = label_rows(models.labels, models.bias)
@@ -116,6 +129,27 @@ def logit_distance_by_label(p: Representations, q: Representations) -> Tensor:
     used = torch.cat([rows[:, : p.dimension], rows[:, width - 1 : width + q.dimension], rows[:, -1:]], -1)
     sizes: Tensor = (used @ moment.T).norm(dim=-1)
     return sizes
+
+
+def _only_logits(p: Representations, q: Representations) -> bool:
+    """Whether Δ has to be taken from the logits themselves, since a black box has too many labels for unembeddings."""
+    check_comparable([p, q], model_names(2))
+    return p.num_labels > MAX_BLACK_BOX_LABELS and (p.black_box or q.black_box)
+
+
+def _deltas(p: Representations, q: Representations, weights: Tensor | None = None) -> Iterator[Tensor]:
+    """Δ, (B, C), of some inputs at a time, centred over the labels by their weights."""
+    for _, logits in logit_blocks([p, q]):
+        delta = logits[0] - logits[1]
+        yield delta if weights is None else delta - (delta @ (weights / weights.sum()))[:, None]
+
+
+def _squares_by_label(p: Representations, q: Representations, weights: Tensor | None = None) -> Tensor:
+    """(C,) the mean square over inputs of each label's Δ_y."""
+    total = torch.zeros(p.num_labels, dtype=torch.float64, device=arithmetic_device(p.stored))
+    for delta in _deltas(p, q, weights):
+        total += delta.square().sum(0)
+    return total / p.num_inputs
 
 
 def _size(root: Tensor) -> Tensor:

@@ -10,7 +10,8 @@ from closedist.errors import InputError
 from closedist.measures.logit_roots import logit_roots
 from closedist.measures.projection import Projection
 from closedist.measures.representation_distance import check_embeddings
-from closedist.representations import Representations, as_tensor
+from closedist.representations import Representations
+from closedist.representations.arrays import as_tensor
 
 
 @dataclass(frozen=True)

@@ -51,8 +51,8 @@ class Family:
         count = len(range(self.num_inputs)[rows]) if isinstance(rows, slice) else rows.shape[0]
         result = self.labels.new_zeros(len(self.members), count, self.labels.shape[-1])
         for index, member in enumerate(self.members):
-            block = member.embeddings[rows if isinstance(rows, slice) else rows.to(member.embeddings.device)]
-            result[index, :, : member.dimension] = block
+            which = rows if isinstance(rows, slice) else rows.to(member.stored.device)
+            result[index, :, : member.dimension] = member.embedded(which)
         return result.mul_(1.0 / self.scales)
 
     def logits(self, inputs: Tensor, out: Tensor) -> Tensor:
@@ -66,16 +66,20 @@ class Family:
             yield self.inputs(slice(start, start + rows))
 
 
-def family(members: Sequence[Representations]) -> Family:
-    """Bring models to one device and scale."""
-    device = members[0].embeddings.device
-    if device.type == "mps":  # it has no float64
-        device = torch.device("cpu")
+def arithmetic_device(tensor: Tensor) -> torch.device:
+    """Where measures of this tensor compute: where it is, but for devices that have no float64."""
+    return torch.device("cpu") if tensor.device.type == "mps" else tensor.device
+
+
+def family(members: Sequence[Representations], device: torch.device | None = None) -> Family:
+    """Bring models to one device, by default the first one's, and to one scale."""
+    device = arithmetic_device(members[0].stored) if device is None else device
+    unembeddings = [member.unembeddings for member in members]  # a black box with too many labels has none
     num_labels, width = members[0].num_labels, max(member.dimension for member in members)
     labels = torch.zeros(len(members), num_labels, width, dtype=torch.float64, device=device)
     bias = torch.zeros(len(members), num_labels, dtype=torch.float64, device=device)
-    for index, member in enumerate(members):
-        labels[index, :, : member.dimension] = member.unembeddings
+    for index, (member, rows) in enumerate(zip(members, unembeddings, strict=True)):
+        labels[index, :, : member.dimension] = rows
         if member.bias is not None:
             bias[index] = member.bias
     exponents = [min(max(math.frexp(member.largest_embedding)[1], -1000), 1000) for member in members]

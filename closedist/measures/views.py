@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from closedist.errors import InputError
-from closedist.representations import as_tensor
+from closedist.representations.arrays import as_tensor
 
 
 def as_view(z: ArrayLike | Tensor, name: str) -> Tensor:

@@ -169,8 +169,8 @@ def kl_table(lengths: Sequence[float] = UNEMBEDDING_LENGTHS, seed: int = 0) -> l
     for length in lengths:
         first, second = permuted_pair(length, seed)
         c = compare(first, second, num_samples=KL_INPUT_SETS, seed=seed)
-        llv, largest = (value for name in ("llv", "dissimilarity_embeddings") for value in values_of([c], name))
-        rows.append(KLTableRow(length, c.kl, llv, c.mean_cca_embeddings, largest))
+        names = ("kl", "llv", "mean_cca_embeddings", "dissimilarity_embeddings")
+        rows.append(KLTableRow(length, *(value for name in names for value in values_of([c], name))))
     return rows
 
 

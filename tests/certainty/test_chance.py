@@ -115,7 +115,7 @@ def test_closed_forms_are_the_means_over_permutations(num_labels: int) -> None:
     axis = axis_of(moments(models, PAIR).over_inputs, models.labels, PAIR)
     ranks = (torch.tensor([3]), torch.tensor([2]))
     chance = {name: float(value) for name, value in chance_of_pairs(axis, ranks, 200, Settings()).items()}
-    chance |= chance_of_predictions(by_input(models))
+    chance |= chance_of_predictions(by_input([p, q]))
 
     orders = permutations(200, 400, 1)
     null = inputs_permuted(rows_of(models), labels_of(models), (EPS, EPS), orders, Settings(), None)

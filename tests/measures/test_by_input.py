@@ -11,7 +11,6 @@ from mpmath import exp, log, mpf
 
 from closedist import kl_divergence
 from closedist.measures.by_input import by_input, jensen_shannon, js_divergence, kl_by_input, quantiles, same_top_label
-from closedist.measures.stack import family
 from tests.exact_reference import log_likelihoods as exact_log_likelihoods
 from tests.random_models import models, noisy, random_model, represent, seeds
 from tests.slow_reference import Model, log_likelihoods
@@ -30,7 +29,7 @@ def test_they_are_their_definitions(pair: list[Model]) -> None:
     assert float(kl_by_input(p, q).mean()) == pytest.approx(kl_divergence(p, q), rel=1e-9)
     assert js_divergence(p, q) == pytest.approx(js.mean(), rel=1e-9)
     assert same_top_label(p, q) == (a.argmax(1) == b.argmax(1)).mean()
-    found = by_input(family([p, q]))
+    found = by_input([p, q])
     shift = math.log(len(pair[0].g))
     for index, table in enumerate((a, b)):
         assert found.mean_likelihoods[index].numpy() == pytest.approx(np.exp(table).mean(0), abs=1e-12)
@@ -45,8 +44,8 @@ def test_jensen_shannon_is_symmetric_at_most_log_two_and_at_most_a_quarter_of_bo
     pair: list[Model],
 ) -> None:
     p, q = map(represent, pair)
-    js = by_input(family([p, q])).js
-    torch.testing.assert_close(js, by_input(family([q, p])).js, rtol=1e-9, atol=0)
+    js = by_input([p, q]).js
+    torch.testing.assert_close(js, by_input([q, p]).js, rtol=1e-9, atol=0)
     assert bool((js <= math.log(2)).all())
     assert bool((js <= (kl_by_input(p, q) + kl_by_input(q, p)) / 4 * (1 + 1e-9)).all())  # by convexity
 
@@ -62,7 +61,7 @@ def test_close_and_far_models_keep_their_digits(size: float) -> None:
         exact.append(
             sum((exp(s) * (s - m) + exp(t) * (t - m) for s, t, m in zip(row, other, middle, strict=True)), mpf(0)) / 2
         )
-    found = by_input(family([represent(p), represent(q)])).js.tolist()
+    found = by_input([represent(p), represent(q)]).js.tolist()
     assert found == pytest.approx([float(value) for value in exact], rel=1e-6, abs=0)
 
 
@@ -94,6 +93,6 @@ def test_two_labels_one_input_and_equal_models() -> None:
 def test_many_blocks_of_inputs_are_one() -> None:
     p, q = random_model(0, 5000, 60, 3), random_model(1, 5000, 60, 3)
     a, b = (log_likelihoods(model) for model in (p, q))
-    found = by_input(family([represent(p), represent(q)]))
+    found = by_input([represent(p), represent(q)])
     assert found.kl.numpy() == pytest.approx((np.exp(a) * (a - b)).sum(1), rel=1e-8)
     assert found.top.numpy().tolist() == [a.argmax(1).tolist(), b.argmax(1).tolist()]

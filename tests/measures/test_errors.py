@@ -72,9 +72,10 @@ def test_arrays_that_are_no_logits() -> None:
     assert "complex" in message(Representations, torch.ones(3, 2, dtype=torch.complex64), G)
 
 
-def test_logits_of_minus_infinity_and_of_too_many_labels() -> None:
+def test_logits_of_minus_infinity_and_unembeddings_of_too_many_labels() -> None:
     assert message(Representations.from_logits, [[0.0, -math.inf, 1.0]]).startswith("logits: infinity at [0, 1]")
-    assert "10,001 labels" in message(Representations.from_logits, np.zeros((1, 10_001), np.float32))
+    box = Representations.from_logits(np.zeros((2, 10_001), np.float32))
+    assert "10,001 labels" in message(llv_distance, box, box)
 
 
 def test_one_input() -> None:
