@@ -19,9 +19,9 @@ from closedist.measures.likelihood import divergences
 from closedist.measures.llv import distances
 from closedist.measures.moments import Moments, moments
 from closedist.measures.settings import DEFAULTS, Combine, ConstantLabels, Reduction, Settings
-from closedist.measures.stack import Family, family
+from closedist.measures.stack import Stack, stacked
 from closedist.measures.svd import check_subsets, dissimilarity, label_subsets
-from closedist.measures.terms import Axis, unit_odds
+from closedist.measures.terms import Axis, unit_log_odds
 from closedist.representations import MAX_BLACK_BOX_LABELS, Representations
 from closedist.representations.names import model_names
 
@@ -225,7 +225,7 @@ def _jointly(
     settings: Settings,
 ) -> list[Comparison]:
     """The same for models that fit into memory together, with K of every pair."""
-    members = family(models)
+    members = stacked(models)
     indices = torch.tensor(pairs, dtype=torch.int64, device=members.device).reshape(-1, 2)
     measured = moments(members, indices)
     check_varied(members, measured.over_inputs, measured.over_labels, names)
@@ -247,7 +247,7 @@ def _jointly(
     return [results[index] for index in range(len(pairs))]
 
 
-def _of_all_pairs(members: Family, measured: Moments, pairs: Tensor) -> dict[str, Tensor]:
+def _of_all_pairs(members: Stack, measured: Moments, pairs: Tensor) -> dict[str, Tensor]:
     """The measures that need no choice of labels or inputs, (P,) each by its name in COLUMNS: quick for all at once."""
     first, second = pairs.T
     precision = precisions([member.stored for member in members.members], members.device)
@@ -260,7 +260,7 @@ def _of_all_pairs(members: Family, measured: Moments, pairs: Tensor) -> dict[str
     }
 
 
-def _mean_cca_of_unembeddings(members: Family, measured: Moments, pairs: Tensor) -> Tensor:
+def _mean_cca_of_unembeddings(members: Stack, measured: Moments, pairs: Tensor) -> Tensor:
     """(P,) m_CCA, NaN where a model is a black box, which has no unembeddings of its own."""
     plain = torch.tensor([not member.black_box for member in members.members], device=members.device)
     both = plain[pairs].all(-1)
@@ -273,17 +273,17 @@ def _mean_cca_of_unembeddings(members: Family, measured: Moments, pairs: Tensor)
     return values
 
 
-def _at_choices(members: Family, measured: Moments, pairs: Tensor, size: int, settings: Settings) -> Columns:
+def _at_choices(members: Stack, measured: Moments, pairs: Tensor, size: int, settings: Settings) -> Columns:
     """The measures at the chosen labels and inputs of m pairs with the same K, by names in COLUMNS."""
     is_max = settings.reduction == "max"
     found = distances(members, measured, pairs, size, settings)
     labels = found.labels
 
     of_subsets, of_labels, counts = _label_side(found.by_label, labels, size, settings)
-    units, other_units = unit_odds(found.by_input, found.items[:, 0], found.items[:, 1:])
+    units, other_units = unit_log_odds(found.by_input, found.items[:, 0], found.items[:, 1:])
     of_inputs = dissimilarity(units, other_units, _all_of(size, members.device))[:, 0]
 
-    upper = bounds.certificate(labels.terms.decorrelation, labels.used, found.input_terms.decorrelation)
+    upper = bounds.certificate(labels.terms.correlation_distance, labels.used, found.input_terms.correlation_distance)
     quadratic = bounds.quadratic_bound(labels.term, found.input_term) if is_max else None
     if quadratic is not None:
         upper = bounds.within_rounding(upper, quadratic)
@@ -313,7 +313,7 @@ def _at_choices(members: Family, measured: Moments, pairs: Tensor, size: int, se
     return columns
 
 
-def _names(members: Family, labels: LabelChoice) -> list[tuple[str, str] | None]:
+def _names(members: Stack, labels: LabelChoice) -> list[tuple[str, str] | None]:
     """The names of the chosen labels, where any model has names."""
     names = next((member.label_names for member in members.members if member.label_names is not None), None)
     if names is None:
@@ -379,11 +379,12 @@ def _label_side(
         occurring, positions = torch.unique(subsets, return_inverse=True)
         used = labels.used[group].nonzero()[:, 1].reshape(len(group), count)[:, occurring]
         part = axis.some(group)
-        of_subsets = dissimilarity(*unit_odds(part, pivot, used), positions[None])
+        of_subsets = dissimilarity(*unit_log_odds(part, pivot, used), positions[None])
         parts.append(of_subsets)
         if len(subsets) < math.comb(count, size):  # the certificate's subset is likely among the worst
-            worst = labels.terms.decorrelation[group].masked_fill(~labels.used[group], -torch.inf).topk(size).indices
-            its = dissimilarity(*unit_odds(part, pivot, worst), _all_of(size, rows.device))
+            apart = labels.terms.correlation_distance[group].masked_fill(~labels.used[group], -torch.inf)
+            worst = apart.topk(size).indices
+            its = dissimilarity(*unit_log_odds(part, pivot, worst), _all_of(size, rows.device))
             of_subsets = torch.cat([of_subsets, its], 1)
         largest.append(of_subsets.amax(-1))
     return parts, torch.cat(largest), counts

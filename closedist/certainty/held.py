@@ -10,7 +10,7 @@ from closedist.measures.llv import Distances
 from closedist.measures.roots import Root, pair_roots
 from closedist.measures.settings import Settings
 from closedist.measures.svd import dissimilarity
-from closedist.measures.terms import unit_odds
+from closedist.measures.terms import unit_log_odds
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Held:
         labels: the choice of labels of m pairs.
         items: (m, L) the labels of J whose subsets are looked at.
         subsets: (m or 1, S, K) positions among them: all subsets, or the one that was found.
-        input_term, input_scale_term, input_decorrelation, input_dissimilarity: (m,), (m,), (m, K) and (m,) t2, t4,
+        input_term, input_scale_term, input_distance, input_dissimilarity: (m,), (m,), (m, K) and (m,) t2, t4,
             1 − ρ_i and d_SVD of the chosen input set.
         label_roots: the roots of the two unembeddings over the labels, (m, s, M) each.
         precision: (m,) twice, the relative spacing of the numbers that the embeddings came in.
@@ -33,7 +33,7 @@ class Held:
     subsets: Tensor
     input_term: Tensor
     input_scale_term: Tensor
-    input_decorrelation: Tensor
+    input_distance: Tensor
     input_dissimilarity: Tensor
     label_roots: tuple[Tensor, Tensor]
     precision: tuple[Tensor, Tensor]
@@ -59,7 +59,7 @@ class Held:
             precision: (n,) the relative spacing of the numbers that the models' embeddings came in.
             items, subsets, settings: as above.
         """
-        units = unit_odds(found.by_input, found.items[:, 0], found.items[:, 1:])
+        units = unit_log_odds(found.by_input, found.items[:, 0], found.items[:, 1:])
         every = torch.arange(found.items.shape[1] - 1, device=found.items.device)[None, None]
         label_roots = pair_roots(over_labels, pairs)
         return cls(
@@ -68,7 +68,7 @@ class Held:
             subsets=subsets,
             input_term=found.input_term,
             input_scale_term=found.input_scale_term,
-            input_decorrelation=found.input_terms.decorrelation,
+            input_distance=found.input_terms.correlation_distance,
             input_dissimilarity=dissimilarity(*units, every)[:, 0],
             label_roots=(label_roots[0].vectors, label_roots[1].vectors),
             precision=(precision[pairs[:, 0]], precision[pairs[:, 1]]),

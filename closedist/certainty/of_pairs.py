@@ -23,7 +23,7 @@ from closedist.measures.labels import choose_labels, with_labels
 from closedist.measures.logit_correlation import logit_decorrelation
 from closedist.measures.roots import Root
 from closedist.measures.svd import dissimilarity, nuclear_norm
-from closedist.measures.terms import Axis, unit_odds
+from closedist.measures.terms import Axis, unit_log_odds
 
 _LOST = 1e-7  # of an orthonormal column without a group: below, the column varied in that group only
 
@@ -93,17 +93,17 @@ def pair_replicates(axis: Axis, factors: Tensor, held: Held) -> Replicates:
 
 def label_side(axis: Axis, held: Held) -> dict[str, Tensor]:
     """(m,) by field: the numbers that the log-odds of the chosen labels give, together with the input side's."""
-    settings, size = held.settings, held.input_decorrelation.shape[-1]
+    settings, size = held.settings, held.input_distance.shape[-1]
     labels = with_labels(axis, settings.reduction, held.labels.pivot, held.labels.left_out)
     used = labels.used & held.labels.used
-    decorrelation = labels.terms.decorrelation
+    correlation_distance = labels.terms.correlation_distance
     enough = used.sum(-1) >= size  # without a group too few labels may vary
 
     def of_worst(values: Tensor, of_inputs: Tensor) -> Tensor:
         worst = values.masked_fill(~used, -torch.inf).topk(size).values.mean(-1)
         return torch.maximum(worst, of_inputs.mean(-1)).masked_fill(~enough, torch.nan)
 
-    of_subsets = dissimilarity(*unit_odds(axis, held.labels.pivot, held.items), held.subsets).amax(-1)
+    of_subsets = dissimilarity(*unit_log_odds(axis, held.labels.pivot, held.items), held.subsets).amax(-1)
     scales = settings.weight * torch.stack([labels.scale_term, held.input_scale_term])
     terms = torch.cat([torch.stack([labels.term, held.input_term]), scales])
     llv = terms.amax(0) if settings.combine == "max" else terms.sum(0)
@@ -113,8 +113,8 @@ def label_side(axis: Axis, held: Held) -> dict[str, Tensor]:
         "label_scale_term": labels.scale_term,
         "dissimilarity_embeddings": of_subsets,
         "dissimilarity": torch.maximum(of_subsets, held.input_dissimilarity),
-        "certificate": of_worst(decorrelation, held.input_decorrelation),
-        "unsigned_certificate": of_worst(unsigned(decorrelation), unsigned(held.input_decorrelation)),
+        "certificate": of_worst(correlation_distance, held.input_distance),
+        "unsigned_certificate": of_worst(unsigned(correlation_distance), unsigned(held.input_distance)),
     }
     if settings.reduction == "max":
         found["quadratic_bound"] = quadratic_bound(labels.term, held.input_term)

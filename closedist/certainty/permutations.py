@@ -18,7 +18,7 @@ from closedist.measures.labels import choose_labels
 from closedist.measures.roots import Root, triangular
 from closedist.measures.settings import Settings
 from closedist.measures.svd import dissimilarity, nuclear_norm
-from closedist.measures.terms import BLOCK_ELEMENTS, Axis, unit_odds
+from closedist.measures.terms import BLOCK_ELEMENTS, Axis, unit_log_odds
 
 LARGER_IS_CLOSER = {"logit_correlation", "mean_cca_embeddings", "cka_embeddings", "same_top_label"}
 
@@ -192,7 +192,7 @@ def _label_side(axis: Axis, settings: Settings, subsets: Tensor | None) -> dict[
     if subsets is None:
         return {"label_term": labels.term}
     items = labels.used.nonzero()[:, 1].reshape(len(axis.pairs), -1)
-    of_subsets = dissimilarity(*unit_odds(axis, labels.pivot, items), subsets)
+    of_subsets = dissimilarity(*unit_log_odds(axis, labels.pivot, items), subsets)
     return {"label_term": labels.term, "dissimilarity_embeddings": of_subsets.amax(-1)}
 
 

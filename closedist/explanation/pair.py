@@ -13,7 +13,7 @@ from closedist.explanation.records import Direction, Explanation, InputDifferenc
 from closedist.measures.likelihood import LogLikelihoods, divergence_terms, normalise
 from closedist.measures.logit_roots import LogitRoots, label_rows, logit_roots
 from closedist.measures.projection import Projection
-from closedist.measures.stack import Family, family
+from closedist.measures.stack import Stack, stacked
 from closedist.representations import Representations
 
 SHOWN_LABELS = 3  # on either side of a direction
@@ -50,7 +50,7 @@ def explain(
     if num_inputs < 1:
         raise InputError(f"num_inputs: {num_inputs}; at least 1 is needed")
     roots, _ = logit_roots(p, q)
-    models = family([p, q])
+    models = stacked([p, q])
     rows = _rows(models, (p.dimension, q.dimension))
     seen = _look_at_inputs(models, roots, rows, min(num_inputs, p.num_inputs))
     of_label = [_label_name(p, q, index) for index in range(p.num_labels)]
@@ -84,7 +84,7 @@ class _Seen:
     influence: dict[str, Tensor]
 
 
-def _look_at_inputs(models: Family, roots: LogitRoots, rows: Tensor, most: int) -> _Seen:
+def _look_at_inputs(models: Stack, roots: LogitRoots, rows: Tensor, most: int) -> _Seen:
     count, num_labels = models.num_inputs, models.num_labels
     kl_of_label = models.labels.new_zeros(num_labels)
     pairs: Counter[tuple[int, int]] = Counter()
@@ -119,7 +119,7 @@ def _look_at_inputs(models: Family, roots: LogitRoots, rows: Tensor, most: int) 
     return _Seen(kl_of_label, dict(pairs), worst[:, 0].long(), worst[:, 1], distance, labels, probabilities, influence)
 
 
-def _blocks(models: Family) -> Iterator[tuple[int, LogLikelihoods, Tensor]]:
+def _blocks(models: Stack) -> Iterator[tuple[int, LogLikelihoods, Tensor]]:
     """First row, log-likelihoods (2, B, C), and logits centred over the labels (2, B, C) of blocks of inputs."""
     rows = max(1, _ROWS // (2 * models.num_labels))
     start = 0
@@ -156,7 +156,7 @@ class _Correlation:
         return influence
 
 
-def _rows(models: Family, dimensions: tuple[int, int]) -> Tensor:
+def _rows(models: Stack, dimensions: tuple[int, int]) -> Tensor:
     """(C, M + M' + 2) the rows of L, whose product with z = (f, 1, f', 1) is the difference of the logits."""
     rows = label_rows(models.labels, models.bias)
     width = models.labels.shape[-1] + 1
@@ -207,7 +207,7 @@ def _inputs(p: Representations, q: Representations, seen: _Seen, names: Sequence
     ]
 
 
-def _directions(models: Family, roots: LogitRoots, names: Sequence[Name], dimension: int) -> list[Direction]:
+def _directions(models: Stack, roots: LogitRoots, names: Sequence[Name], dimension: int) -> list[Direction]:
     """The first model's canonical directions; those that the second lacks have correlation 0."""
     own, other = roots.embeddings()
     first, second = (Projection.onto(part, roots.num_inputs) for part in (own, other))

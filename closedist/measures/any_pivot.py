@@ -29,8 +29,8 @@ def certificate_any_pivot(axis: Axis, size: int) -> Tensor:
     for pivot in means.topk(min(_CANDIDATES, means.shape[-1])).indices.unbind(-1):
         labels = with_labels(axis, "max", pivot)
         used = labels.used.scatter(1, labels.left_out.unsqueeze(-1), True)
-        decorrelation = unsigned(labels.terms.decorrelation).masked_fill(~used, -torch.inf)
-        found.append(decorrelation.topk(size).values.mean(-1))
+        correlation_distance = unsigned(labels.terms.correlation_distance).masked_fill(~used, -torch.inf)
+        found.append(correlation_distance.topk(size).values.mean(-1))
     return torch.stack(found).amax(0)
 
 

@@ -19,34 +19,34 @@ ABSOLUTE_ROUNDING = 1e-28  # d_SVD of a model and its copy: the square of a roun
 Values = Sequence[float] | NDArray[np.float64]
 
 
-def certificate(decorrelation: "Tensor", used: "Tensor", input_decorrelation: "Tensor") -> "Tensor":
+def certificate(correlation_distance: "Tensor", used: "Tensor", input_distance: "Tensor") -> "Tensor":
     """max(mean of the K largest 1 − ρ_j over J, mean of 1 − ρ_i over the input set), which is at least d_{f,g}.
 
     Args:
-        decorrelation: (m, C) 1 − ρ_j of the labels' log-odds against the pivot.
+        correlation_distance: (m, C) 1 − ρ_j of the labels' log-odds against the pivot.
         used: (m, C) which labels J holds, at least K.
-        input_decorrelation: (m, K) 1 − ρ_i of the chosen input set.
+        input_distance: (m, K) 1 − ρ_i of the chosen input set.
 
     Returns:
         (m,) float64.
     """
-    size = input_decorrelation.shape[-1]
-    worst = decorrelation.masked_fill(~used, -np.inf).topk(size).values
-    return worst.mean(-1).maximum(input_decorrelation.mean(-1))
+    size = input_distance.shape[-1]
+    worst = correlation_distance.masked_fill(~used, -np.inf).topk(size).values
+    return worst.mean(-1).maximum(input_distance.mean(-1))
 
 
-def unsigned(decorrelation: "Tensor") -> "Tensor":
+def unsigned(correlation_distance: "Tensor") -> "Tensor":
     """1 − |ρ| from 1 − ρ, without losing digits at either end."""
-    return decorrelation.minimum(2.0 - decorrelation)
+    return correlation_distance.minimum(2.0 - correlation_distance)
 
 
-def unsigned_certificate(decorrelation: "Tensor", used: "Tensor", input_decorrelation: "Tensor") -> "Tensor":
+def unsigned_certificate(correlation_distance: "Tensor", used: "Tensor", input_distance: "Tensor") -> "Tensor":
     """The certificate of |ρ|: at least d_{f,g}, at most the certificate, and never above 1.
 
     ‖UᵀU'‖_* is at least the trace of UᵀU'·S for any diagonal S of signs, so that d_SVD ≤ 1 − mean of |ρ_j| over the
     subset, which is at most one minus the mean of the K smallest |ρ_j| over J. The arguments are the certificate's.
     """
-    return certificate(unsigned(decorrelation), used, unsigned(input_decorrelation))
+    return certificate(unsigned(correlation_distance), used, unsigned(input_distance))
 
 
 def quadratic_bound(label_term: "Tensor", input_term: "Tensor") -> "Tensor":

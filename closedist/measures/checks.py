@@ -10,7 +10,7 @@ from torch import Tensor
 
 from closedist.errors import InputError
 from closedist.measures.roots import Root
-from closedist.measures.stack import Family
+from closedist.measures.stack import Stack
 from closedist.representations import Representations
 
 LARGEST = 1e152  # log-odds, whose squares are still float64
@@ -128,7 +128,7 @@ def _sorted(names: NDArray[Any]) -> NDArray[Any]:
     return np.sort(names) if names.ndim == 1 else names[np.lexsort(names.T)]
 
 
-def check_varied(models: Family, over_inputs: Root, over_labels: Root, names: Sequence[str]) -> None:
+def check_varied(models: Stack, over_inputs: Root, over_labels: Root, names: Sequence[str]) -> None:
     """Check that every model's embeddings and unembeddings vary, and that squares of log-odds fit into float64.
 
     Raises:

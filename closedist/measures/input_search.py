@@ -20,7 +20,7 @@ from closedist.measures.terms import (
     powers,
     square_norm,
     squared_term,
-    unit_odds,
+    unit_log_odds,
 )
 
 FLOOR = 0.05  # of a unit log-odds vector's square that must lie outside the span of the vectors taken before
@@ -123,7 +123,7 @@ def _apart(axis: Axis, pivot: Tensor, terms: Tensor, size: int) -> tuple[Tensor,
 
 def _greedy(axis: Axis, pivot: Tensor, order: Tensor, size: int) -> tuple[Tensor, bool]:
     """The same among these inputs, and whether there were enough apart; the rest are the first of the others."""
-    sides = [units[0] for units in unit_odds(axis, pivot[None], order[None])]
+    sides = [units[0] for units in unit_log_odds(axis, pivot[None], order[None])]
     outside = torch.ones(2, len(order), dtype=sides[0].dtype, device=order.device)
     bases: list[list[Tensor]] = [[], []]
     free = torch.ones(len(order), dtype=torch.bool, device=order.device)

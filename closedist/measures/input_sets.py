@@ -43,8 +43,8 @@ def search_input_sets(axis: Axis, sets: Tensor) -> Tensor:
         InputError: some s_i is 0 in every set.
     """
     known = powers(axis)
-    spread = axis.root.spread(axis.items - axis.items.mean(1, keepdim=True))
-    square = square_norm(spread)
+    coordinates = axis.root.spread(axis.items - axis.items.mean(1, keepdim=True))
+    square = square_norm(coordinates)
     parts: list[Tensor] = []
     step = max(1, BLOCK_ELEMENTS // (len(axis.pairs) * sets.shape[1] * axis.items.shape[-1]))
     ordered = torch.equal(sets.flatten(), torch.arange(axis.items.shape[1], device=sets.device))
@@ -56,7 +56,7 @@ def search_input_sets(axis: Axis, sets: Tensor) -> Tensor:
                 return values[:, int(block[0, 0]) : int(block[-1, -1]) + 1].unflatten(1, block.shape)  # type: ignore[no-untyped-call,no-any-return]
             return values[:, block]
 
-        vectors, squares = at(spread), at(square)
+        vectors, squares = at(coordinates), at(square)
         squared = square_norm(vectors[:, :, 1:] - vectors[:, :, :1])
         squared[squared <= ZERO**2 * (squares[:, :, 1:] + squares[:, :, :1])] = 0.0
         inverse, other_inverse = axis.both(squared.rsqrt_())

@@ -66,8 +66,8 @@ def fixed_labels(
     """
     labels = with_labels(axis, reduction, pivot, left_out)
     if constant_labels == "error":
-        for model, spread in enumerate((labels.terms.spread, labels.terms.other_spread)):
-            same = _same_as_pivot(spread, pivot).scatter_(1, pivot[:, None], False)
+        for model, std in enumerate((labels.terms.std, labels.terms.other_std)):
+            same = _same_as_pivot(std, pivot).scatter_(1, pivot[:, None], False)
             if bool(same.any()):
                 pair, label = same.nonzero()[0].tolist()
                 raise ConstantOddsError(pair, model, (label, int(pivot[pair])))
@@ -78,7 +78,7 @@ def with_labels(axis: Axis, reduction: Reduction, pivot: Tensor, left_out: Tenso
     """Write out the terms of each pair's pivot, (m,), and leave out the given label or the best one."""
     rows = torch.arange(pivot.shape[0], device=pivot.device)
     terms = written_out(axis, pivot)
-    same, other_same = _same_as_pivot(terms.spread, pivot), _same_as_pivot(terms.other_spread, pivot)
+    same, other_same = _same_as_pivot(terms.std, pivot), _same_as_pivot(terms.other_std, pivot)
     absent = same & other_same  # the pivot itself, and what is ignored
     infinite = same ^ other_same
     rest, pivots = (part.masked_fill(infinite, torch.inf) for part in (terms.rest, terms.pivot))
@@ -98,14 +98,14 @@ def with_labels(axis: Axis, reduction: Reduction, pivot: Tensor, left_out: Tenso
         count = used.sum(-1)
         term = (rest + pivots).masked_fill(~used, 0.0).sum(-1) / (2 * count)
         scale_term = terms.scale.masked_fill(~used, 0.0).sum(-1) / count
-    decorrelation = terms.decorrelation.masked_fill(infinite, 1.0)  # nothing correlates with a constant
-    written = Terms(rest, pivots, terms.scale, terms.spread, terms.other_spread, decorrelation)
+    correlation_distance = terms.correlation_distance.masked_fill(infinite, 1.0)  # nothing correlates with a constant
+    written = Terms(rest, pivots, terms.scale, terms.std, terms.other_std, correlation_distance)
     return LabelChoice(pivot, left_out, term, scale_term, written, used, absent.sum(-1) - 1)
 
 
-def _same_as_pivot(spread: Tensor, pivot: Tensor) -> Tensor:
+def _same_as_pivot(std: Tensor, pivot: Tensor) -> Tensor:
     """(m, C): which labels have log-odds against the pivot that do not vary."""
-    same = spread <= ZERO * spread.amax(-1, keepdim=True)
+    same = std <= ZERO * std.amax(-1, keepdim=True)
     return same.scatter_(1, pivot[:, None], True)
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from closedist.measures.checks import check_comparable, check_finite
-from closedist.measures.stack import Family, arithmetic_device, family
+from closedist.measures.stack import Stack, arithmetic_device, stacked
 from closedist.representations import Representations
 from closedist.representations.names import model_names
 
@@ -146,7 +146,7 @@ class Workspace:
     likelihoods: Tensor
 
     @classmethod
-    def of(cls, models: Family) -> "Workspace":
+    def of(cls, models: Stack) -> "Workspace":
         """As much as these models need."""
         an_input = len(models.members) * models.num_labels
         few = max(1, CACHED_ELEMENTS // an_input)
@@ -176,7 +176,7 @@ def logit_blocks(members: Sequence[Representations]) -> Iterator[tuple[slice, Te
     and is good until the next one is asked for.
     """
     device = arithmetic_device(members[0].stored)
-    sides = [None if member.black_box else family([member], device) for member in members]
+    sides = [None if member.black_box else stacked([member], device) for member in members]
     num_inputs, an_input = members[0].num_inputs, len(members) * members[0].num_labels
     few = max(1, CACHED_ELEMENTS // an_input)
     efficient = max(few, min(SMALLEST_BLOCK, LARGEST_ELEMENTS // an_input))  # for matrix products
@@ -193,7 +193,7 @@ def logit_blocks(members: Sequence[Representations]) -> Iterator[tuple[slice, Te
         yield rows, logits
 
 
-def log_likelihoods(models: Family, inputs: Tensor, workspace: Workspace) -> Iterator[tuple[slice, LogLikelihoods]]:
+def log_likelihoods(models: Stack, inputs: Tensor, workspace: Workspace) -> Iterator[tuple[slice, LogLikelihoods]]:
     """The log-likelihoods of a block of inputs, (n, B, M), a few rows at a time: which rows, and what they are.
 
     What is yielded lies in the workspace and is good until the next one is asked for.

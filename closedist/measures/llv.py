@@ -22,7 +22,7 @@ from closedist.measures.label_table import ConstantOddsError
 from closedist.measures.labels import LabelChoice, choose_labels, fixed_labels
 from closedist.measures.moments import Moments, moments
 from closedist.measures.settings import DEFAULTS, Combine, ConstantLabels, Reduction, Settings
-from closedist.measures.stack import Family, family
+from closedist.measures.stack import Stack, stacked
 from closedist.measures.terms import Axis, Terms, axis_of, written_out
 from closedist.representations import Representations
 from closedist.representations.names import model_names
@@ -54,7 +54,7 @@ class Distances:
     llv: Tensor
 
 
-def distances(models: Family, measured: Moments, pairs: Tensor, size: int, settings: Settings) -> Distances:
+def distances(models: Stack, measured: Moments, pairs: Tensor, size: int, settings: Settings) -> Distances:
     """d_LLV of pairs of models, (m, 2) indices, all with subset size ``size``.
 
     Raises:
@@ -150,7 +150,7 @@ def llv_distance(
     check_enough_inputs(p)
     check_enough_labels(p)
     settings.check_ranges(p.num_inputs, p.num_labels)
-    models = family([p, q])
+    models = stacked([p, q])
     pair = torch.tensor([[0, 1]], device=models.device)
     measured = moments(models, pair)
     check_varied(models, measured.over_inputs, measured.over_labels, names)

@@ -12,7 +12,7 @@ from torch import Tensor
 from closedist.errors import InputError
 from closedist.measures.logit_roots import LogitRoots, logit_roots
 from closedist.measures.roots import triangular
-from closedist.measures.stack import family
+from closedist.measures.stack import stacked
 from closedist.measures.svd import nuclear_norm
 from closedist.measures.terms import ZERO, square_norm
 from closedist.representations import Representations
@@ -109,7 +109,7 @@ def label_correlations(p: Representations, q: Representations) -> Tensor:
     Raises:
         InputError: as for :func:`logit_correlation`.
     """
-    roots, models = _varied_roots(p, q).embeddings(), family([p, q])
+    roots, models = _varied_roots(p, q).embeddings(), stacked([p, q])
     first, second = (models.labels[index, :, : root.shape[-1]] for index, root in enumerate(roots))
     return 1.0 - label_decorrelation(roots, (first, second))
 

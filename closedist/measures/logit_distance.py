@@ -12,7 +12,7 @@ from closedist.measures.checks import check_comparable
 from closedist.measures.likelihood import logit_blocks
 from closedist.measures.logit_roots import LogitRoots, checked_weights, label_rows, logit_roots
 from closedist.measures.projection import Projection
-from closedist.measures.stack import arithmetic_device, family
+from closedist.measures.stack import arithmetic_device, stacked
 from closedist.representations import MAX_BLACK_BOX_LABELS, Representations
 from closedist.representations.names import model_names
 
@@ -102,7 +102,7 @@ def logit_distance_by_input(p: Representations, q: Representations) -> Tensor:
     if _only_logits(p, q):
         return torch.cat([delta.norm(dim=-1) for delta in _deltas(p, q)])
     factor = logit_roots(p, q)[0].labels
-    models = family([p, q])
+    models = stacked([p, q])
     parts = []
     for inputs in models.blocks(max(1, (1 << 22) // factor.shape[-1])):
         sides = [inputs[0, :, : p.dimension], inputs[1, :, : q.dimension]]
@@ -123,7 +123,7 @@ def logit_distance_by_label(p: Representations, q: Representations) -> Tensor:
     if _only_logits(p, q):
         return _squares_by_label(p, q).sqrt()
     moment = logit_roots(p, q)[0].moment
-    models = family([p, q])
+    models = stacked([p, q])
     rows = label_rows(models.labels, models.bias)
     width = models.labels.shape[-1] + 1
     used = torch.cat([rows[:, : p.dimension], rows[:, width - 1 : width + q.dimension], rows[:, -1:]], -1)

@@ -18,7 +18,7 @@ from torch import Tensor
 from closedist.errors import InputError
 from closedist.measures.checks import check_comparable
 from closedist.measures.roots import CentredRoot, triangular
-from closedist.measures.stack import Family, family
+from closedist.measures.stack import Stack, stacked
 from closedist.representations import Representations, as_tensor
 from closedist.representations.names import model_names
 
@@ -97,7 +97,7 @@ def logit_roots(
         InputError: the models cannot be compared, or the weights are no weights of these labels.
     """
     check_comparable([p, q], model_names(2))
-    models = family([p, q])
+    models = stacked([p, q])
     weights = checked_weights(label_weights, p.num_labels, models.device)
     moment, covariance = _over_inputs(models)
     split = models.labels.shape[-1]
@@ -126,7 +126,7 @@ def checked_weights(weights: ArrayLike | Tensor | None, num_labels: int, device:
     return values
 
 
-def _over_inputs(models: Family) -> tuple[Tensor, Tensor]:
+def _over_inputs(models: Stack) -> tuple[Tensor, Tensor]:
     """Roots of E[z zᵀ] and of Cov(z), (r, 2(M + 1)) with the embeddings of both padded to the larger M."""
     columns = 2 * (models.labels.shape[-1] + 1)
     root = CentredRoot()
@@ -137,7 +137,7 @@ def _over_inputs(models: Family) -> tuple[Tensor, Tensor]:
     return torch.cat([centred, root.mean[None]]), centred
 
 
-def _over_labels(models: Family, weights: Tensor | None) -> Tensor:
+def _over_labels(models: Stack, weights: Tensor | None) -> Tensor:
     """H, (h, 2(M + 1)): the root of the rows (g, b, −g', −b') about their (weighted) mean, times √weight."""
     vectors, bias = models.labels, models.bias
     if weights is not None:

@@ -9,7 +9,7 @@ from closedist.measures.checks import check_finite
 from closedist.measures.group_roots import GroupedRows, GroupRoots
 from closedist.measures.likelihood import DivergenceSums, Workspace, log_likelihoods
 from closedist.measures.roots import CentredRoot, Root, cut
-from closedist.measures.stack import Family
+from closedist.measures.stack import Stack
 
 FEATURE_BYTES = 1 << 23  # of float64 features at once: what a root factor takes in with one QR
 
@@ -31,7 +31,7 @@ class Moments:
     groups: GroupRoots | None = None
 
 
-def moments(models: Family, pairs: Tensor, groups: Tensor | None = None) -> Moments:
+def moments(models: Stack, pairs: Tensor, groups: Tensor | None = None) -> Moments:
     """Stream over the inputs, then over the labels.
 
     Args:

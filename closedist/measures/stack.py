@@ -11,7 +11,7 @@ from closedist.representations import Representations
 
 
 @dataclass(frozen=True)
-class Family:
+class Stack:
     """n models on the same N inputs and C labels, ready for arithmetic: float64, scaled, centred over the labels.
 
     Embeddings are divided by a power of two and unembeddings multiplied by it, which changes no log-likelihood and no
@@ -71,7 +71,7 @@ def arithmetic_device(tensor: Tensor) -> torch.device:
     return torch.device("cpu") if tensor.device.type == "mps" else tensor.device
 
 
-def family(members: Sequence[Representations], device: torch.device | None = None) -> Family:
+def stacked(members: Sequence[Representations], device: torch.device | None = None) -> Stack:
     """Bring models to one device, by default the first one's, and to one scale."""
     device = arithmetic_device(members[0].stored) if device is None else device
     unembeddings = [member.unembeddings for member in members]  # a black box with too many labels has none
@@ -88,4 +88,4 @@ def family(members: Sequence[Representations], device: torch.device | None = Non
     labels -= labels.mean(1, keepdim=True)
     bias -= bias.mean(1, keepdim=True)
     biased = any(member.bias is not None for member in members)
-    return Family(tuple(members), labels, bias, scales, biased)
+    return Stack(tuple(members), labels, bias, scales, biased)

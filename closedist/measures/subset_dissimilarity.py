@@ -12,7 +12,7 @@ from torch import Tensor
 from closedist.errors import InputError
 from closedist.measures.logit_roots import LogitRoots, label_rows, logit_roots
 from closedist.measures.representation_distance import check_embeddings
-from closedist.measures.stack import family
+from closedist.measures.stack import stacked
 from closedist.measures.svd import MAX_ENUMERATED
 from closedist.representations import Representations
 
@@ -80,7 +80,7 @@ def squared_by_subset(p: Representations, q: Representations, roots: LogitRoots,
 
     With Ĝ_T the rows (g, 1) of the choice, a_T is the first M entries of Ĝ_T⁻¹Δ_T, whichever label is called the pivot.
     """
-    models = family([p, q])
+    models = stacked([p, q])
     rows = label_rows(models.labels, models.bias)
     width = models.labels.shape[-1] + 1
     rows = torch.cat([rows[:, : p.dimension], rows[:, width - 1 : width + q.dimension], rows[:, -1:]], -1)

@@ -112,28 +112,28 @@ def squared_term(inverse: Tensor, other_inverse: Tensor, first: Tensor, second: 
 
 @dataclass(frozen=True)
 class Terms:
-    """(m, L) each, against a pivot item: the terms of d_LLV and the decorrelation of the items' log-odds.
+    """(m, L) each, against a pivot item: the terms of d_LLV and the correlation distance of the items' log-odds.
 
     Attributes:
         rest: std of ℓ(j)/s_j − ℓ'(j)/s'_j.
         pivot: std of ℓ(k)/s_j − ℓ'(k)/s'_j.
         scale: |s_j − s'_j|.
-        spread, other_spread: s_j and s'_j.
-        decorrelation: 1 − ρ_j = ½·‖u_j − u'_j‖², with u_j the log-odds scaled to unit length.
+        std, other_std: s_j and s'_j.
+        correlation_distance: 1 − ρ_j = ½·‖u_j − u'_j‖², with u_j the log-odds scaled to unit length.
     """
 
     rest: Tensor
     pivot: Tensor
     scale: Tensor
-    spread: Tensor
-    other_spread: Tensor
-    decorrelation: Tensor
+    std: Tensor
+    other_std: Tensor
+    correlation_distance: Tensor
 
 
 def written_out(axis: Axis, pivot: Tensor, items: Tensor | None = None) -> Terms:
     """All terms as norms of differences, to full relative accuracy.
 
-    Items whose log-odds against the pivot do not vary have spread 0, and terms that mean nothing.
+    Items whose log-odds against the pivot do not vary have a standard deviation of 0, and terms that mean nothing.
 
     Args:
         axis: the pairs and their items.
@@ -144,17 +144,17 @@ def written_out(axis: Axis, pivot: Tensor, items: Tensor | None = None) -> Terms
     parts: list[tuple[Tensor, ...]] = []
     blocks = axis.blocks() if items is None else [slice(None)]
     for block in blocks:
-        odds, other_odds = _odds(axis, pivot, block if items is None else items)
-        spread, other_spread = odds.norm(dim=-1), other_odds.norm(dim=-1)
-        s, other_s = spread.unsqueeze(-1), other_spread.unsqueeze(-1)
+        odds, other_odds = _log_odds(axis, pivot, block if items is None else items)
+        std, other_std = odds.norm(dim=-1), other_odds.norm(dim=-1)
+        s, other_s = std.unsqueeze(-1), other_std.unsqueeze(-1)
         rest = ((base + odds) / s).sub_((other_base + other_odds) / other_s).norm(dim=-1)
         pivots = (base / s).sub_(other_base / other_s).norm(dim=-1)
-        decorrelation = 0.5 * square_norm((odds / s).sub_(other_odds / other_s))
-        parts.append((rest, pivots, (spread - other_spread).abs(), spread, other_spread, decorrelation))
+        correlation_distance = 0.5 * square_norm((odds / s).sub_(other_odds / other_s))
+        parts.append((rest, pivots, (std - other_std).abs(), std, other_std, correlation_distance))
     return Terms(*(torch.cat(columns, -1) for columns in zip(*parts, strict=True)))
 
 
-def unit_odds(axis: Axis, pivot: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
+def unit_log_odds(axis: Axis, pivot: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
     """The log-odds of items against the pivot in both models, scaled to unit length; a constant stays zero.
 
     Args:
@@ -165,14 +165,14 @@ def unit_odds(axis: Axis, pivot: Tensor, items: Tensor) -> tuple[Tensor, Tensor]
     Returns:
         (m, L, r) twice.
     """
-    odds, other_odds = _odds(axis, pivot, items)
+    odds, other_odds = _log_odds(axis, pivot, items)
     return (
         odds / odds.norm(dim=-1, keepdim=True).clamp(min=1e-300),
         other_odds / other_odds.norm(dim=-1, keepdim=True).clamp(min=1e-300),
     )
 
 
-def _odds(axis: Axis, pivot: Tensor, items: slice | Tensor) -> tuple[Tensor, Tensor]:
+def _log_odds(axis: Axis, pivot: Tensor, items: slice | Tensor) -> tuple[Tensor, Tensor]:
     """(m, L, r) twice: coordinates of the items' log-odds against the pivot in both models."""
     first, second = (
         root.difference(_at(axis, side, items) - _at(axis, side, pivot[:, None]))

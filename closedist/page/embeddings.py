@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from closedist.measures.projection import Projection
-from closedist.measures.stack import family
+from closedist.measures.stack import stacked
 from closedist.page.packed import packed, points, rounded
 from closedist.representations import Representations
 
@@ -26,7 +26,7 @@ class Embeddings:
 
     def __init__(self, models: Sequence[Representations], rows: Sequence[int]) -> None:
         """Take the inputs that maps are fitted on, evenly spread where there are many."""
-        self._models = family(models)
+        self._models = stacked(models)
         self._rows = torch.as_tensor(rows)
         count = self._models.num_inputs
         self._fitted = torch.linspace(0, count - 1, min(count, FITTED_INPUTS)).round().long()

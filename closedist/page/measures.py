@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from closedist.comparison import COLUMNS, Comparison
 from closedist.comparison.column import Column, similarity
-from closedist.measures.stack import family
+from closedist.measures.stack import stacked
 from closedist.representations import Representations
 
 Matrix = NDArray[np.float64]
@@ -87,7 +87,7 @@ def _matrix(count: int, comparisons: Sequence[Comparison], name: str) -> Matrix:
 
 def _of_logits(models: Sequence[Representations]) -> tuple[Matrix, Matrix]:
     """(n, n) logit correlations and shares of the same top label, in one pass over the inputs."""
-    together = family(models)
+    together = stacked(models)
     count, labels = len(models), together.num_labels
     products, sums = torch.zeros(count, count, dtype=torch.float64), torch.zeros(count, labels, dtype=torch.float64)
     same = torch.zeros(count, count, dtype=torch.float64)

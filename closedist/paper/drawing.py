@@ -23,7 +23,7 @@ from closedist.paper.sweep import CPU
 from closedist.paper.trained_models import NoModelsError, family_representations, with_available_seeds
 
 DEFAULT_LABELS = 6  # of synthetic_data
-Family = Mapping[int, TrainingRun]  # by representation dimension; the one that is meant comes first
+Stack = Mapping[int, TrainingRun]  # by representation dimension; the one that is meant comes first
 Material = tuple[Any, ...]  # the arguments of a figure's function
 
 
@@ -46,7 +46,7 @@ class Sources:
     threads: int | None = None
     date: str | None = None
     labels: Sequence[int] | None = None
-    families: Iterable[Family] = ()
+    families: Iterable[Stack] = ()
     device: torch.device = CPU
 
 

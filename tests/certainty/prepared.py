@@ -15,7 +15,7 @@ from closedist.measures.cca import precisions
 from closedist.measures.llv import Distances, distances
 from closedist.measures.moments import Moments, moments
 from closedist.measures.settings import Settings
-from closedist.measures.stack import Family, family
+from closedist.measures.stack import Stack, stacked
 from closedist.measures.svd import label_subsets
 
 
@@ -23,7 +23,7 @@ from closedist.measures.svd import label_subsets
 class Prepared:
     """All pairs of some models of one dimension."""
 
-    models: Family
+    models: Stack
     pairs: Tensor
     measured: Moments
     found: Distances
@@ -38,7 +38,7 @@ class Prepared:
 
 
 def prepared(members: list[Representations], groups: Groups, settings: Settings) -> Prepared:
-    models = family(members)
+    models = stacked(members)
     pairs = torch.tensor(list(combinations(range(len(members)), 2)))
     measured = moments(models, pairs, groups.codes)
     size = settings.size(max(member.dimension for member in members), models.num_labels)

@@ -19,7 +19,7 @@ from closedist.measures.likelihood import Workspace, log_likelihoods
 from closedist.measures.logit_correlation import logit_correlation
 from closedist.measures.moments import moments
 from closedist.measures.settings import Settings
-from closedist.measures.stack import Family, family
+from closedist.measures.stack import Stack, stacked
 from closedist.measures.svd import label_subsets
 from closedist.measures.terms import axis_of
 from tests.random_models import noisy, random_model, represent
@@ -36,7 +36,7 @@ def two(num_inputs: int = 150, num_labels: int = 6) -> tuple[Representations, Re
     return represent(p), represent(Model(q.f + p.f[:, :2], q.g + p.g[:, :2], q.b))  # somewhat alike
 
 
-def rows_of(models: Family) -> tuple[torch.Tensor, torch.Tensor]:
+def rows_of(models: Stack) -> tuple[torch.Tensor, torch.Tensor]:
     """Each model's embeddings and −log Z."""
     inputs = models.inputs(slice(0, models.num_inputs))
     shared = torch.cat([-block.normaliser for _, block in log_likelihoods(models, inputs, Workspace.of(models))], 1)
@@ -44,7 +44,7 @@ def rows_of(models: Family) -> tuple[torch.Tensor, torch.Tensor]:
     return first, second
 
 
-def labels_of(models: Family) -> tuple[torch.Tensor, torch.Tensor]:
+def labels_of(models: Stack) -> tuple[torch.Tensor, torch.Tensor]:
     return models.labels[0], models.labels[1]
 
 
@@ -67,7 +67,7 @@ EPS = torch.full((1,), torch.finfo(torch.float64).eps, dtype=torch.float64)
 
 def test_permuted_inputs_are_what_compare_says_of_permuted_inputs() -> None:
     p, q = two()
-    models = family([p, q])
+    models = stacked([p, q])
     orders = permutations(150, 7, 0)
     subsets = label_subsets(4, 3, None, 0)[None]
     found = inputs_permuted(rows_of(models), labels_of(models), (EPS, EPS), orders, Settings(), subsets)
@@ -83,7 +83,7 @@ def test_permuted_inputs_are_what_compare_says_of_permuted_inputs() -> None:
 
 def test_permuted_labels_are_what_compare_says_of_permuted_labels() -> None:
     p, q = two()
-    models = family([p, q])
+    models = stacked([p, q])
     orders = permutations(6, 7, 0)
     sides = axis_of(moments(models, PAIR).over_inputs, models.labels, PAIR).sides
     subsets = label_subsets(4, 3, None, 0)[None]
@@ -111,7 +111,7 @@ def test_the_input_side_with_permuted_labels() -> None:
 @pytest.mark.parametrize("num_labels", [4, 10])
 def test_closed_forms_are_the_means_over_permutations(num_labels: int) -> None:
     p, q = two(200, num_labels)
-    models = family([p, q])
+    models = stacked([p, q])
     axis = axis_of(moments(models, PAIR).over_inputs, models.labels, PAIR)
     ranks = (torch.tensor([3]), torch.tensor([2]))
     chance = {name: float(value) for name, value in chance_of_pairs(axis, ranks, 200, Settings()).items()}
@@ -149,7 +149,7 @@ def test_p_values_are_uniform_for_unrelated_models_and_small_for_alike_ones() ->
     near = noisy(as_arrays(p), 0.1, 3)
     orders = permutations(150, 99, 0)
     for other, alike in ((q, False), (represent(near), True)):
-        models = family([p, other])
+        models = stacked([p, other])
         null = inputs_permuted(rows_of(models), labels_of(models), (EPS, EPS), orders, Settings(), None)
         comparison = compare(p, other)
         values = {name: getattr(comparison, name) for name in ("label_term", "cka_embeddings", "mean_cca_embeddings")}
@@ -160,7 +160,7 @@ def test_p_values_are_uniform_for_unrelated_models_and_small_for_alike_ones() ->
     unrelated = []
     for seed in range(60):
         a, b = random_model(2 * seed, 60, 5, 2), random_model(2 * seed + 1, 60, 5, 2)
-        models = family([represent(a), represent(b)])
+        models = stacked([represent(a), represent(b)])
         null = inputs_permuted(
             rows_of(models), labels_of(models), (EPS, EPS), permutations(60, 39, seed), Settings(), None
         )

@@ -29,14 +29,14 @@ def cca(f: Array, g: Array) -> float:
 
 def directly(p: Model, q: Model, ready: Prepared, pair: int, kept: Array) -> dict[str, float]:
     """The numbers of one pair on some inputs, at the labels chosen on all."""
-    held, size = ready.held, ready.held.input_decorrelation.shape[1]
+    held, size = ready.held, ready.held.input_distance.shape[1]
     pivot, left_out = int(held.labels.pivot[pair]), int(held.labels.left_out[pair])
     tables = [log_likelihoods(Model(model.f[kept], model.g, model.b)) for model in (p, q)]
     rest = [j for j in range(len(p.g)) if j not in (pivot, left_out)]
     found = {j: terms(*tables, j, pivot) for j in rest}
-    decorrelation = np.sort([found[j][3] for j in rest])[::-1]
-    unsigned = np.sort(1 - np.abs(1 - decorrelation))[::-1]
-    of_inputs = held.input_decorrelation[pair].numpy()
+    correlation_distance = np.sort([found[j][3] for j in rest])[::-1]
+    unsigned = np.sort(1 - np.abs(1 - correlation_distance))[::-1]
+    of_inputs = held.input_distance[pair].numpy()
     units = [unit_columns(table[:, rest] - table[:, [pivot]]) for table in tables]
     cross = units[0].T @ units[1]
     d = max(1 - np.linalg.norm(cross[np.ix_(s, s)], "nuc") / size for s in combinations(range(len(rest)), size))
@@ -53,7 +53,7 @@ def directly(p: Model, q: Model, ready: Prepared, pair: int, kept: Array) -> dic
         "quadratic_bound": 2 * max(t1, t2) ** 2,
         "dissimilarity_embeddings": d,
         "dissimilarity": max(d, float(held.input_dissimilarity[pair])),
-        "certificate": max(decorrelation[:size].mean(), of_inputs.mean()),
+        "certificate": max(correlation_distance[:size].mean(), of_inputs.mean()),
         "unsigned_certificate": max(unsigned[:size].mean(), (1 - np.abs(1 - of_inputs)).mean()),
         "logit_correlation": (h[0] * h[1]).sum() / np.sqrt((h[0] ** 2).sum() * (h[1] ** 2).sum()),
         "cka_embeddings": (f[0].T @ f[1]).__pow__(2).sum()

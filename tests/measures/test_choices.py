@@ -16,14 +16,14 @@ from closedist.measures.input_sets import draw_input_sets
 from closedist.measures.label_table import LabelTable, label_table
 from closedist.measures.labels import screened_pivots
 from closedist.measures.moments import moments
-from closedist.measures.stack import family
+from closedist.measures.stack import stacked
 from closedist.measures.terms import axis_of
 from tests.random_models import linear_map, mapped, models, noisy, random_model, represent
 from tests.slow_reference import Model, choose, input_terms, label_tables, log_likelihoods, search, t1_of, t2_of
 
 
 def scores(p: Representations, q: Representations, reduction: str, pivots: list[int] | None = None) -> list[float]:
-    members, pair = family([p, q]), torch.tensor([[0, 1]])
+    members, pair = stacked([p, q]), torch.tensor([[0, 1]])
     axis = axis_of(moments(members, pair).over_inputs, members.labels, pair)
     found = label_table(axis, reduction, "ignore").scores(torch.tensor(pivots or range(p.num_labels)))[0]
     return (found.sqrt() if reduction == "max" else found).tolist()
@@ -213,7 +213,7 @@ def test_pairs_that_ignore_different_numbers_of_labels_are_measured_as_each_alon
 
 @pytest.mark.parametrize("pivots", [list(range(10)), [1, 2, 5]])
 def test_a_table_gives_the_same_scores_however_often_it_is_asked(pivots: list[int]) -> None:
-    members = family([represent(with_unused_labels(random_model(seed, 60, 10, 2), [2, 5, 9])) for seed in (1, 2)])
+    members = stacked([represent(with_unused_labels(random_model(seed, 60, 10, 2), [2, 5, 9])) for seed in (1, 2)])
     pair = torch.tensor([[0, 1]])
     table = label_table(axis_of(moments(members, pair).over_inputs, members.labels, pair), "mean", "ignore")
     first = table.scores(torch.tensor(pivots))

@@ -15,8 +15,8 @@ from closedist.measures import input_search
 from closedist.measures.input_search import diverse_input_set, effective_rank, searched_inputs
 from closedist.measures.input_sets import draw_input_sets, search_input_sets
 from closedist.measures.moments import moments
-from closedist.measures.stack import family
-from closedist.measures.terms import Axis, axis_of, unit_odds, written_out
+from closedist.measures.stack import stacked
+from closedist.measures.terms import Axis, axis_of, unit_log_odds, written_out
 from tests.random_models import noisy, random_model, represent, seeds
 from tests.slow_reference import Model, input_terms, log_likelihoods
 
@@ -25,7 +25,7 @@ CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 
 
 def axis_over_labels(p: Representations, q: Representations) -> Axis:
-    models = family([p, q])
+    models = stacked([p, q])
     return axis_of(moments(models, PAIR).over_labels, models.inputs(slice(0, models.num_inputs)), PAIR)
 
 
@@ -35,7 +35,7 @@ def term_of(axis: Axis, chosen: Tensor) -> float:
 
 
 def rank_of(axis: Axis, chosen: Tensor) -> float:
-    return float(effective_rank(*unit_odds(axis, chosen[None, 0], chosen[None, 1:])))
+    return float(effective_rank(*unit_log_odds(axis, chosen[None, 0], chosen[None, 1:])))
 
 
 @settings(max_examples=15, deadline=None)
@@ -64,7 +64,7 @@ def test_every_vector_lies_apart_from_those_before_in_both_models(seed: int, siz
     axis = axis_over_labels(represent(p), represent(noisy(p, 0.3, seed)))
     chosen = diverse_input_set(axis, size)
     assume(term_of(axis, chosen) < 1)
-    for units in unit_odds(axis, chosen[None, 0], chosen[None, 1:]):
+    for units in unit_log_odds(axis, chosen[None, 0], chosen[None, 1:]):
         for index in range(1, size):
             basis = torch.linalg.qr(units[0, :index].mT).Q
             outside = 1 - float((basis.mT @ units[0, index]).square().sum())

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from closedist import Comparison, Representations, compare, compare_all, llv_distance
 from closedist.measures import likelihood
 from closedist.measures.moments import moments
-from closedist.measures.stack import family
+from closedist.measures.stack import stacked
 from closedist.measures.terms import axis_of, written_out
 from tests.random_models import linear_map, mapped, models, noisy, random_model, represent, seeds
 from tests.slow_reference import Model
@@ -242,7 +242,7 @@ def test_some_pairs_of_many_models_are_measured_as_each_alone(pairs: list[tuple[
 
 
 def test_some_pairs_of_an_axis_are_written_out_as_among_all() -> None:
-    members = family([represent(random_model(seed, 60, 7, 2)) for seed in range(4)])
+    members = stacked([represent(random_model(seed, 60, 7, 2)) for seed in range(4)])
     pairs = torch.combinations(torch.arange(4))
     axis = axis_of(moments(members, pairs).over_inputs, members.labels, pairs)
     pivot = torch.arange(6)

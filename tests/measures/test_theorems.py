@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from closedist.measures.any_pivot import certificate_any_pivot
 from closedist.measures.bounds import certificate, unsigned_certificate
 from closedist.measures.moments import moments
-from closedist.measures.stack import family
+from closedist.measures.stack import stacked
 from closedist.measures.subset_search import label_gradients
 from closedist.measures.terms import axis_of
 from tests.random_models import noisy, random_model, represent, seeds
@@ -132,7 +132,7 @@ def test_the_root_of_d_is_a_pseudometric_at_fixed_choices(seed: int, size: int) 
 def test_the_certificate_over_any_pivot_bounds_the_label_side_at_every_choice(pair: tuple[Model, Model]) -> None:
     num_labels = len(pair[0].g)
     size = max(1, num_labels - 3)
-    models = family([represent(model) for model in pair])
+    models = stacked([represent(model) for model in pair])
     indices = torch.tensor([[0, 1]])
     axis = axis_of(moments(models, indices).over_inputs, models.labels, indices)
     found = float(certificate_any_pivot(axis, size))
@@ -148,7 +148,7 @@ def test_the_certificate_over_any_pivot_bounds_the_label_side_at_every_choice(pa
 
 
 def test_pairs_at_once_have_the_certificate_over_any_pivot_of_each() -> None:
-    models = family([represent(random_model(seed, 50, 6, 3)) for seed in range(4)])
+    models = stacked([represent(random_model(seed, 50, 6, 3)) for seed in range(4)])
     indices = torch.tensor([[0, 1], [1, 3], [0, 2]])
     measured = moments(models, indices)
     together = certificate_any_pivot(axis_of(measured.over_inputs, models.labels, indices), 3)
@@ -163,7 +163,7 @@ def test_labels_with_equal_rows_are_no_pair_for_it() -> None:
     indices = torch.tensor([[0, 1]])
     values = []
     for pair in ((p, q), both):
-        models = family([represent(model) for model in pair])
+        models = stacked([represent(model) for model in pair])
         values.append(
             float(certificate_any_pivot(axis_of(moments(models, indices).over_inputs, models.labels, indices), 2))
         )
