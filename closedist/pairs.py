@@ -12,14 +12,14 @@ from closedist.comparison import Comparison
 from closedist.errors import InputError
 from closedist.measures import bounds
 from closedist.measures.cca import cka_of_all, mean_cca_of_all, precisions
-from closedist.measures.checks import check_comparable, check_enough_inputs, check_varied
+from closedist.measures.checks import check_comparable, check_enough_inputs
 from closedist.measures.label_table import ConstantOddsError
 from closedist.measures.labels import LabelChoice
 from closedist.measures.likelihood import divergences
 from closedist.measures.llv import distances
-from closedist.measures.moments import Moments, moments
+from closedist.measures.moments import Moments, prepared
 from closedist.measures.settings import DEFAULTS, Combine, ConstantLabels, Reduction, Settings
-from closedist.measures.stack import Stack, stacked
+from closedist.measures.stack import Stack
 from closedist.measures.svd import check_subsets, dissimilarity, label_subsets
 from closedist.measures.terms import Axis, unit_log_odds
 from closedist.representations import MAX_BLACK_BOX_LABELS, Representations
@@ -225,10 +225,9 @@ def _jointly(
     settings: Settings,
 ) -> list[Comparison]:
     """The same for models that fit into memory together, with K of every pair."""
-    members = stacked(models)
-    indices = torch.tensor(pairs, dtype=torch.int64, device=members.device).reshape(-1, 2)
-    measured = moments(members, indices)
-    check_varied(members, measured.over_inputs, measured.over_labels, names)
+    indices = torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2)
+    members, measured = prepared(models, names, indices)
+    indices = indices.to(members.device)
     of_all = _of_all_pairs(members, measured, indices)
     results: dict[int, Comparison] = {}
     for size in sorted(set(sizes)):

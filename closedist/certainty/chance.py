@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from closedist.measures.by_input import ByInput
-from closedist.measures.label_table import label_table
+from closedist.measures.label_table import label_table, pivot_scores
 from closedist.measures.settings import Settings
 from closedist.measures.terms import Axis, Powers
 
@@ -66,9 +66,9 @@ def chance_mean_cca(rank: Tensor, other_rank: Tensor, num_inputs: int) -> Tensor
 
 def chance_label_term(axis: Axis, settings: Settings) -> Tensor:
     """(m,) about the smallest t1 of unrelated models: its table with a² = Var ℓ/s² + Var ℓ'/s'²."""
-    table = label_table(axis, settings.reduction, "ignore")
+    table = label_table(axis)
     known = table.powers
     unrelated = replace(table, powers=Powers(known.first, known.second, known.first + known.second))
-    pivots = range(axis.items.shape[1]) if settings.pivots is None else settings.pivots
-    smallest = unrelated.scores(torch.tensor(pivots, device=axis.pairs.device)).amin(-1)
+    pivots = torch.tensor(settings.pivots or range(axis.items.shape[1]), device=axis.pairs.device)
+    smallest = pivot_scores(unrelated, settings.reduction, pivots, "ignore").amin(-1)
     return smallest.sqrt() if settings.reduction == "max" else smallest

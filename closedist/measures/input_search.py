@@ -19,7 +19,7 @@ from closedist.measures.terms import (
     Axis,
     powers,
     square_norm,
-    squared_term,
+    squared_terms,
     unit_log_odds,
 )
 
@@ -108,10 +108,10 @@ def _term_rows(axis: Axis, pivots: Tensor | None = None) -> Iterator[tuple[Tenso
         squared = squared_distances(coordinates, square, rows)
         (inverse,), (other_inverse,) = axis.both(squared.rsqrt_())
         first, second, gap = known.first[0], known.second[0], known.gap[0]
-        rest = squared_term(inverse, other_inverse, first, second, gap)
-        pivot = squared_term(inverse, other_inverse, *(part[rows, None] for part in (first, second, gap)))
+        of_pivots = (first[rows, None], second[rows, None], gap[rows, None])
+        rest, pivot = squared_terms(inverse, other_inverse, (first, second, gap), of_pivots)
         usable = torch.isfinite(torch.maximum(inverse, other_inverse))
-        yield rows, torch.maximum(rest, pivot).masked_fill_(~usable, torch.inf)
+        yield rows, torch.maximum(rest, pivot).clamp_(min=0.0).masked_fill_(~usable, torch.inf)
 
 
 def _apart(axis: Axis, pivot: Tensor, terms: Tensor, size: int) -> tuple[Tensor, bool]:

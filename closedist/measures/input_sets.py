@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from closedist.errors import InputError
-from closedist.measures.terms import BLOCK_ELEMENTS, ZERO, Axis, powers, square_norm, squared_term
+from closedist.measures.terms import BLOCK_ELEMENTS, ZERO, Axis, powers, square_norm, squared_terms
 
 
 def draw_input_sets(num_inputs: int, size: int, num_samples: int, seed: int) -> Tensor:
@@ -45,28 +45,26 @@ def search_input_sets(axis: Axis, sets: Tensor) -> Tensor:
     known = powers(axis)
     coordinates = axis.root.spread(axis.items - axis.items.mean(1, keepdim=True))
     square = square_norm(coordinates)
+    in_order = torch.equal(sets.flatten(), torch.arange(axis.items.shape[1], device=sets.device))
+
+    def in_sets(values: Tensor, some: slice) -> Tensor:
+        """(n, L, …) values of items to (n, S, K + 1, …), where they are in order without a copy."""
+        if in_order:
+            return values.reshape(len(values), *sets.shape, *values.shape[2:])[:, some]
+        return values[:, sets[some]]
+
     parts: list[Tensor] = []
     step = max(1, BLOCK_ELEMENTS // (len(axis.pairs) * sets.shape[1] * axis.items.shape[-1]))
-    ordered = torch.equal(sets.flatten(), torch.arange(axis.items.shape[1], device=sets.device))
-    for start in range(0, sets.shape[0], step):
-        block = sets[start : start + step]
-
-        def at(values: Tensor, block: Tensor = block) -> Tensor:
-            if ordered:  # a view
-                return values[:, int(block[0, 0]) : int(block[-1, -1]) + 1].unflatten(1, block.shape)  # type: ignore[no-untyped-call,no-any-return]
-            return values[:, block]
-
-        vectors, squares = at(coordinates), at(square)
+    for some in (slice(start, start + step) for start in range(0, sets.shape[0], step)):
+        vectors, squares = in_sets(coordinates, some), in_sets(square, some)
         squared = square_norm(vectors[:, :, 1:] - vectors[:, :, :1])
         squared[squared <= ZERO**2 * (squares[:, :, 1:] + squares[:, :, :1])] = 0.0
         inverse, other_inverse = axis.both(squared.rsqrt_())
-        first, second, gap = at(known.first), at(known.second), at(known.gap)
-        a, b = (
-            squared_term(inverse, other_inverse, first[:, :, of], second[:, :, of], gap[:, :, of])
-            for of in (slice(1, None), slice(0, 1))
-        )
+        first, second, gap = (in_sets(values, some) for values in (known.first, known.second, known.gap))
+        of_items = [(first[:, :, of], second[:, :, of], gap[:, :, of]) for of in (slice(1, None), slice(0, 1))]
+        rest, pivot = squared_terms(inverse, other_inverse, *of_items)
         usable = torch.isfinite(torch.maximum(inverse, other_inverse))
-        parts.append(torch.maximum(a, b).masked_fill_(~usable, torch.inf).amax(-1))
+        parts.append(torch.maximum(rest, pivot).masked_fill_(~usable, torch.inf).amax(-1).clamp_(min=0.0))
     squared_t2 = torch.cat(parts, -1)
     usable = torch.isfinite(squared_t2)
     if not bool(usable.any(-1).all()):

@@ -1,25 +1,16 @@
-"""The table of labels against each other, from which the pivot of d_LLV is chosen."""
+"""The symmetric table of terms of labels against each other, from which the pivot of d_LLV is chosen."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from closedist.errors import InputError
 from closedist.measures.settings import ConstantLabels, Reduction
-from closedist.measures.terms import (
-    SUSPICIOUS,
-    SUSPICIOUS_IN_FLOAT32,
-    ZERO,
-    Axis,
-    Powers,
-    powers,
-    square_norm,
-    squared_term,
-)
+from closedist.measures.terms import SUSPICIOUS, ZERO, Axis, Powers, powers, square_norm, squared_terms
 
-TILE = 512  # labels; three float64 tiles fit in the second-level cache
-UNTILED = 2 * TILE  # labels, up to which the table is one tile
+TILE = 256  # labels; a few float64 tiles fit in the second-level cache
+UNTILED = 4 * TILE  # labels, up to which the table is one tile
 
 
 class ConstantOddsError(InputError):
@@ -38,157 +29,158 @@ class ConstantOddsError(InputError):
         )
 
 
-def _all_but_largest(values: Tensor, reduction: Reduction) -> tuple[Tensor, Tensor]:
-    """Each row's largest entry, and the max or sum of its other entries, of values ≥ 0: a tournament over columns."""
-    merge = torch.maximum if reduction == "max" else torch.add
-    largest, rest = values, torch.zeros_like(values[..., :1])
-    while (width := largest.shape[-1]) > 1:
-        half = width // 2
-        left, right = largest[..., :half], largest[..., half : 2 * half]
-        winner, loser = torch.maximum(left, right), torch.minimum(left, right)
-        if rest.shape[-1] == width:
-            loser = merge(loser, merge(rest[..., :half], rest[..., half : 2 * half]))
-        if width % 2:
-            bye = rest[..., -1:] if rest.shape[-1] == width else torch.zeros_like(loser[..., :1])
-            winner, loser = torch.cat([winner, largest[..., -1:]], -1), torch.cat([loser, bye], -1)
-        largest, rest = winner, loser
-    return largest[..., 0], rest[..., 0]
-
-
-def _absorb(largest: Tensor, rest: Tensor, labels: slice, values: Tensor, reduction: Reduction) -> None:
-    """Merge a tile's rows into what is known of these labels."""
-    merge = torch.maximum if reduction == "max" else torch.add
-    new_largest, new_rest = _all_but_largest(values, reduction)
-    known = largest[:, labels]
-    loser = torch.minimum(known, new_largest)
-    rest[:, labels] = merge(merge(loser, new_rest), rest[:, labels])
-    largest[:, labels] = torch.maximum(known, new_largest)
-
-
 @dataclass(frozen=True)
 class LabelTable:
-    """The symmetric table of terms of labels against each other, computed tile by tile.
+    """What the table of terms of labels against each other is made of.
+
+    The table is symmetric, and each unordered pair of labels is computed once, in tiles, so that structural ties are
+    ties to the bit.
 
     Attributes:
         axis: the pairs.
-        exact: (n, C, M) float64 coordinates whose distances are s_jk.
-        spread: the same in the precision of the products.
+        coordinates: (n, C, M) points whose distances are s_jk.
         square: (n, C) their squared norms.
-        powers: of the labels, in the table's order.
-        order: (C,) the label at each position.
-        ignored: (m, C) how many labels were ignored for each pivot, counted as tiles are computed.
-        reduction, constant_labels: as in :func:`choose_labels`.
+        powers: of the labels.
+        order: (C,) the label at each position of all of these.
     """
 
     axis: Axis
-    exact: Tensor
-    spread: Tensor
+    coordinates: Tensor
     square: Tensor
     powers: Powers
     order: Tensor
-    ignored: Tensor
-    reduction: Reduction
-    constant_labels: ConstantLabels
 
-    def in_float32(self) -> "LabelTable | None":
-        """The same table with products in float32, or None where the models' scales do not suit it."""
-        sizes = self.square.amax(-1)
-        if not bool((sizes.amin() > 1e-6 * sizes.amax()) & (sizes.amin() > 1e-20) & (sizes.amax() < 1e20)):
-            return None
-        spread = self.spread.float()
-        known = Powers(self.powers.first.float(), self.powers.second.float(), self.powers.gap.float())
-        return replace(self, spread=spread, square=square_norm(spread), powers=known)
-
-    def scores(self, pivots: Tensor) -> Tensor:
-        """(m, P): for every pivot, in ascending order, the smallest t1 over left-out labels; its square for "max".
-
-        Each unordered pair of labels is computed once, in tiles, so that structural ties are ties to the bit.
-        """
-        num_pivots, num_labels = len(pivots), len(self.order)
-        ordered = self._with_first(pivots)
-        tile = TILE if num_labels > UNTILED else num_labels
-        largest, rest = self.square.new_zeros(2, len(self.axis.pairs), num_labels)
-        for start in range(0, num_pivots, tile):
-            rows = slice(start, min(start + tile, num_pivots))
-            for columns in [rows, *(slice(c, min(c + tile, num_labels)) for c in range(rows.stop, num_labels, tile))]:
-                values = ordered.values(rows, columns)
-                _absorb(largest, rest, rows, values, self.reduction)
-                if columns != rows and columns.start < num_pivots:
-                    _absorb(largest, rest, columns, values.mT, self.reduction)
-        if self.reduction == "mean":
-            rest /= 2 * (num_labels - 2 - ordered.ignored)
-        scores: Tensor = rest[:, :num_pivots]
-        scores[ordered.ignored[:, :num_pivots] > num_labels - 3] = torch.inf  # nothing is left to compare
-        return scores
-
-    def _with_first(self, pivots: Tensor) -> "LabelTable":
+    def with_first(self, labels: Tensor) -> "LabelTable":
         """The same table with these labels first, so that what they have to do with each other is computed once."""
-        ignored = torch.zeros_like(self.ignored)
-        if len(pivots) == len(self.order):
-            return replace(self, ignored=ignored)
+        if len(labels) == len(self.order):
+            return self
         others = torch.ones_like(self.order, dtype=torch.bool)
-        others[pivots] = False
-        order = torch.cat([pivots, self.order[others]])
-        spread = self.spread[:, order]
-        exact = spread if self.exact is self.spread else self.exact[:, order]
-        known = self.powers.take(order)
-        square = self.square[:, order]
-        return replace(self, exact=exact, spread=spread, square=square, powers=known, order=order, ignored=ignored)
+        others[labels] = False
+        order = torch.cat([labels, others.nonzero()[:, 0]])
+        return LabelTable(
+            self.axis, self.coordinates[:, order], self.square[:, order], self.powers.take(order), self.order[order]
+        )
 
-    def values(self, rows: slice, columns: slice) -> Tensor:
-        """(m, R, C): max(a², b²) or a + b for every pair of labels of a tile; 0 on the diagonal."""
-        squared = self.squared_spread(rows, columns)
-        infinite: Tensor | None = None
-        if not bool(squared.amin() > 0):
-            constant = squared == 0
-            infinite = self._judge(*self.axis.both(constant), rows, columns)
+    def all_but_largest(
+        self, num_rows: int, reduction: Reduction, constant_labels: ConstantLabels, columns_too: bool = False
+    ) -> Tensor:
+        """(m, C): the max of each of the first rows' entries but the largest, or their mean over the labels of J.
+
+        Args:
+            num_rows: how many rows are gone through; what is returned of others is 0.
+            reduction, constant_labels: how terms are put together, and what is done with labels that do not vary.
+            columns_too: what is returned of others is of their entries in these rows, by symmetry.
+
+        Raises:
+            ConstantOddsError: as :func:`pivot_scores`.
+        """
+        num_labels = len(self.order)
+        tile = TILE if num_labels > UNTILED else num_labels
+        merge = torch.maximum if reduction == "max" else torch.add
+        largest: Tensor
+        rest: Tensor
+        largest, rest = self.square.new_zeros(2, len(self.axis.pairs), num_labels)
+        ignored = torch.zeros_like(rest, dtype=torch.int64)
+        for start in range(0, num_rows, tile):
+            rows = slice(start, min(start + tile, num_rows))
+            for columns in [rows, *(slice(c, min(c + tile, num_labels)) for c in range(rows.stop, num_labels, tile))]:
+                values, absent = self.tile(rows, columns, reduction, constant_labels)
+                both = columns != rows and (columns_too or columns.start < num_rows)
+                for labels, across in [(rows, -1), (columns, -2)] if both else [(rows, -1)]:
+                    new_largest, new_rest = _all_but_largest(values, across, reduction)
+                    known = largest[:, labels]
+                    loser = torch.minimum(known, new_largest)
+                    rest[:, labels] = merge(merge(loser, new_rest), rest[:, labels])
+                    largest[:, labels] = torch.maximum(known, new_largest)
+                    if absent is not None:
+                        ignored[:, labels] += absent.sum(across)
+        if reduction == "mean":
+            rest /= 2 * (num_labels - 2 - ignored)
+        rest[ignored > num_labels - 3] = torch.inf  # nothing is left to compare
+        return rest
+
+    def tile(
+        self, rows: slice, columns: slice, reduction: Reduction, constant_labels: ConstantLabels
+    ) -> tuple[Tensor, Tensor | None]:
+        """Entries for some labels against others, 0 on the diagonal, and which are ignored.
+
+        Returns:
+            (m, R, C) max(a², b²) or a + b; and (m, R, C) whether the log-odds vary in neither model, or None where all
+            vary.
+
+        Raises:
+            ConstantOddsError: the log-odds of two labels do not vary, and they are not to be ignored.
+        """
+        squared = self._squared_std(rows, columns)
+        constant = squared == 0 if not bool(squared.amin() > 0) else None
+        if constant is not None:
             squared[constant] = torch.inf
         inverse, other_inverse = self.axis.both(squared.rsqrt_())
         p = (self.powers.first, self.powers.second, self.powers.gap)
-        of_column = squared_term(inverse, other_inverse, *(part[:, None, columns] for part in p))
+        of_columns = (p[0][:, None, columns], p[1][:, None, columns], p[2][:, None, columns])
         if rows == columns:  # one computation for both orders of a pair, so that they are equal to the bit
+            (of_column,) = squared_terms(inverse, other_inverse, of_columns)
             of_row = of_column.mT
         else:
-            of_row = squared_term(inverse, other_inverse, *(part[:, rows, None] for part in p))
-        is_max = self.reduction == "max"
-        values = torch.maximum(of_row, of_column) if is_max else of_row.sqrt() + of_column.sqrt()
-        return values if infinite is None else values.masked_fill_(infinite, torch.inf)
+            of_rows = (p[0][:, rows, None], p[1][:, rows, None], p[2][:, rows, None])
+            of_column, of_row = squared_terms(inverse, other_inverse, of_columns, of_rows)
+        if reduction == "max":
+            values = torch.maximum(of_row, of_column)
+        else:
+            values = of_row.clamp(min=0.0).sqrt_() + of_column.clamp(min=0.0).sqrt_()
+        if constant is None:
+            return values, None
+        if constant_labels == "error":
+            raise self._constant(constant, rows, columns)
+        first, second = self.axis.both(constant)
+        return values.masked_fill_(first ^ second, torch.inf), first & second
 
-    def squared_spread(self, rows: slice, columns: slice) -> Tensor:
+    def _squared_std(self, rows: slice, columns: slice) -> Tensor:
         """(n, R, C) squared distances; infinite on the diagonal; 0 where the log-odds do not vary."""
         both = self.square[:, rows, None] + self.square[:, None, columns]
-        squared = torch.baddbmm(both, self.spread[:, rows], self.spread[:, columns].mT, alpha=-2.0)
+        squared = torch.baddbmm(both, self.coordinates[:, rows], self.coordinates[:, columns].mT, alpha=-2.0)
         if rows == columns:
             squared = squared.triu(1)
             squared = squared + squared.mT
             squared.diagonal(dim1=-2, dim2=-1).fill_(torch.inf)
-        suspicious = SUSPICIOUS if squared.dtype == torch.float64 else SUSPICIOUS_IN_FLOAT32
-        if bool(squared.amin() < suspicious * both.amax()):
-            where = (squared < suspicious * both).nonzero()
+        if bool(squared.amin() < SUSPICIOUS * both.amax()):
+            where = (squared < SUSPICIOUS * both).nonzero()
             for model, row, column in (part.unbind(1) for part in where.tensor_split(1 + len(where) // (1 << 14))):
-                i, j = self.exact[model, rows.start + row], self.exact[model, columns.start + column]
+                i, j = self.coordinates[model, rows.start + row], self.coordinates[model, columns.start + column]
                 direct = square_norm(i - j)
-                zero = direct <= ZERO**2 * both[model, row, column]
-                squared[model, row, column] = direct.masked_fill_(zero, 0.0).to(squared.dtype)
+                squared[model, row, column] = direct.masked_fill(direct <= ZERO**2 * both[model, row, column], 0.0)
         return squared
 
-    def _judge(self, constant: Tensor, other_constant: Tensor, rows: slice, columns: slice) -> Tensor:
-        """Where the distance is infinite; counts what is ignored, or raises."""
-        if self.constant_labels == "error":
-            model = 0 if bool(constant.any()) else 1
-            pair, row, column = (constant, other_constant)[model].nonzero()[0].tolist()
-            labels = sorted((int(self.order[rows][row]), int(self.order[columns][column])))
-            raise ConstantOddsError(pair, model, (labels[0], labels[1]))
-        ignored = constant & other_constant
-        self.ignored[:, rows] += ignored.sum(-1)
-        if rows != columns:
-            self.ignored[:, columns] += ignored.sum(-2)
-        return constant ^ other_constant
+    def _constant(self, constant: Tensor, rows: slice, columns: slice) -> ConstantOddsError:
+        """The error for the first labels, of the first model of a pair that has such."""
+        sides = self.axis.both(constant)
+        model = 0 if bool(sides[0].any()) else 1
+        pair, row, column = sides[model].nonzero()[0].tolist()
+        first, second = sorted((int(self.order[rows][row]), int(self.order[columns][column])))
+        return ConstantOddsError(pair, model, (first, second))
 
 
-def label_table(axis: Axis, reduction: Reduction, constant_labels: ConstantLabels) -> LabelTable:
+def label_table(axis: Axis) -> LabelTable:
     """The table of all labels of an axis over inputs."""
-    known, spread = powers(axis), axis.root.spread(axis.items)
-    order = torch.arange(spread.shape[1], device=spread.device)
-    ignored = torch.zeros(len(axis.pairs), len(order), dtype=torch.long, device=order.device)
-    return LabelTable(axis, spread, spread, square_norm(spread), known, order, ignored, reduction, constant_labels)
+    coordinates = axis.root.spread(axis.items)
+    order = torch.arange(coordinates.shape[1], device=coordinates.device)
+    return LabelTable(axis, coordinates, square_norm(coordinates), powers(axis), order)
+
+
+def pivot_scores(table: LabelTable, reduction: Reduction, pivots: Tensor, constant_labels: ConstantLabels) -> Tensor:
+    """(m, P): for every pivot, in ascending order, the smallest t1 over left-out labels; its square for "max".
+
+    Raises:
+        ConstantOddsError: the log-odds of a pivot and another label do not vary, and they are not to be ignored.
+    """
+    rows = table.with_first(pivots)
+    return rows.all_but_largest(len(pivots), reduction, constant_labels)[:, : len(pivots)]
+
+
+def _all_but_largest(values: Tensor, across: int, reduction: Reduction) -> tuple[Tensor, Tensor]:
+    """The largest entry across a dimension, or 0, and the max or sum of the others and 0."""
+    largest, where = values.max(across, keepdim=True)
+    values.scatter_(across, where, 0.0)
+    rest = values.amax(across) if reduction == "max" else values.sum(across)
+    values.scatter_(across, where, largest)
+    return largest.squeeze(across), rest

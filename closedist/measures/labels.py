@@ -5,12 +5,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from closedist.measures.label_table import ConstantOddsError, LabelTable, label_table
+from closedist.measures.label_table import ConstantOddsError, label_table, pivot_scores
+from closedist.measures.pruning import PRUNED, promising_pivots
 from closedist.measures.settings import ConstantLabels, Reduction
 from closedist.measures.terms import ZERO, Axis, Terms, written_out
-
-SCREENED = 4096  # pivots, from which on a table in float32 says first which ones are worth one in float64
-SHORTLIST = 256  # pivots that are scored in float64 at least
 
 
 @dataclass(frozen=True)
@@ -48,12 +46,13 @@ def choose_labels(
     Raises:
         ConstantOddsError: there are such labels and they are not to be ignored.
     """
-    table = label_table(axis, reduction, constant_labels)
+    table = label_table(axis)
     if pivots is None:
         pivots = torch.arange(axis.items.shape[1], device=axis.items.device)
-    if len(axis.pairs) == 1 and len(pivots) >= SCREENED:
-        pivots = screened_pivots(table, pivots)
-    return with_labels(axis, reduction, pivots[table.scores(pivots).argmin(-1)])
+    if reduction == "max" and len(axis.pairs) == 1 and len(pivots) >= PRUNED:
+        pivots = promising_pivots(table, pivots, constant_labels)
+    scores = pivot_scores(table, reduction, pivots, constant_labels)
+    return with_labels(axis, reduction, pivots[scores.argmin(-1)])
 
 
 def fixed_labels(
@@ -107,25 +106,3 @@ def _same_as_pivot(std: Tensor, pivot: Tensor) -> Tensor:
     """(m, C): which labels have log-odds against the pivot that do not vary."""
     same = std <= ZERO * std.amax(-1, keepdim=True)
     return same.scatter_(1, pivot[:, None], True)
-
-
-def screened_pivots(table: LabelTable, pivots: Tensor) -> Tensor:
-    """Those pivots of a single pair that may have the smallest t1, by a table in float32.
-
-    The best few in float32 are scored in float64 too. Whoever is within eight times the largest difference seen there
-    of the best may be the best, and is scored in turn, until nobody is left; all of them, where they are many.
-    """
-    in_float32 = table.in_float32()
-    if in_float32 is None:
-        return pivots
-    rough = in_float32.scores(pivots)[0].double()
-    candidates = rough.topk(min(SHORTLIST, len(rough)), largest=False).indices.sort().values
-    while len(candidates) < len(rough) // 8:
-        exact = table.scores(pivots[candidates])[0]
-        seen = (exact - rough[candidates]).abs()
-        slack = 8 * seen[torch.isfinite(seen)].amax() if bool(torch.isfinite(seen).any()) else torch.inf
-        wider = (rough <= exact.amin() + slack).index_fill_(0, candidates, True).nonzero()[:, 0]
-        if len(wider) == len(candidates):
-            return pivots[candidates]
-        candidates = wider
-    return pivots

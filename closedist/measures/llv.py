@@ -15,14 +15,13 @@ from closedist.measures.checks import (
     check_comparable,
     check_enough_inputs,
     check_enough_labels,
-    check_varied,
 )
 from closedist.measures.input_sets import draw_input_sets, search_input_sets
 from closedist.measures.label_table import ConstantOddsError
 from closedist.measures.labels import LabelChoice, choose_labels, fixed_labels
-from closedist.measures.moments import Moments, moments
+from closedist.measures.moments import Moments, prepared
 from closedist.measures.settings import DEFAULTS, Combine, ConstantLabels, Reduction, Settings
-from closedist.measures.stack import Stack, stacked
+from closedist.measures.stack import Stack
 from closedist.measures.terms import Axis, Terms, axis_of, written_out
 from closedist.representations import Representations
 from closedist.representations.names import model_names
@@ -150,18 +149,11 @@ def llv_distance(
     check_enough_inputs(p)
     check_enough_labels(p)
     settings.check_ranges(p.num_inputs, p.num_labels)
-    models = stacked([p, q])
-    pair = torch.tensor([[0, 1]], device=models.device)
-    measured = moments(models, pair)
-    check_varied(models, measured.over_inputs, measured.over_labels, names)
+    pair = torch.tensor([[0, 1]])
+    models, measured = prepared([p, q], names, pair)
+    size = settings.size(max(p.dimension, q.dimension), p.num_labels)
     try:
-        found = distances(
-            models,
-            measured,
-            pair,
-            settings.size(max(p.dimension, q.dimension), p.num_labels),
-            settings,
-        )
+        found = distances(models, measured, pair.to(models.device), size, settings)
     except ConstantOddsError as error:
         raise error.explained(names[error.model]) from error
     return float(found.llv[0])

@@ -1,15 +1,17 @@
 """One pass over the inputs and one over the labels: everything of size N×C that any measure of any pair needs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from closedist.measures.checks import check_finite
+from closedist.measures.checks import check_finite, check_varied
 from closedist.measures.group_roots import GroupedRows, GroupRoots
 from closedist.measures.likelihood import DivergenceSums, Workspace, log_likelihoods
 from closedist.measures.roots import CentredRoot, Root, cut
-from closedist.measures.stack import Stack
+from closedist.measures.stack import Stack, stacked
+from closedist.representations import Representations
 
 FEATURE_BYTES = 1 << 23  # of float64 features at once: what a root factor takes in with one QR
 
@@ -29,6 +31,26 @@ class Moments:
     over_labels: Root
     divergences: Tensor
     groups: GroupRoots | None = None
+
+
+def prepared(
+    members: Sequence[Representations], names: Sequence[str], pairs: Tensor, groups: Tensor | None = None
+) -> tuple[Stack, Moments]:
+    """Comparable models side by side, and what one pass leaves of them.
+
+    Args:
+        members: n models of the same inputs and labels.
+        names: what errors call them.
+        pairs: (m, 2) indices of those whose divergences are wanted.
+        groups: as for :func:`moments`.
+
+    Raises:
+        InputError: a model's embeddings or unembeddings do not vary, or are too large or too small for float64.
+    """
+    models = stacked(members)
+    measured = moments(models, pairs.to(models.device), groups)
+    check_varied(models, measured.over_inputs, measured.over_labels, names)
+    return models, measured
 
 
 def moments(models: Stack, pairs: Tensor, groups: Tensor | None = None) -> Moments:

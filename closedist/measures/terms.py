@@ -10,7 +10,6 @@ from closedist.measures.roots import Root, pair_roots
 BLOCK_ELEMENTS = 1 << 20  # float64 numbers in a temporary: 8 MB
 ZERO = 64 * torch.finfo(torch.float64).eps  # a distance of two items relative to both: below, they are the same item
 SUSPICIOUS = 1e-6  # of a squared distance by products: below, rounding shows, and differences are taken directly
-SUSPICIOUS_IN_FLOAT32 = 1e-3
 
 
 @dataclass(frozen=True)
@@ -99,15 +98,20 @@ def _gaps(single: Tensor, pairs: Tensor, both: Tensor) -> Tensor:
     return gap
 
 
-def squared_term(inverse: Tensor, other_inverse: Tensor, first: Tensor, second: Tensor, gap: Tensor) -> Tensor:
+def squared_terms(inverse: Tensor, other_inverse: Tensor, *items: tuple[Tensor, Tensor, Tensor]) -> list[Tensor]:
     """Var(αℓ − βℓ') = αβ·Var(ℓ − ℓ') + (α − β)·(α·Var ℓ − β·Var ℓ'), which loses nothing where both models are close.
+
+    Rounding may leave what should be 0 below it.
 
     Args:
         inverse, other_inverse: α = 1/s and β = 1/s'.
-        first, second, gap: Var ℓ, Var ℓ' and Var(ℓ − ℓ').
+        items: Var ℓ, Var ℓ' and Var(ℓ − ℓ') of each ℓ that these belong to.
     """
-    slope = (inverse * first).sub_(other_inverse * second).mul_(inverse - other_inverse)
-    return slope.addcmul_(inverse * other_inverse, gap).clamp_(min=0.0)
+    difference, product = inverse - other_inverse, inverse * other_inverse
+    return [
+        (inverse * first).addcmul_(other_inverse, second, value=-1).mul_(difference).addcmul_(product, gap)
+        for first, second, gap in items
+    ]
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from closedist import Comparison, InputError, Representations, compare, compare_
 from closedist.comparison import as_dict
 from closedist.measures import svd
 from closedist.measures.input_sets import draw_input_sets
-from closedist.measures.label_table import LabelTable, label_table
-from closedist.measures.labels import screened_pivots
+from closedist.measures.label_table import ConstantOddsError, LabelTable, label_table, pivot_scores
 from closedist.measures.moments import moments
+from closedist.measures.pruning import promising_pivots
 from closedist.measures.stack import stacked
 from closedist.measures.terms import axis_of
 from tests.random_models import linear_map, mapped, models, noisy, random_model, represent
@@ -25,7 +25,7 @@ from tests.slow_reference import Model, choose, input_terms, label_tables, log_l
 def scores(p: Representations, q: Representations, reduction: str, pivots: list[int] | None = None) -> list[float]:
     members, pair = stacked([p, q]), torch.tensor([[0, 1]])
     axis = axis_of(moments(members, pair).over_inputs, members.labels, pair)
-    found = label_table(axis, reduction, "ignore").scores(torch.tensor(pivots or range(p.num_labels)))[0]
+    found = pivot_scores(label_table(axis), reduction, torch.tensor(pivots or range(p.num_labels)), "ignore")[0]
     return (found.sqrt() if reduction == "max" else found).tolist()
 
 
@@ -80,69 +80,101 @@ def test_chosen_pivots_are_scored_as_among_all(reduction: str, tile: int, monkey
     assert "of 5 pivots tried" in str(c)
 
 
-@pytest.mark.parametrize("reduction", ["max", "mean"])
-@pytest.mark.parametrize("noise", [None, 1e-1, 1e-3, 1e-5, 1e-8])
-@pytest.mark.parametrize("tile", [32, 1000])
-def test_a_screening_in_single_precision_chooses_as_double_does(
-    reduction: str, noise: float | None, tile: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    p = random_model(1, 300, 200, 4)
-    q = random_model(2, 300, 200, 4) if noise is None else noisy(p, noise, 3)
-    options = {"reduction": reduction, "num_subsets": 3, "num_samples": 5}
-    expected = compare(represent(p), represent(q), **options)
-    taken: list[int] = []
+@pytest.fixture
+def pruned(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Pivots are ruled out by bounds among few labels too; how many were left, call by call."""
+    left: list[int] = []
 
-    def spy(table: LabelTable, pivots: torch.Tensor) -> torch.Tensor:
-        found = screened_pivots(table, pivots)
-        taken.append(len(found))
+    def spy(table: LabelTable, pivots: torch.Tensor, constant_labels: str) -> torch.Tensor:
+        found = promising_pivots(table, pivots, constant_labels)  # type: ignore[arg-type]
+        left.append(len(found))
         return found
 
-    monkeypatch.setattr("closedist.measures.labels.screened_pivots", spy)
-    monkeypatch.setattr("closedist.measures.labels.SCREENED", 1)
-    monkeypatch.setattr("closedist.measures.labels.SHORTLIST", 10)
+    monkeypatch.setattr("closedist.measures.labels.promising_pivots", spy)
+    monkeypatch.setattr("closedist.measures.labels.PRUNED", 1)
+    for module in ("pruning", "label_table"):
+        monkeypatch.setattr(f"closedist.measures.{module}.TILE", 8)
+    return left
+
+
+@pytest.mark.parametrize("noise", [None, 1e-1, 1e-3, 1e-8])
+@pytest.mark.parametrize("spread", [0.0, 1.5])  # of the sizes of unembeddings
+def test_no_pivot_that_could_be_chosen_is_ruled_out(noise: float | None, spread: float, pruned: list[int]) -> None:
+    for seed in range(5):
+        p = random_model(seed, 100, 150, 4)
+        p.g[:] *= np.exp(spread * np.random.default_rng(seed).normal(size=(150, 1)))
+        q = random_model(seed + 9, 100, 150, 4) if noise is None else noisy(p, noise, 3)
+        every = scores(represent(p), represent(q), "max")
+        some = list(range(3, 150, 2))
+        c = compare(represent(p), represent(q), num_subsets=3, num_samples=5)
+        of_some = compare(represent(p), represent(q), num_subsets=3, num_samples=5, pivots=some)
+        assert c.pivot_label == int(np.argmin(every))
+        assert of_some.pivot_label == min(some, key=lambda k: every[k])
+        assert c.label_term == pytest.approx(min(every), rel=1e-9)
+    assert len(pruned) == 10
+    assert min(pruned) < 20
+
+
+@given(pair=models(2, max_labels=12))
+@settings(max_examples=40, deadline=None)
+def test_where_pivots_tie_the_smallest_is_taken_of_those_that_bounds_leave(pair: list[Model]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("closedist.measures.labels.PRUNED", 1)
+        for module in ("pruning", "label_table"):
+            patch.setattr(f"closedist.measures.{module}.TILE", 2)
+        c = compare(*map(represent, pair), num_samples=5, num_subsets=3)
+    num_labels = pair[0].g.shape[0]
+    assert (c.pivot_label, c.left_out_label) == choose(label_tables(*map(log_likelihoods, pair)), num_labels, "max")
+
+
+def test_constant_labels_are_seen_where_pivots_are_ruled_out_by_bounds(pruned: list[int]) -> None:
+    p, q = random_model(1, 100, 60, 3), random_model(2, 100, 60, 3)
+    for model in (p, q):
+        model.g[40] = model.g[3] + 1e-9
+    assert compare(represent(p), represent(q), num_subsets=3).ignored_labels == 0
+    q.g[40] = q.g[3]
+    with pytest.raises(InputError, match="labels 3 and 40 of model q"):
+        compare(represent(p), represent(q), num_subsets=3)
+    with pytest.raises(InputError, match="labels 3 and 40 of model q"):
+        compare(represent(p), represent(q), num_subsets=3, pivots=[3, 20])
+    assert compare(represent(p), represent(q), num_subsets=3, pivots=[4, 20]).llv < math.inf
+    options = {"num_subsets": 3, "constant_labels": "ignore"}
+    some = [3, 40, 41]  # the first two are infinitely far from each other
+    best = some[int(np.argmin(scores(represent(p), represent(q), "max", some)))]
+    assert compare(represent(p), represent(q), pivots=some, **options).pivot_label == best
+    p.g[40] = p.g[3]
+    p.g[50:], q.g[50:] = p.g[3], q.g[3]
+    p.b[50:] = q.b[50:] = 0.0
+    for shift in (0.0, 1e-9):  # many equal ones, and others that are near to them
+        p.g[55:] += shift
+        with pytest.raises(InputError, match=r"labels \d+ and \d+ of model p"):
+            compare(represent(p), represent(q), num_subsets=3)
+        ignoring = compare(represent(p), represent(q), **options)
+        assert ignoring.pivot_label == int(np.argmin(scores(represent(p), represent(q), "max")))
+
+
+def test_equal_labels_are_seen_in_any_coordinates_and_among_near_ones(pruned: list[int]) -> None:
+    for first, second in [(2, 25), (7, 31), (0, 39), (11, 12)]:
+        p, q = random_model(1, 60, 40, 2), random_model(6, 60, 40, 3)
+        q.f[:, 2] = 1.0
+        q.g[second, :2] = q.g[first, :2]  # they differ where no embedding looks
+        q = mapped(q, linear_map(1, 3, 2.0), np.ones(3))
+        with pytest.raises(InputError, match=f"labels {first} and {second} of model q"):
+            compare(represent(p), represent(q), num_subsets=3)
+    direction = torch.randn(2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    across = torch.tensor([-direction[1], direction[0]]) / direction.norm()
+    points = (
+        torch.ones(42, 2, dtype=torch.float64) + torch.linspace(-1e-6, 1e-6, 42, dtype=torch.float64)[:, None] * across
+    )
+    points[41] = points[0]  # between them are forty others on the line that is looked at
+    table = LabelTable(None, points[None], points.square().sum(-1)[None], None, torch.arange(42))  # type: ignore[arg-type]
+    with pytest.raises(ConstantOddsError, match="labels 0 and 41"):
+        promising_pivots(table, torch.arange(42), "error")
+
+
+def test_near_labels_are_told_from_equal_ones_in_a_tile_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("closedist.measures.label_table.TILE", 4)
     monkeypatch.setattr("closedist.measures.label_table.UNTILED", 1)
-    monkeypatch.setattr("closedist.measures.label_table.TILE", tile)
-    screened = compare(represent(p), represent(q), **options)
-    assert (screened.pivot_label, screened.left_out_label) == (expected.pivot_label, expected.left_out_label)
-    assert screened.llv == pytest.approx(expected.llv, rel=1e-12)
-    assert len(taken) == 1
-    assert taken[0] < 25 or (noise is not None and noise <= 1e-5)  # few are left, unless models are close
-
-
-@pytest.mark.parametrize(
-    ("scales", "screened"),
-    [
-        ((1.0, 1.0), True),
-        ((1e-2, 1e-2), True),
-        ((1e-6, 1.0), False),
-        ((1e6, 1.0), False),
-        ((1e30, 1e30), False),
-        ((1e-30, 1e-30), False),
-    ],
-)
-def test_models_of_very_different_or_extreme_scale_are_not_screened(
-    scales: tuple[float, float], screened: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    p, q = (random_model(seed, 100, 200, 3, bias=False) for seed in (1, 2))
-    p, q = (represent(Model(m.f, scale * m.g, m.b)) for m, scale in zip((p, q), scales, strict=True))
-    expected = compare(p, q, num_subsets=3, num_samples=5)
-    asked: list[bool] = []
-
-    def spy(table: LabelTable, pivots: torch.Tensor) -> torch.Tensor:
-        asked.append(table.in_float32() is not None)
-        return screened_pivots(table, pivots)
-
-    monkeypatch.setattr("closedist.measures.labels.screened_pivots", spy)
-    monkeypatch.setattr("closedist.measures.labels.SCREENED", 1)
-    monkeypatch.setattr("closedist.measures.labels.SHORTLIST", 10)
-    found = compare(p, q, num_subsets=3, num_samples=5)
-    assert asked == [screened]
-    assert (found.pivot_label, found.left_out_label) == (expected.pivot_label, expected.left_out_label)
-    assert found.llv == pytest.approx(expected.llv, rel=1e-12)
-
-
-def test_a_screening_tells_near_labels_from_equal_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("closedist.measures.labels.SCREENED", 1)
     p, q = random_model(1, 100, 60, 3), random_model(2, 100, 60, 3)
     for model in (p, q):
         model.g[7] = model.g[3] + 1e-9
@@ -209,16 +241,6 @@ def test_pairs_that_ignore_different_numbers_of_labels_are_measured_as_each_alon
         assert (c.ignored_labels, c.num_label_subsets) == (alone.ignored_labels, alone.num_label_subsets)
         assert c.m_svd_embeddings == pytest.approx(alone.m_svd_embeddings, rel=1e-9)
         assert c.dissimilarity == pytest.approx(alone.dissimilarity, rel=1e-9)
-
-
-@pytest.mark.parametrize("pivots", [list(range(10)), [1, 2, 5]])
-def test_a_table_gives_the_same_scores_however_often_it_is_asked(pivots: list[int]) -> None:
-    members = stacked([represent(with_unused_labels(random_model(seed, 60, 10, 2), [2, 5, 9])) for seed in (1, 2)])
-    pair = torch.tensor([[0, 1]])
-    table = label_table(axis_of(moments(members, pair).over_inputs, members.labels, pair), "mean", "ignore")
-    first = table.scores(torch.tensor(pivots))
-    assert torch.equal(table.scores(torch.tensor(pivots)), first)
-    assert torch.equal(table.scores(torch.tensor(pivots)), first)
 
 
 @pytest.mark.parametrize("reduction", ["max", "mean"])
@@ -335,15 +357,6 @@ def test_where_the_largest_term_occurs_twice_the_smallest_label_is_left_out(pivo
     assert largest.left_out_label == (1 if pivot == 0 else 0)
     averaged = compare(represent(p), represent(q), reduction="mean", **options)
     assert averaged.left_out_label == 4
-
-
-def test_models_with_many_labels_choose_pair_by_pair(monkeypatch: pytest.MonkeyPatch) -> None:
-    models = [represent(random_model(seed, 60, 30, 2)) for seed in range(4)]
-    expected = compare_all(models, num_subsets=3)
-    assert len({c.pivot_label for c in expected}) > 1
-    monkeypatch.setattr("closedist.measures.labels.SCREENED", 1)
-    monkeypatch.setattr("closedist.measures.labels.SHORTLIST", 2)
-    assert compare_all(models, num_subsets=3) == expected
 
 
 @pytest.mark.parametrize("seed", range(3))
