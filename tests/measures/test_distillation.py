@@ -58,6 +58,9 @@ def test_what_makes_no_sense_is_refused():
     logits = torch.zeros(4, 3)
     with pytest.raises(InputError, match=r"both must be \(batch, labels\)"):
         distillation_loss(logits, logits[:, :2], "kl")
+    for shape, remedy in (((4, 1), r"\[0 \* z, z\]"), ((0, 3), "at least one input")):
+        with pytest.raises(InputError, match=remedy):
+            distillation_loss(torch.zeros(shape), torch.zeros(shape), "kl")
     with pytest.raises(InputError, match="one of 'kl'"):
         distillation_loss(logits, logits, "mse")
     with pytest.raises(InputError, match="above 0"):
