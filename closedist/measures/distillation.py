@@ -38,8 +38,8 @@ def distillation_loss(student_logits: Tensor, teacher_logits: Tensor, kind: str,
         )
     if student_logits.shape[1] < 2 or not len(student_logits):
         raise InputError(
-            f"student_logits: shape {tuple(student_logits.shape)}; at least one input and two labels are needed (for one "
-            "logit z an input pass torch.cat([0 * z, z], -1))"
+            f"student_logits: shape {tuple(student_logits.shape)}; at least one input and two labels are needed (for "
+            "one logit z an input pass torch.cat([0 * z, z], -1))"
         )
     if kind not in KINDS:
         raise InputError(f"kind: {kind!r}; it is one of {', '.join(map(repr, KINDS))}")
