@@ -70,25 +70,38 @@ def pair_replicates(axis: Axis, factors: Tensor, held: Held) -> Replicates:
         factors: (m, G, k, r) of :func:`~closedist.certainty.replicates.replicate_factors`, of the pairs' own roots.
         held: what stays as it was chosen.
     """
-    bases = [
-        orthonormal_basis(side.vectors, precision)[0]
-        for side, precision in zip(axis.sides, held.precision, strict=True)
-    ]
+    bases = _bases(axis, held)
     parts: list[dict[str, Tensor]] = []
     kept = torch.zeros(len(axis.pairs), dtype=torch.int64, device=axis.pairs.device)
     for group in range(factors.shape[1]):
         part = _without(axis, factors[:, group])
-        roots = (part.sides[0].vectors, part.sides[1].vectors)
-        parts.append(
-            label_side(part, held)
-            | {
-                "logit_correlation": 1.0 - logit_decorrelation(roots, held.label_roots),
-                "cka_embeddings": _cka(roots),
-                "mean_cca_embeddings": _mean_cca(*(factors[:, group] @ basis for basis in bases)),
-            }
-        )
+        first, second = (factors[:, group] @ basis for basis in bases)
+        parts.append(label_side(part, held) | _similarities(part, held, (first, second)))
         kept += _same_choice(part, held)
     return Replicates({name: torch.stack([part[name] for part in parts]) for name in parts[0]}, kept)
+
+
+def similarities(axis: Axis, held: Held) -> dict[str, Tensor]:
+    """(m,) by field: the numbers that depend on no choice."""
+    return _similarities(axis, held, _bases(axis, held))
+
+
+def _bases(axis: Axis, held: Held) -> tuple[Tensor, Tensor]:
+    """Orthonormal bases of both embeddings, (m, r, M) each, zero beyond their ranks."""
+    first, second = (
+        orthonormal_basis(side.vectors, precision)[0]
+        for side, precision in zip(axis.sides, held.precision, strict=True)
+    )
+    return first, second
+
+
+def _similarities(axis: Axis, held: Held, bases: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+    roots = (axis.sides[0].vectors, axis.sides[1].vectors)
+    return {
+        "logit_correlation": 1.0 - logit_decorrelation(roots, held.label_roots),
+        "cka_embeddings": _cka(roots),
+        "mean_cca_embeddings": _mean_cca(*bases),
+    }
 
 
 def label_side(axis: Axis, held: Held) -> dict[str, Tensor]:
