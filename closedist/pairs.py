@@ -47,6 +47,7 @@ def compare(
     num_subsets: int | None = DEFAULTS.num_subsets,
     pivots: Sequence[int] | None = DEFAULTS.pivots,
     constant_labels: ConstantLabels = DEFAULTS.constant_labels,
+    same_inputs: bool = DEFAULTS.same_inputs,
     names: Sequence[str] | None = None,
 ) -> Comparison:
     """Compare two models on the same N inputs and C labels.
@@ -65,6 +66,8 @@ def compare(
         num_subsets: sample so many label subsets where there are more; by default all, up to 10,000.
         pivots: the pivot labels to choose from, by default all.
         constant_labels: "ignore" leaves out labels whose log-odds against the pivot vary in neither model.
+        same_inputs: the inputs are the same, though :func:`closedist.extract` saw others: in another image size,
+            normalisation or tokenizer. By default such models are refused.
         names: what the result and errors call the two models; by default p and q.
 
     Returns:
@@ -85,6 +88,7 @@ def compare(
         num_subsets=num_subsets,
         pivots=pivots,
         constant_labels=constant_labels,
+        same_inputs=same_inputs,
         names=names,
     )[0]
 
@@ -104,6 +108,7 @@ def compare_all(
     num_subsets: int | None = DEFAULTS.num_subsets,
     pivots: Sequence[int] | None = DEFAULTS.pivots,
     constant_labels: ConstantLabels = DEFAULTS.constant_labels,
+    same_inputs: bool = DEFAULTS.same_inputs,
 ) -> list[Comparison]:
     """Compare pairs of models jointly: one pass over the inputs for all.
 
@@ -132,6 +137,7 @@ def compare_all(
         num_subsets=num_subsets,
         pivots=pivots,
         constant_labels=constant_labels,
+        same_inputs=same_inputs,
     )
     members, names = members_and_names(models, names)
     return measure_pairs(members, pairs, settings, names)
@@ -172,7 +178,7 @@ def measure_pairs(
         InputError: the models cannot be compared, a pair is none of them, or a setting is out of its range.
     """
     _, names = members_and_names(models, names)
-    check_comparable(models, names)
+    check_comparable(models, names, same_inputs=settings.same_inputs)
     if any(model.black_box and model.num_labels > MAX_BLACK_BOX_LABELS for model in models):
         pairs = list(combinations(range(len(models)), 2)) if pairs is None else _checked(pairs, len(models))
         return _by_likelihoods(models, names, pairs, settings)

@@ -27,6 +27,7 @@ def compare(
     constant_labels: ConstantLabels = Settings.constant_labels,
     against: Path | None = None,
     align: Annotated[bool, Parameter(negative=())] = False,
+    same_inputs: Annotated[bool, Parameter(negative=())] = False,
     embeddings_name: str | None = None,
     unembeddings_name: str | None = None,
     bias_name: str | None = None,
@@ -52,6 +53,7 @@ def compare(
         constant_labels: leave out labels that no model distinguishes (ignore), or stop (error).
         against: compare this file with each of the others, in place of all pairs.
         align: compare over the labels and the inputs that all files have, matched by their names.
+        same_inputs: the inputs are the same, though in another form (image size, normalisation, tokenizer).
         embeddings_name: what the files call their embeddings, where not so.
         unembeddings_name: what they call their unembeddings.
         bias_name: what they call their bias.
@@ -90,6 +92,7 @@ def compare(
         num_subsets=num_subsets,
         pivots=pivots,
         constant_labels=constant_labels,
+        same_inputs=same_inputs,
     )
     others = range(1, len(paths))
     pairs = list(combinations(range(len(paths)), 2)) if against is None else [(0, other) for other in others]

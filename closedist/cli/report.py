@@ -19,6 +19,7 @@ def report(
     inputs: Path | None = None,
     num_samples: Count = Settings.num_samples,
     align: Annotated[bool, Parameter(negative=())] = False,
+    same_inputs: Annotated[bool, Parameter(negative=())] = False,
     common: Common = DEFAULTS,
 ) -> None:
     """Write one HTML page of models: every pair, which belong together, and where any two of them differ.
@@ -29,6 +30,7 @@ def report(
             or a folder of pictures, taken by name.
         num_samples: how many input sets are drawn for d_LLV.
         align: compare over the labels and the inputs that all files have, matched by their names.
+        same_inputs: the inputs are the same, though in another form (image size, normalisation, tokenizer).
     """
     common.set_up()
     if len(files) < 2:
@@ -45,12 +47,13 @@ def report(
     shown = None if inputs is None else read_inputs(inputs)
     check_count(shown, models[0].num_inputs, f"--inputs {inputs}")
     digest = extraction_record(files[0]).get("inputs")
+    settings = Settings(num_samples=num_samples, seed=common.seed, same_inputs=same_inputs)
     report(
         models,
         output,
         names=names,
         inputs=shown,
-        comparisons=measure_pairs(models, None, Settings(num_samples=num_samples, seed=common.seed), names),
+        comparisons=measure_pairs(models, None, settings, names),
         notes=[note] * bool(note) + [f"extracted from the inputs with digest {digest}"] * (digest is not None),
     )
     print(output)

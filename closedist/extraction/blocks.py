@@ -16,6 +16,7 @@ from torch import Tensor
 
 from closedist.errors import InputError
 from closedist.extraction.batches import combined_digest
+from closedist.extraction.input_digests import mixed
 from closedist.extraction.positions import Positions, sequence_ids
 from closedist.representations import Representations
 from closedist.representations.names import stored_names
@@ -34,12 +35,14 @@ class Block:
         batch: the digest of its inputs.
         rows: how many embeddings.
         lengths: the number of real tokens of every sequence; None where an input is not a sequence.
+        digests: fingerprints of every row of the batch, an input or a sequence of them.
         checksum: of the embeddings' bytes.
     """
 
     batch: str
     rows: int
     lengths: list[int] | None
+    digests: list[int]
     checksum: int
 
 
@@ -60,6 +63,12 @@ def input_ids(blocks: list[Block], positions: Positions) -> NDArray[np.int64]:
     return sequence_ids([length for block in blocks for length in block.lengths or []], positions)
 
 
+def input_digests(blocks: list[Block], ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(N,) fingerprints of the inputs of these ids: of rows, or those of sequences mixed with positions."""
+    rows = np.array([digest for block in blocks for digest in block.digests], np.int64)
+    return rows if ids.ndim == 1 else mixed(rows[ids[:, 0]], ids[:, 1])
+
+
 class MemoryBlocks:
     """Blocks that are kept in memory."""
 
@@ -71,21 +80,22 @@ class MemoryBlocks:
         """Whether the next block is there already: never."""
         return False
 
-    def append(self, batch: str, embeddings: Tensor, lengths: list[int] | None) -> None:
+    def append(self, batch: str, embeddings: Tensor, lengths: list[int] | None, digests: list[int]) -> None:
         """Take the next block."""
-        self._blocks.append(Block(batch, len(embeddings), lengths, 0))
+        self._blocks.append(Block(batch, len(embeddings), lengths, digests, 0))
         self._embeddings.append(embeddings)
 
-    def gathered(self, positions: Positions) -> tuple[Tensor, NDArray[np.int64]]:
-        """All blocks as one matrix, and the names of its rows; the blocks are let go."""
+    def gathered(self, positions: Positions) -> tuple[Tensor, NDArray[np.int64], NDArray[np.int64]]:
+        """All blocks as one matrix, the names of its rows, and fingerprints of these; the blocks are let go."""
         matrix = torch.cat(self._embeddings)
         self._embeddings.clear()
-        return matrix, input_ids(self._blocks, positions)
+        ids = input_ids(self._blocks, positions)
+        return matrix, ids, input_digests(self._blocks, ids)
 
     def finish(self, rest: Rest) -> Representations:
         """Everything together."""
-        embeddings, ids = self.gathered(rest.positions)
-        return Representations(embeddings, rest.unembeddings, rest.bias, ids, rest.label_names)
+        embeddings, ids, digests = self.gathered(rest.positions)
+        return Representations(embeddings, rest.unembeddings, rest.bias, ids, rest.label_names, input_digests=digests)
 
 
 class FileBlocks:
@@ -126,10 +136,10 @@ class FileBlocks:
         self._cut(self._reached)
         return False
 
-    def append(self, batch: str, embeddings: Tensor, lengths: list[int] | None) -> None:
+    def append(self, batch: str, embeddings: Tensor, lengths: list[int] | None, digests: list[int]) -> None:
         """Write the next block, then its line of the journal."""
         data = _bytes(embeddings)
-        block = Block(batch, len(embeddings), lengths, zlib.crc32(data))
+        block = Block(batch, len(embeddings), lengths, digests, zlib.crc32(data))
         with _writing(self.path):
             self._file.write(data)
             self._file.flush()
@@ -149,7 +159,8 @@ class FileBlocks:
                 "__metadata__": {"format": "closedist representations 1", "extraction": record},
                 "embeddings": _entry(_CODES[self.dtype], (rows, self.dimension), 0, end),
             }
-            for name, tensor in _tensors_after(end, rest, input_ids(self.blocks, rest.positions)):
+            ids = input_ids(self.blocks, rest.positions)
+            for name, tensor in _tensors_after(end, rest, ids, input_digests(self.blocks, ids)):
                 data = _bytes(tensor)
                 header[name] = _entry(_CODES.get(tensor.dtype, "U8"), tuple(tensor.shape), end, end + len(data))
                 self._file.write(data)
@@ -223,12 +234,18 @@ def _writing(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _tensors_after(end: int, rest: Rest, ids: NDArray[np.int64]) -> list[tuple[str, Tensor]]:
+def _tensors_after(
+    end: int, rest: Rest, ids: NDArray[np.int64], digests: NDArray[np.int64]
+) -> list[tuple[str, Tensor]]:
     """What follows the embeddings, which end at byte ``end``: every tensor at a multiple of its item size, and no gaps.
 
     So wide items come first, and where they would not fit, a few bytes called "alignment" before them.
     """
-    tensors = {"unembeddings": rest.unembeddings, "input_ids": stored_names(ids)}
+    tensors = {
+        "unembeddings": rest.unembeddings,
+        "input_ids": stored_names(ids),
+        "input_digests": torch.from_numpy(digests),
+    }
     if rest.bias is not None:
         tensors["bias"] = rest.bias
     if rest.label_names is not None:

@@ -19,6 +19,7 @@ from closedist.extraction.blocks import FileBlocks, MemoryBlocks, Rest, file_blo
 from closedist.extraction.first_batch import checked
 from closedist.extraction.forward import call, evaluating, head_input, output_tensors, unwrapped
 from closedist.extraction.head import find_head
+from closedist.extraction.input_digests import row_digests
 from closedist.extraction.loaders import number_of_batches
 from closedist.extraction.padding import masked_padding, naming_padding
 from closedist.extraction.positions import Positions, check_finite, check_positions, rows_of
@@ -121,7 +122,7 @@ def extract(
                             naming_padding(check, model, moved)  # the model may pick other positions
                         seen = entering if batch is first else head_input(model, found.module, moved)
                         rows, lengths = rows_of(seen, moved.mask, positions)
-                        blocks.append(digest, _kept(rows, kept, factor, number), lengths)
+                        blocks.append(digest, _kept(rows, kept, factor, number), lengths, row_digests(batch, len(seen)))
                     advance(1)
             return blocks.finish(rest)
 
@@ -168,10 +169,10 @@ def extract_logits(
                     check_same_labels(labels, moved, output, number)
                 rows, lengths = rows_of(output, moved.mask, positions)
                 kept = rows.dtype if rows.dtype in DTYPES else torch.float32
-                blocks.append("", _kept(rows, kept, 1.0, number), lengths)
+                blocks.append("", _kept(rows, kept, 1.0, number), lengths, row_digests(batch, len(output)))
                 advance(1)
-    outputs, ids = blocks.gathered(positions)
-    return Representations.from_logits(two_labels(outputs) if binary else outputs, ids)
+    outputs, ids, digests = blocks.gathered(positions)
+    return Representations.from_logits(two_labels(outputs) if binary else outputs, ids, input_digests=digests)
 
 
 def _kept(rows: Tensor, dtype: torch.dtype, factor: float, number: int) -> Tensor:

@@ -10,14 +10,22 @@ from torch import Tensor
 
 from closedist.errors import InputError
 from closedist.measures.roots import Root
+from closedist.measures.settings import Settings
 from closedist.measures.stack import Stack
 from closedist.representations import Representations
 
 LARGEST = 1e152  # log-odds, whose squares are still float64
 
 
-def check_comparable(models: Sequence[Representations], names: Sequence[str]) -> None:
+def check_comparable(
+    models: Sequence[Representations], names: Sequence[str], *, same_inputs: bool = Settings.same_inputs
+) -> None:
     """Check that all models have the same inputs and the same labels in the same order.
+
+    Args:
+        models: to be compared.
+        names: what errors call them.
+        same_inputs: the inputs are the same, whatever their fingerprints say.
 
     Raises:
         InputError: they have not; the message names the models, the sizes or the first difference, and the remedy.
@@ -39,6 +47,8 @@ def check_comparable(models: Sequence[Representations], names: Sequence[str]) ->
             raise InputError(_different_labels(first, first_name, model, name))
     for attribute, what in (("input_ids", "inputs"), ("label_names", "labels")):
         _check_same_names(models, names, attribute, what)
+    if not same_inputs:
+        _check_same_digests(models, names)
 
 
 def check_enough_inputs(model: Representations) -> None:
@@ -114,6 +124,37 @@ def _check_equal_names(
         f"{other_name}{order}; both models must have the same {what} in the same order. "
         f"{_common(what, names, other_names)}"
     )
+
+
+def _check_same_digests(models: Sequence[Representations], names: Sequence[str]) -> None:
+    """Compare what models were given, where no names of the user's own say what that was."""
+    told = [
+        (model.input_digests, name)
+        for model, name in zip(models, names, strict=True)
+        if model.input_digests is not None and _are_numbers(model.input_ids)
+    ]
+    for digests, name in told[1:]:
+        first, first_name = told[0]
+        different = np.flatnonzero(digests != first)
+        if not len(different):
+            continue
+        order = " (the same inputs in another order)" if np.array_equal(np.sort(digests), np.sort(first)) else ""
+        raise InputError(
+            f"inputs: row {different[0]} of model {name} is another input than that of model {first_name}, as are "
+            f"{len(different):,} of all {len(first):,} rows{order}; both must be evaluated on the same inputs in the "
+            "same order. Where they are the same in another form (image size, normalisation, tokenizer), pass "
+            "same_inputs=True to closedist.compare (on the command line --same-inputs), or give both input_ids of "
+            "your own"
+        )
+
+
+def _are_numbers(ids: NDArray[Any] | None) -> bool:
+    """Whether ids say no more than where inputs are: their numbers, or those of sequence and position."""
+    if ids is None:
+        return True
+    if ids.ndim == 1:
+        return np.array_equal(ids, np.arange(len(ids)))
+    return ids.shape[1] == 2 and ids.dtype.kind == "i" and ids[0, 0] == 0 and bool((np.diff(ids[:, 0]) >= 0).all())
 
 
 def _common(what: str, names: NDArray[Any] | None, others: NDArray[Any] | None) -> str:

@@ -35,6 +35,7 @@ class Settings:
         pivots: the pivot labels to choose from, kept in ascending order; None for all.
         labels: the pivot and the left-out label; None for the choice with the smallest t1.
         constant_labels: "ignore" leaves out labels whose log-odds against the pivot vary in neither model.
+        same_inputs: the models' inputs are the same, also where ``extract`` saw others.
 
     Raises:
         InputError: a setting that no model could make right.
@@ -51,6 +52,7 @@ class Settings:
     pivots: Sequence[int] | None = None
     labels: Sequence[int] | None = None
     constant_labels: ConstantLabels = "error"
+    same_inputs: bool = False
 
     def __post_init__(self) -> None:
         """Keep indices as tuples, and refuse what no model could make right."""

@@ -42,7 +42,7 @@ def report(
         InputError: the models cannot be compared, an argument does not fit them, or the file cannot be written.
     """
     members, called = members_and_names(models, names)
-    check_comparable(members, called)
+    check_comparable(members, called, same_inputs=comparisons is not None)  # which looked at their inputs themselves
     check_count(inputs, members[0].num_inputs)
     pairs = len(members) * (len(members) - 1) // 2
     found = compare_all(members, names=called) if comparisons is None else comparisons

@@ -20,7 +20,7 @@ from closedist.representations.arrays import (
     check_not_filled,
     largest_of,
 )
-from closedist.representations.names import Names, as_names, read_names, stored_names
+from closedist.representations.names import Names, as_digests, as_names, read_names, stored_names
 from closedist.system.files import write_atomically
 from closedist.system.kinds import of_weights, some_of, what_it_is
 
@@ -40,6 +40,7 @@ class Representations:
         input_ids: (N,) or (N, k) array of integers or strings that say which inputs these are, or None.
         label_names: (C,) array of integers or strings that say which labels these are, or None.
         black_box: made by :meth:`from_logits`: only the logits are known.
+        input_digests: (N,) int64 fingerprints of what the model was given, from :func:`closedist.extract`, or None.
         largest_embedding: the largest absolute value among the embeddings.
     """
 
@@ -48,6 +49,7 @@ class Representations:
     input_ids: NDArray[Any] | None
     label_names: NDArray[Any] | None
     black_box: bool
+    input_digests: NDArray[Any] | None
     largest_embedding: float
     _unembeddings: Tensor | None
 
@@ -58,6 +60,8 @@ class Representations:
         bias: ArrayLike | Tensor | None = None,
         input_ids: Names | None = None,
         label_names: Names | None = None,
+        *,
+        input_digests: ArrayLike | Tensor | None = None,
     ) -> None:
         """Check the arrays and take them over.
 
@@ -87,7 +91,7 @@ class Representations:
         largest_of(g, "unembeddings")
         if b is not None:
             largest_of(b, "bias")
-        self._set(f, g, b, input_ids, label_names, largest)
+        self._set(f, g, b, input_ids, label_names, input_digests, largest)
 
     def _set(
         self,
@@ -96,6 +100,7 @@ class Representations:
         bias: Tensor | None,
         input_ids: Names | None,
         label_names: Names | None,
+        input_digests: ArrayLike | Tensor | None,
         largest_embedding: float,
     ) -> None:
         num_labels = len(unembeddings) if unembeddings is not None else stored.shape[1]
@@ -105,6 +110,7 @@ class Representations:
             "input_ids": as_names(input_ids, "input_ids", len(stored), "input"),
             "label_names": as_names(label_names, "label_names", num_labels, "label"),
             "black_box": unembeddings is None,
+            "input_digests": as_digests(input_digests, len(stored)),
             "largest_embedding": largest_embedding,
             "_unembeddings": unembeddings,
         }
@@ -117,6 +123,8 @@ class Representations:
         logits: ArrayLike | Tensor,
         input_ids: Names | None = None,
         label_names: Names | None = None,
+        *,
+        input_digests: ArrayLike | Tensor | None = None,
     ) -> "Representations":
         """The member of the family with a black box's distribution: F = its centred logits, G = the identity.
 
@@ -126,7 +134,7 @@ class Representations:
         Args:
             logits: (N, C) logits or log-probabilities, which give the same member. Of probabilities (no entry is
                 negative and every row sums to 1, to the rounding of their type) the logarithm is taken, and logged so.
-            input_ids, label_names: as in the constructor.
+            input_ids, label_names, input_digests: as in the constructor.
 
         Raises:
             InputError: an entry that is not finite (−∞ has no member), a probability of 0, rows that sum to 1 too
@@ -139,17 +147,23 @@ class Representations:
         check_not_filled(matrix)
         if are_probabilities(matrix):
             matrix = matrix.to(torch.promote_types(matrix.dtype, torch.float32), copy=True).log_()
-        return cls._of_logits(matrix, input_ids, label_names)
+        return cls._of_logits(matrix, input_ids, label_names, input_digests)
 
     @classmethod
-    def _of_logits(cls, logits: Tensor, input_ids: Names | None, label_names: Names | None) -> "Representations":
+    def _of_logits(
+        cls,
+        logits: Tensor,
+        input_ids: Names | None,
+        label_names: Names | None,
+        input_digests: ArrayLike | Tensor | None,
+    ) -> "Representations":
         """A black box with these logits, whatever they look like."""
         _check_shape(logits)
         largest = float(torch.stack([centred(logits[rows]).abs().amax() for rows in blocks(logits)]).amax())
         if not math.isfinite(largest):
             largest_of(logits, "logits")  # says where
         made = object.__new__(cls)
-        made._set(logits, None, None, input_ids, label_names, largest)
+        made._set(logits, None, None, input_ids, label_names, input_digests, largest)
         return made
 
     @property
@@ -196,13 +210,14 @@ class Representations:
         """
         rows, columns = as_index(inputs, self.num_inputs, "inputs"), as_index(labels, self.num_labels, "labels")
         some, ids, names = self.stored[rows], _names_at(self.input_ids, rows), _names_at(self.label_names, columns)
+        digests = _names_at(self.input_digests, rows)
         if self._unembeddings is not None:
             bias = None if self.bias is None else self.bias[columns]
-            return Representations(some, self._unembeddings[columns], bias, ids, names)
-        return Representations._of_logits(some[:, columns], ids, names)
+            return Representations(some, self._unembeddings[columns], bias, ids, names, input_digests=digests)
+        return Representations._of_logits(some[:, columns], ids, names, digests)
 
     def save(self, path: str | Path) -> None:
-        """Write a safetensors file: tensors "embeddings", "unembeddings" and, where given, "bias" and names.
+        """Write a safetensors file: tensors "embeddings", "unembeddings" and, where given, "bias", names and digests.
 
         A black box has one called "logits" in place of the first two. Integer names are stored as int64 tensors,
         strings as JSON in UTF-8 bytes.
@@ -222,6 +237,8 @@ class Representations:
         for name, names in (("input_ids", self.input_ids), ("label_names", self.label_names)):
             if names is not None:
                 tensors[name] = stored_names(names)
+        if self.input_digests is not None:
+            tensors["input_digests"] = torch.from_numpy(self.input_digests)
         stored = {name: tensor.contiguous() for name, tensor in tensors.items()}
         if len({tensor.untyped_storage().data_ptr() for tensor in stored.values()}) < len(stored):
             stored = {name: tensor.clone() for name, tensor in stored.items()}  # safetensors refuses shared memory
@@ -250,7 +267,7 @@ class Representations:
         try:
             with safe_open(str(path), framework="pt") as file:
                 metadata = file.metadata() or {}
-                known = ("embeddings", "unembeddings", "bias", "logits", "input_ids", "label_names")
+                known = ("embeddings", "unembeddings", "bias", "logits", "input_ids", "label_names", "input_digests")
                 present = set(file.keys())
                 tensors = {name: file.get_tensor(name) for name in known if name in present}
         except OSError as error:
@@ -266,12 +283,13 @@ class Representations:
             if name in tensors and not tensors[name].is_floating_point():  # to convert could fill the memory
                 raise InputError(f"{path}: {name} is {tensors[name].dtype}; write it again as floating-point numbers")
         names = {name: read_names(tensors.get(name), name, path) for name in ("input_ids", "label_names")}
+        told: dict[str, Any] = names | {"input_digests": tensors.get("input_digests")}
         try:
             if metadata.get("black_box") == "true":  # with the identity, from before logits had a name
-                return cls._of_logits(tensors["logits" if "logits" in tensors else "embeddings"], **names)
+                return cls._of_logits(tensors["logits" if "logits" in tensors else "embeddings"], **told)
             if "embeddings" in tensors and "unembeddings" in tensors:
-                return cls(tensors["embeddings"], tensors["unembeddings"], tensors.get("bias"), **names)
-            return cls.from_logits(tensors["logits"], **names)
+                return cls(tensors["embeddings"], tensors["unembeddings"], tensors.get("bias"), **told)
+            return cls.from_logits(tensors["logits"], **told)
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
 

@@ -88,6 +88,22 @@ def _as_int64(array: NDArray[Any], argument: str) -> NDArray[Any]:
     return array.astype(np.int64)
 
 
+def as_digests(digests: ArrayLike | Tensor | None, count: int) -> NDArray[np.int64] | None:
+    """Fingerprints of so many inputs, (N,) int64, or None.
+
+    Raises:
+        InputError: they are something else.
+    """
+    if digests is None:
+        return None
+    array = digests.cpu().numpy() if isinstance(digests, Tensor) else np.asarray(digests)
+    if array.dtype != np.int64 or array.shape != (count,):
+        raise InputError(
+            f"input_digests: {array.dtype} of shape {array.shape}; one int64 for each of the {count:,} inputs is needed"
+        )
+    return array
+
+
 def stored_names(names: NDArray[Any]) -> Tensor:
     """Names as the tensor that a file holds: int64, or the UTF-8 bytes of a JSON list of strings."""
     if names.dtype.kind == "i":

@@ -266,16 +266,25 @@ def test_a_comparison_that_was_stopped_keeps_its_first_model(
     assert extracted == ["second.safetensors", "first.safetensors", "second.safetensors"]
 
 
-def test_files_of_different_texts_are_not_compared(folder: Path, tmp_path: Path) -> None:
+def test_files_of_different_texts_are_not_compared(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     from closedist.extraction.language_models import extract_language_model
     from closedist.extraction.texts import Text
 
-    (tmp_path / "other.txt").write_text("Pack my box with five dozen liquor jugs. " * 9)
+    words = (folder / "text.txt").read_text().split(" ")
+    (tmp_path / "other.txt").write_text(" ".join([*words[:9], "Pack", *words[10:]]))  # as long, from a word on other
     paths = [tmp_path / "p.safetensors", tmp_path / "q.safetensors"]
     for path, text in zip(paths, (folder / "text.txt", tmp_path / "other.txt"), strict=True):
-        extract_language_model(str(folder / "first"), Text((text,), max_tokens=100), path)
-    with pytest.raises(InputError, match="extracted from other inputs"):
-        load_aligned(paths)
+        extract_language_model(str(folder / "first"), Text((text,), max_tokens=200, context=20), path)
+    assert command("compare", *paths, "--num-subsets", "2") == 2
+    row = re.search(r"row (\d+) of model .*q.safetensors is another input.*--same-inputs", capsys.readouterr().err)
+    p, q = (Representations.load(path) for path in paths)
+    assert p.input_digests is not None
+    assert q.input_digests is not None
+    assert row is not None
+    assert int(row[1]) == int(np.flatnonzero(p.input_digests != q.input_digests)[0]) == 40  # the sequence's first
+    assert command("compare", *paths, "--num-subsets", "2", "--same-inputs") == 0
 
 
 def test_labels_without_names_are_left_to_compare() -> None:
