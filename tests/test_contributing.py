@@ -205,9 +205,9 @@ def test_a_new_measure_is_its_file_its_row_and_the_line_that_computes_it(contrib
     contribution.write("measures/NAME.py", "stretch", TOY_MEASURE)
     contribution.insert("comparison/record.py", "    m_svd_embeddings: ", ROW)
     contribution.insert(
-        "pairs.py", "from closedist.measures.svd", "from closedist.measures.stretch import stretch_ratios\n"
+        "pairs/whole.py", "from closedist.measures.stack", "from closedist.measures.stretch import stretch_ratios\n"
     )
-    contribution.insert("pairs.py", '        "cka_embeddings": ', LINE)
+    contribution.insert("pairs/whole.py", '        "cka_embeddings": ', LINE)
     shown = contribution.run(USE)
     assert shown["package"].startswith(str(contribution.folder))
     assert shown["field"] == shown["read"] == shown["file"]["toy_stretch"] == pytest.approx([2, 8, 4])
@@ -219,7 +219,7 @@ def test_a_new_measure_is_its_file_its_row_and_the_line_that_computes_it(contrib
 
 def test_a_number_that_is_computed_without_a_row_is_refused(contribution: Contribution) -> None:
     contribution.insert(
-        "pairs.py",
+        "pairs/whole.py",
         '        "cka_embeddings": ',
         LINE.replace("stretch_ratios(measured.over_inputs.vectors, pairs)", "pairs[:, 0]"),
     )

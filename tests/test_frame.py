@@ -58,7 +58,7 @@ def test_names_that_do_not_fit() -> None:
 
 
 def test_pairs_that_go_one_by_one_keep_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("closedist.pairs.JOINT_ELEMENTS", 1)
+    monkeypatch.setattr("closedist.pairs.joint.JOINT_ELEMENTS", 1)
     assert [c.names for c in compare_all(REPRESENTATIONS)] == list(combinations(MODELS, 2))
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-import closedist.pairs
+import closedist.pairs.joint
 from closedist import (
     Comparison,
     InputError,
@@ -56,7 +56,7 @@ def test_two_labels_have_divergences_and_similarities_of_their_embeddings(
     limit: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if limit is not None:
-        monkeypatch.setattr(closedist.pairs, limit, 1)
+        monkeypatch.setattr(closedist.pairs.joint, limit, 1)
     comparisons = compare_all([represent(model) for model in THREE])
     for (i, j), c in zip([(0, 1), (0, 2), (1, 2)], comparisons, strict=True):
         p, q = THREE[i], THREE[j]

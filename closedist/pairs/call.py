@@ -1,0 +1,118 @@
+"""compare and compare_all: what a user asks, as settings and a list of models."""
+
+from collections.abc import Mapping, Sequence
+
+from closedist.comparison import Comparison
+from closedist.measures.settings import DEFAULTS, Combine, ConstantLabels, Reduction, Settings
+from closedist.pairs.joint import measure_pairs, members_and_names
+from closedist.representations import Representations
+
+
+def compare(
+    p: Representations,
+    q: Representations,
+    *,
+    weight: float = DEFAULTS.weight,
+    reduction: Reduction = DEFAULTS.reduction,
+    combine: Combine = DEFAULTS.combine,
+    input_set: Sequence[int] | None = DEFAULTS.input_set,
+    num_samples: int = DEFAULTS.num_samples,
+    seed: int = DEFAULTS.seed,
+    subset_size: int | None = DEFAULTS.subset_size,
+    num_subsets: int | None = DEFAULTS.num_subsets,
+    pivots: Sequence[int] | None = DEFAULTS.pivots,
+    constant_labels: ConstantLabels = DEFAULTS.constant_labels,
+    same_inputs: bool = DEFAULTS.same_inputs,
+    names: Sequence[str] | None = None,
+) -> Comparison:
+    """Compare two models on the same N inputs and C labels.
+
+    Two labels have one log-odds and no subsets: what needs three, d_LLV, d_{f,g} and the bounds, is then None. Where
+    only the logits of a model are known, of more than 10,000 labels, all but the KL divergences is None.
+
+    Args:
+        p, q: the representations, of the same inputs and labels in the same order; the dimensions may differ.
+        weight: λ of the scale terms in d_LLV.
+        reduction: "max" or "mean" of the terms over labels.
+        combine: "max" or "sum" of t1, t2, λ·t3 and λ·t4.
+        input_set: 1 + K indices of inputs, the pivot input first; by default the best of ``num_samples`` random ones.
+        num_samples, seed: of the search for the input set; the seed is also that of sampled label subsets.
+        subset_size: K, by default min(max(M, M'), C − 2).
+        num_subsets: sample so many label subsets where there are more; by default all, up to 10,000.
+        pivots: the pivot labels to choose from, by default all.
+        constant_labels: "ignore" leaves out labels whose log-odds against the pivot vary in neither model.
+        same_inputs: the inputs are the same, though :func:`closedist.extract` saw others: in another image size,
+            normalisation or tokenizer. By default such models are refused.
+        names: what the result and errors call the two models; by default p and q.
+
+    Returns:
+        A :class:`Comparison`.
+
+    Raises:
+        InputError: the models cannot be compared, or an argument is out of its range; the message says what to do.
+    """
+    return compare_all(
+        [p, q],
+        weight=weight,
+        reduction=reduction,
+        combine=combine,
+        input_set=input_set,
+        num_samples=num_samples,
+        seed=seed,
+        subset_size=subset_size,
+        num_subsets=num_subsets,
+        pivots=pivots,
+        constant_labels=constant_labels,
+        same_inputs=same_inputs,
+        names=names,
+    )[0]
+
+
+def compare_all(
+    models: Sequence[Representations] | Mapping[str, Representations],
+    *,
+    pairs: Sequence[tuple[int, int]] | None = None,
+    names: Sequence[str] | None = None,
+    weight: float = DEFAULTS.weight,
+    reduction: Reduction = DEFAULTS.reduction,
+    combine: Combine = DEFAULTS.combine,
+    input_set: Sequence[int] | None = DEFAULTS.input_set,
+    num_samples: int = DEFAULTS.num_samples,
+    seed: int = DEFAULTS.seed,
+    subset_size: int | None = DEFAULTS.subset_size,
+    num_subsets: int | None = DEFAULTS.num_subsets,
+    pivots: Sequence[int] | None = DEFAULTS.pivots,
+    constant_labels: ConstantLabels = DEFAULTS.constant_labels,
+    same_inputs: bool = DEFAULTS.same_inputs,
+) -> list[Comparison]:
+    """Compare pairs of models jointly: one pass over the inputs for all.
+
+    The arguments are those of :func:`compare`, and so is every result, to about ten digits.
+
+    Args:
+        models: n ≥ 2 representations of the same N inputs and C labels, or a dictionary of them by their names.
+        pairs: which (i, j), i < j, to compare; for one model against all others ``[(0, j) for j in range(1, n)]``. By
+            default all n(n − 1)/2, in the order of ``itertools.combinations``.
+        names: what the results and errors call the models; by default p and q, or their numbers.
+
+    Returns:
+        A comparison for every pair.
+
+    Raises:
+        InputError: as :func:`compare`, or a pair is none of the models.
+    """
+    settings = Settings(
+        weight=weight,
+        reduction=reduction,
+        combine=combine,
+        input_set=input_set,
+        num_samples=num_samples,
+        seed=seed,
+        subset_size=subset_size,
+        num_subsets=num_subsets,
+        pivots=pivots,
+        constant_labels=constant_labels,
+        same_inputs=same_inputs,
+    )
+    members, names = members_and_names(models, names)
+    return measure_pairs(members, pairs, settings, names)
