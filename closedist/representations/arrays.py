@@ -16,7 +16,8 @@ from closedist.errors import InputError
 _BLOCK_ELEMENTS = 1 << 20  # what a check of a memory-mapped array holds at once
 _FLOATING_POINT = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _ROUNDED = 1e-4  # what softmax in float32 of logits in the hundreds leaves of a row's sum of 1
-_DOUBTFUL = 0.05  # what two decimals leave of it
+_DOUBTFUL = 0.05  # what two decimals leave of it, of a few labels
+_DECIMALS = range(1, 5)  # that probabilities are rounded to for a reader
 _FEWEST_FILLED = 16  # labels, below which a few entries beside a constant may well be logits
 Chosen = slice | Sequence[int] | NDArray[Any] | Tensor  # numbers of inputs or labels, or a mask over them
 
@@ -136,7 +137,7 @@ def are_probabilities(logits: Tensor) -> bool:
     """
     distance = distance_from_probabilities(logits)
     rounding = max(_ROUNDED, 4 * torch.finfo(logits.dtype).eps)
-    if distance > max(rounding, _DOUBTFUL):
+    if distance > max(rounding, _DOUBTFUL, _left_by_decimals(logits)):
         return False
     remedy = "where these are logits, pass z - z.mean(1, keepdims=True), which is the same model"
     if distance > rounding:
@@ -152,6 +153,21 @@ def are_probabilities(logits: Tensor) -> bool:
         )
     log.warning("logits: no entry is negative and every row sums to 1: read as probabilities, whose log is taken")
     return True
+
+
+def _left_by_decimals(matrix: Tensor) -> float:
+    """What rounding to a few decimals may leave of a row's sum of 1, where all entries are so rounded, in [0, 1]."""
+    spacing = 2 * torch.finfo(matrix.dtype).eps
+    for decimals in _DECIMALS:
+        grid = 10.0**-decimals
+        if all(_on_grid(matrix[rows].double(), grid, spacing) for rows in blocks(matrix)):
+            return matrix.shape[1] / 2 * grid
+    return 0.0
+
+
+def _on_grid(block: Tensor, grid: float, spacing: float) -> bool:
+    inside = bool(((block >= 0) & (block <= 1)).all())
+    return inside and spacing < grid / 10 and float((block - grid * (block / grid).round()).abs().amax()) <= spacing
 
 
 def check_not_filled(logits: Tensor) -> None:

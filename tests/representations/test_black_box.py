@@ -127,6 +127,21 @@ def test_rows_that_roughly_sum_to_1_are_refused_and_both_remedies_work(
     torch.testing.assert_close(door(np.log(p)).embeddings, torch.from_numpy(logarithm))
 
 
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+@pytest.mark.parametrize(("labels", "decimals"), [(100, 2), (100, 3), (1000, 3)])
+def test_probabilities_rounded_for_a_reader_are_no_logits(
+    kind: type[np.floating[Any]], labels: int, decimals: int
+) -> None:
+    """Of many labels, a few decimals leave sums far from 1; logits between 0 and 1 that are on no such grid pass."""
+    logits = np.random.default_rng(3).standard_normal((50, labels))
+    rounded = softmax(logits).round(decimals).astype(kind)
+    assert abs(rounded.sum(1) - 1).max() > 1e-4
+    with pytest.raises(InputError, match="as rounded probabilities do; of probabilities pass the logarithm"):
+        Representations.from_logits(rounded)
+    assert Representations.from_logits(np.log(rounded.clip(1e-6))).num_labels == labels
+    assert Representations.from_logits((softmax(logits) * 1.2).astype(kind)).num_labels == labels
+
+
 @doors
 @pytest.mark.parametrize("one_hot", [np.eye(3), np.eye(3, dtype=np.int64), np.float32([[0, 1, 0]]), np.eye(2)])
 def test_a_probability_of_zero_is_refused_and_both_remedies_work(
