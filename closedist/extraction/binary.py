@@ -69,6 +69,7 @@ def two_labels(outputs: Tensor) -> Tensor:
     if may_be_probabilities(outputs):
         raise InputError(
             "binary: all outputs of the model lie between 0 and 1, as after a sigmoid; let it return the logits before "
-            "that, torch.logit(p). Where these are the logits, let it return torch.cat([0 * z, z], -1), without binary"
+            "that, torch.logit(p). Where these are the logits, let it return torch.stack([0 * z, z], -1) of "
+            "z = z.flatten(), without binary"
         )
     return with_zero_column(outputs)

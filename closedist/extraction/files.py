@@ -25,6 +25,7 @@ from closedist.system.kinds import kind_of, of_weights, some_of
 _NAMES = ("input_ids", "label_names")
 ROLES = ("embeddings", "unembeddings", "bias", "logits", *_NAMES)
 _ENDINGS = (".safetensors", ".npz", ".npy", ".pt", ".pth", ".csv", ".tsv")
+_MISSING = ("", "na", "n/a", "nan", "null", "none")
 _ID_TITLES = ("", "id", "index", "input", "input_id", "input_ids")  # "" is what a data frame writes above its index
 
 log = logging.getLogger(__name__)
@@ -230,7 +231,8 @@ def _from_csv(path: Path, wanted: set[str]) -> Arrays:
     """One row an input, one column a label.
 
     The first line is a header where one of its cells, the first apart, is no number, or where it counts 0, 1, 2, … or
-    begins as a column of ids does; the first column is ids where its title says so or an entry of it is no number.
+    1, 2, 3, … or begins as a column of ids does; the first column is ids where its title says so or an entry of it is
+    no number and not merely missing.
     """
     with open(path, newline="", encoding="utf-8-sig") as file:
         line = file.readline()
@@ -241,9 +243,10 @@ def _from_csv(path: Path, wanted: set[str]) -> Arrays:
         raise InputError(f"{path} is empty; a line of logits for each input is needed")
     first = rows[0][1]
     titled = first[0].strip().lower() in _ID_TITLES
-    header = titled or not all(map(_is_number, first[1:])) or first == _counted(first)
+    counts = first == _counted(first) or (len(first) > 2 and first == _counted(first, 1))
+    header = titled or not all(map(_is_number, first[1:])) or counts
     body = rows[1:] if header else rows
-    with_ids = titled or not all(_is_number(row[0]) for _, row in body)
+    with_ids = titled or not all(_is_number(row[0]) or row[0].strip().lower() in _MISSING for _, row in body)
     logits = np.empty((len(body), len(first) - with_ids))
     for index, (number, row) in enumerate(body):
         logits[index] = _numbers(row, len(first), int(with_ids), f"{path}, line {number}")
@@ -275,8 +278,8 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _counted(cells: list[str]) -> list[str]:
-    return [str(number) for number in range(len(cells))]
+def _counted(cells: list[str], start: int = 0) -> list[str]:
+    return [str(number) for number in range(start, start + len(cells))]
 
 
 def _as_integers(cells: list[str]) -> list[str] | list[int]:

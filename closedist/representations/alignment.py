@@ -41,19 +41,21 @@ def align(models: Sequence[Representations], names: Sequence[str] | None = None)
 
 def aligned_with_note(models: Sequence[Representations], names: Sequence[str]) -> tuple[list[Representations], str]:
     """What :func:`align` returns, and a note on what was left out, or ""."""
-    labels, of_labels = _common([model.label_names for model in models], names, "label_names", "labels")
-    inputs, of_inputs = _common([model.input_ids for model in models], names, "input_ids", "inputs")
+    label_counts, input_counts = ([getattr(m, count) for m in models] for count in ("num_labels", "num_inputs"))
+    labels, of_labels = _common([m.label_names for m in models], label_counts, names, "label_names", "labels")
+    inputs, of_inputs = _common([m.input_ids for m in models], input_counts, names, "input_ids", "inputs")
     conditional = f"{of_labels}; probabilities are conditional on the common ones" if of_labels else ""
     note = ". ".join(part for part in (conditional, of_inputs) if part)
     return [model.at(inputs=i, labels=j) for model, i, j in zip(models, inputs, labels, strict=True)], note
 
 
 def _common(
-    named: Sequence[NDArray[Any] | None], models: Sequence[str], argument: str, what: str
+    named: Sequence[NDArray[Any] | None], counts: Sequence[int], models: Sequence[str], argument: str, what: str
 ) -> tuple[Sequence[list[int] | None], str]:
     """Where each model has the names that all have, and a note on the others. None is everything."""
     known = [(model, names) for model, names in zip(models, named, strict=True) if names is not None]
-    if all(np.array_equal(known[0][1], names) for _, names in known):
+    equally_many = len(known) == len(models) or len(set(counts)) == 1
+    if equally_many and all(np.array_equal(known[0][1], names) for _, names in known):
         return [None] * len(models), ""
     if len(known) < len(models):
         nameless = next(model for model, names in zip(models, named, strict=True) if names is None)
@@ -66,6 +68,11 @@ def _common(
         shown = "; ".join(f"{_some(list(place))} in {model}" for model, place in zip(models, places, strict=True))
         raise InputError(
             f"{argument}: no name is common to all models: {shown}. Name the {what} of all in the same way"
+        )
+    if len(shared) == 1 and what == "labels":
+        raise InputError(
+            f"{argument}: only {shared[0]!r} is common to all models, and the probability of a single label is 1; name "
+            "the labels of all in the same way"
         )
     kept = set(shared)
     left_out = [

@@ -86,7 +86,9 @@ class TestWhatMayBeASigmoid:
     @pytest.mark.parametrize("answer", [ANSWERS["sigmoid"], ANSWERS["sigmoid without its axis"]])
     def test_it_is_refused_as_a_logit_and_both_remedies_work(self, answer: Callable[[Tensor], Tensor]) -> None:
         models = [OneLogit(seed, answer) for seed in (1, 2)]
-        with pytest.raises(InputError, match=r"binary: all outputs .* between 0 and 1.*torch\.logit\(p\).*torch\.cat"):
+        with pytest.raises(
+            InputError, match=r"binary: all outputs .* between 0 and 1.*torch\.logit\(p\).*torch\.stack"
+        ):
             closedist.extract_logits(models[0], [points()], binary=True)
         first = [OneLogit(seed, lambda z: torch.logit(z.sigmoid())) for seed in (1, 2)]
         p, q = (closedist.extract_logits(model, [points()], binary=True) for model in first)
@@ -94,11 +96,13 @@ class TestWhatMayBeASigmoid:
 
     def test_rewards_between_0_and_1_are_compared_as_two_columns(self) -> None:
         rewards = points()[:, :1].sigmoid()
-        with pytest.raises(InputError, match="between 0 and 1"):
-            closedist.extract_logits(nn.Identity(), [rewards], binary=True)
-        member = closedist.extract_logits(nn.Identity(), [torch.cat([0 * rewards, rewards], -1)])
-        odds = member.embeddings[:, 1:] - member.embeddings[:, :1]
-        torch.testing.assert_close(odds, rewards)
+        for outputs in (rewards, rewards[:, 0]):  # squeezed, too
+            with pytest.raises(InputError, match=r"torch.stack\(\[0 \* z, z\], -1\) of z = z.flatten\(\)"):
+                closedist.extract_logits(nn.Identity(), [outputs], binary=True)
+            z = outputs.flatten()
+            member = closedist.extract_logits(nn.Identity(), [torch.stack([0 * z, z], -1)])
+            odds = member.embeddings[:, 1:] - member.embeddings[:, :1]
+            torch.testing.assert_close(odds, rewards)
 
 
 class TestSelfCheck:

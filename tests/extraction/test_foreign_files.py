@@ -60,6 +60,7 @@ BLACK_BOXES: dict[str, Callable[[Path], Any]] = {
     "ids.csv": lambda path: write_csv(path, ";", None, IDS),
     "frame.csv": lambda path: write_csv(path, ",", ["", *"01234"], list(range(30))),
     "frame_without_index.CSV": lambda path: write_csv(path, ",", [*"01234"], None),
+    "counted_from_1.csv": lambda path: write_csv(path, ",", [*"12345"], None),
     "token_ids.csv": lambda path: write_csv(path, ",", ["", "50256", "13", "11", "262", "290"], list(range(7, 37))),
 }
 
@@ -100,6 +101,7 @@ def test_whatever_holds_a_model_it_is_compared_and_what_was_read_is_said(
         ("ids.csv", None, IDS),
         ("frame.csv", None, list(range(30))),
         ("frame_without_index.CSV", None, None),
+        ("counted_from_1.csv", [1, 2, 3, 4, 5], None),
         ("token_ids.csv", [50256, 13, 11, 262, 290], list(range(7, 37))),
     ],
 )
@@ -129,6 +131,8 @@ def test_what_pandas_writes_is_read(tmp_path: Path) -> None:
         ("a,b,c\n1,2,3\n1,2\n", r"line 3: 2 cells, the first line has 3"),
         ("a,b,c\n1,2,3\n\n1,x,3\n", r"line 4, column 2: 'x' is no number"),
         ("a,b,c\n1,,3\n", "line 2, column 2: ''"),
+        ("a,b,c\n,2,3\n1,2,3\n", "line 2, column 1: ''"),
+        ("a,b,c\n1,2,3\nNA,2,3\n", "line 3, column 1: 'NA' is no number"),
         ("a,b,c\n1,-inf,3\n", r"logits: infinity at \[0, 1\]"),
         ("a,b,c\n", "shape"),
         ("", "empty"),

@@ -43,6 +43,14 @@ def write_width_files(folder: Path, num_classes: int, widths: tuple[int, ...], a
         write_table(folder, accuracies_name(num_classes, width), accuracies_table([accuracy] * 6, [0.99] * 6))
 
 
+def test_the_figures_of_one_label_count_leave_those_of_all_as_they_are(tmp_path: Path) -> None:
+    write_scatter_files(tmp_path, 4)
+    assert list(make_llv_train_synthetic(tmp_path, None, (4,)).figures)[-2:] == [
+        "d_LLV_train_synthetic_cls4_all",
+        "d_LLV_train_synthetic_cls4_sorted",
+    ]
+
+
 def test_every_trained_configuration_has_its_row_and_all_share_two_figures(tmp_path: Path) -> None:
     write_scatter_files(tmp_path, 4)
     write_scatter_files(tmp_path, 6)

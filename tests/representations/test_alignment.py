@@ -105,6 +105,8 @@ def test_models_without_names_stay_as_they_are() -> None:
             "label_names: no name is common to all models: 'language 0', .* in p; ",
         ),
         ([model(), model(range(11)), Representations(F, G)], "label_names: model 2 has none"),
+        ([model(), model(), Representations(F, G[:7])], "label_names: model 2 has none"),
+        ([model(range(5)), model(range(4, 12))], "label_names: only 'language 4' is common to all models"),
         ([Representations(F, G, None, None, list("aabcdefghijk")), model()], "two labels of model p are called 'a'"),
         ([model(), Representations(F, G, None, [1] * 20)], "two inputs of model q are called 1"),
         ([model(), Representations(F, G, None, None, range(12))], "no name is common to all models: 'language 0'"),

@@ -86,8 +86,9 @@ def make_llv_train_synthetic(
                 rising[labels][text] = rows
     if not everything:
         raise selection.nothing_found()
-    plots.figures["d_LLV_train_synthetic_all"] = draw_overview(everything)
-    plots.figures["d_LLV_train_synthetic_sorted"] = draw_sorted(rising)
+    of = f"_cls{label_counts[0]}" if len(label_counts) == 1 else ""  # the files of all label counts stay
+    plots.figures[f"d_LLV_train_synthetic{of}_all"] = draw_overview(everything)
+    plots.figures[f"d_LLV_train_synthetic{of}_sorted"] = draw_sorted(rising)
     return plots
 
 
