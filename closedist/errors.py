@@ -14,3 +14,8 @@ def brief(error: Exception) -> str:
     """What another library says of a file, on one line and cut where it quotes the file's content at length."""
     text = " ".join(str(error).split())
     return text if len(text) <= LONGEST_QUOTE else text[:LONGEST_QUOTE] + " …"
+
+
+def printable(text: str) -> str:
+    """Text for a terminal: what would move its cursor or change its colours, as a file's name may, is written out."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

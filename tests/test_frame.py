@@ -133,8 +133,16 @@ def test_one_model_against_the_others(among: bool, files: list[Path], capsys: py
 def test_options_that_exclude_each_other(files: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
     assert command(*files, "--json", "--csv") == 2
     assert "--json and --csv" in capsys.readouterr().err
-    assert command(files[0], "--against", files[0]) == 2
-    assert "two files or more" in capsys.readouterr().err
+    for same in (files[0], files[0].parent / "." / ".." / files[0].parent.name / files[0].name):
+        assert command(same, "--against", files[0]) == 2
+        assert "two files or more" in capsys.readouterr().err
+
+
+def test_a_hostile_file_name_does_not_reach_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command(tmp_path / "a\x1b[2J\n.npz", tmp_path / "b.npz") == 2
+    error = capsys.readouterr().err
+    assert "a\\x1b[2J\\n.npz" in error
+    assert "\x1b" not in error
 
 
 @pytest.mark.parametrize(
@@ -149,6 +157,7 @@ def test_options_that_exclude_each_other(files: list[Path], capsys: pytest.Captu
         (["models/Qwen2.5-0.5B", "models/Qwen2.5-1.5B"], ["Qwen2.5-0.5B", "Qwen2.5-1.5B"]),
         (["org/model", "other/model"], ["org/model", "other/model"]),
         (["/p.npz", "/runs/p.npz"], ["/p", "runs/p"]),
+        (["red\x1b[31m.npz", "two\nlines.npz"], ["red\\x1b[31m", "two\\nlines"]),
     ],
 )
 def test_paths_of_one_name_are_told_apart(paths: list[str], names: list[str]) -> None:

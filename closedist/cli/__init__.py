@@ -8,7 +8,7 @@ from cyclopts import App, CycloptsError
 
 from closedist.cli.paper_options import check_whole_numbers, without_unused_options
 from closedist.cli.surroundings import make_fit
-from closedist.errors import InputError, brief
+from closedist.errors import InputError, brief, printable
 
 COMMANDS = {
     "quickstart": "Train a small sweep, measure it and draw it: the first five minutes.",
@@ -111,5 +111,5 @@ def _stop(said: str = "") -> int:
 
 
 def _fail(message: str) -> int:
-    print(f"closedist: {message}", file=sys.stderr)
+    print(f"closedist: {printable(message)}", file=sys.stderr)
     return USER_ERROR

@@ -64,7 +64,7 @@ def compare(
     common.set_up()
     if json_output and csv_output:
         raise InputError("--json and --csv: output is one or the other; leave one out")
-    paths = [*files] if against is None else [against, *(path for path in files if path != against)]
+    paths = [*files] if against is None else [against, *(path for path in files if path.resolve() != against.resolve())]
     if len(paths) < 2:
         raise InputError("compare needs two files or more, as in: closedist compare p.safetensors q.safetensors")
     from itertools import combinations

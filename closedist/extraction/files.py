@@ -16,7 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from closedist.errors import InputError, brief
+from closedist.errors import InputError, brief, printable
 from closedist.representations import Representations
 from closedist.representations.alignment import aligned_with_note, over_same_labels
 from closedist.representations.names import read_names
@@ -75,7 +75,7 @@ def distinct_names(paths: Sequence[Path]) -> list[str]:
     A file's ending is left out where that does not matter: runs/a/p.npz and runs/b/p.npz are a/p and b/p, p.npz and
     p.pt stay themselves. A path that is there twice is numbered.
     """
-    ways = [_ways_to_call(path) for path in paths]
+    ways = [[printable(name) for name in _ways_to_call(path)] for path in paths]
     names = [called[0] for called in ways]
     for level in range(1, max(map(len, ways))):
         twice = {name for name, count in Counter(names).items() if count > 1}
