@@ -137,7 +137,8 @@ class _Selection:
             options = f"--date-str={date} --layer-size={','.join(map(str, widths))} --num-classes={num_classes}"
             commands = []
             if any(DISTANCES_PART in name for name in files.missing):
-                method = "--dist-type=max --weight=0.00001 --sum-or-max=max --num-samples=200"
+                method = f"--dist-type={DEFAULTS.reduction} --weight={DEFAULTS.weight:f}".rstrip("0")
+                method += f" --sum-or-max={DEFAULTS.combine} --num-samples={DEFAULTS.num_samples}"
                 commands.append(f"`closedist get-distances {options} {method}`")
             if not all(DISTANCES_PART in name for name in files.missing):
                 commands.append(f"`closedist get-accuracies {options}`")
