@@ -20,6 +20,15 @@ def rows(comparisons: Iterable[Comparison]) -> list[dict[str, Any]]:
     Returns:
         Of every pair the names of its models, "first" and "second", and then the fields of a :class:`Comparison`; what
         has several numbers is a list, what a pair does not have is None.
+
+    Example:
+        >>> import numpy as np, closedist
+        >>> rng = np.random.default_rng(0)
+        >>> f, g = rng.normal(size=(200, 2)), rng.normal(size=(5, 2))
+        >>> models = {"cold": closedist.Representations(f, g), "hot": closedist.Representations(f, 2 * g)}
+        >>> [row] = closedist.rows(closedist.compare_all(models))
+        >>> row["first"], row["second"], round(row["kl"], 2)
+        ('cold', 'hot', 0.12)
     """
     return [
         dict(zip(("first", "second"), c.names, strict=True))

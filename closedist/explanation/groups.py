@@ -64,6 +64,14 @@ def group_models(
 
     Raises:
         InputError: not such a matrix, or names or replicates that do not fit.
+
+    Example:
+        >>> import closedist
+        >>> distances = [[0, 0.1, 0.9], [0.1, 0, 0.8], [0.9, 0.8, 0]]
+        >>> print(closedist.group_models(distances, 0.2, names=["seed 0", "seed 1", "other"]))
+        2 groups of 3 models, any two of a group within 0.2
+          2 like seed 0: seed 1, seed 0
+          1 like other: other
     """
     from scipy.cluster.hierarchy import fcluster, leaves_list, linkage
     from scipy.spatial.distance import squareform
@@ -124,6 +132,11 @@ def model_map(distances: ArrayLike, *, names: Sequence[str] | None = None, dimen
 
     Raises:
         InputError: not such a matrix, or names that do not fit.
+
+    Example:
+        >>> import closedist
+        >>> closedist.model_map([[0, 3, 4], [3, 0, 5], [4, 5, 0]]).points.shape
+        (3, 2)
     """
     matrix = checked_distances(distances)
     squares = matrix**2
@@ -163,6 +176,13 @@ def contradiction(first: ArrayLike, second: ArrayLike, *, names: Sequence[str] |
 
     Raises:
         InputError: not two such matrices, or names that do not fit.
+
+    Example:
+        >>> import numpy as np, closedist
+        >>> kl = [[0, 1, 5], [1, 0, 4], [5, 4, 0]]
+        >>> apart = [[0, 9, 1], [9, 0, 2], [1, 2, 0]]
+        >>> closedist.contradiction(kl, apart, names=["a", "b", "c"]).close_then_far
+        ('a', 'b')
     """
     one, other = checked_distances(first), checked_distances(second)
     if one.shape != other.shape:

@@ -81,6 +81,12 @@ def extract(
     Raises:
         InputError: the head cannot be told, the model is not of this family (the message says what was found), a batch
             is of no known kind or gives numbers that are not finite, label_names are not C, or there are no inputs.
+
+    Example:
+        >>> import torch, closedist
+        >>> model = torch.nn.Sequential(torch.nn.Linear(8, 3), torch.nn.Tanh(), torch.nn.Linear(3, 5)).eval()
+        >>> closedist.extract(model, [torch.randn(20, 8), torch.randn(7, 8)])
+        Representations(27 inputs, 5 labels, dimension 3, bias, input_ids; float32)
     """
     check_positions(positions)
     if dtype is not None and dtype not in DTYPES:
@@ -148,6 +154,12 @@ def extract_logits(
         InputError: as :meth:`Representations.from_logits` or :func:`extract`, labels do not lie along the last of two
             or three axes, are not the same in every batch, or all outputs lie between 0 and 1 where ``binary`` says
             that they are logits.
+
+    Example:
+        >>> import torch, closedist
+        >>> model = torch.nn.Sequential(torch.nn.Linear(8, 5)).eval()
+        >>> closedist.extract_logits(model, [torch.randn(20, 8)]).num_labels
+        5
     """
     check_positions(positions)
     model = unwrapped(model)

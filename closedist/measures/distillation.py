@@ -30,6 +30,15 @@ def distillation_loss(student_logits: Tensor, teacher_logits: Tensor, kind: str,
         InputError: the shapes differ, or the kind or the temperature is none.
 
     Source: Nielsen et al. (2026, arXiv 2602.15438); Hinton et al. (2015) for the temperature.
+
+    Example:
+        >>> import torch, closedist
+        >>> teacher = torch.tensor([[2.0, 0.0, -2.0]])
+        >>> student = torch.tensor([[1.0, 0.0, -1.0]], requires_grad=True)
+        >>> loss = closedist.distillation_loss(student, teacher, "l2")
+        >>> loss.backward()
+        >>> loss.item(), student.grad.tolist()
+        (2.0, [[-2.0, 0.0, 2.0]])
     """
     if student_logits.shape != teacher_logits.shape or student_logits.ndim != 2:
         raise InputError(

@@ -26,6 +26,13 @@ def kl_divergence(p: Representations, q: Representations) -> float:
 
     Raises:
         InputError: the models cannot be compared.
+
+    Example:
+        >>> import numpy as np, closedist
+        >>> p = closedist.Representations.from_logits(np.log([[0.5, 0.5]]))
+        >>> q = closedist.Representations.from_logits(np.log([[0.25, 0.75]]))
+        >>> round(closedist.kl_divergence(p, q), 4)  # 0.5·log(2) + 0.5·log(2/3)
+        0.1438
     """
     check_comparable([p, q], model_names(2))
     return float(divergences([p, q], torch.tensor([[0, 1]]))[0, 1])

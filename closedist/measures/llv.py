@@ -128,6 +128,14 @@ def llv_distance(
 
     Raises:
         InputError: the models cannot be compared, or an argument is out of its range.
+
+    Example:
+        >>> import numpy as np, closedist
+        >>> rng = np.random.default_rng(0)
+        >>> f, g = rng.normal(size=(200, 2)), rng.normal(size=(5, 2))
+        >>> p, q = closedist.Representations(f, g), closedist.Representations(2 * f, g / 2)
+        >>> closedist.llv_distance(p, q) < 1e-6
+        True
     """
     if (pivot_label is None) != (left_out_label is None):
         raise InputError("pivot_label and left_out_label: one of them is given; give both, or none for the best choice")

@@ -73,6 +73,14 @@ def capacity_floor(p: Representations) -> Tensor:
 
     Raises:
         InputError: a black box, which has no dimension.
+
+    Example:
+        >>> import numpy as np, closedist
+        >>> rng = np.random.default_rng(0)
+        >>> teacher = closedist.Representations(rng.normal(size=(200, 3)), rng.normal(size=(5, 3)))
+        >>> floor = closedist.capacity_floor(teacher)  # a student with one dimension, two, three
+        >>> bool(floor[0] > floor[1] > 0), float(floor[2])
+        (True, 0.0)
     """
     check_embeddings(p, p)
     values = logit_variances(logit_roots(p, p)[0])

@@ -82,6 +82,13 @@ def logit_distance(p: Representations, q: Representations, label_weights: ArrayL
         InputError: the models cannot be compared, or the weights are no weights of these labels.
 
     Source: Nielsen et al. (2026), which reports the square.
+
+    Example:
+        >>> import numpy as np, closedist
+        >>> p = closedist.Representations.from_logits(np.array([[0.0, 2.0], [0.0, 0.0]]))
+        >>> q = closedist.Representations.from_logits(np.array([[0.0, 0.0], [0.0, 0.0]]))
+        >>> round(closedist.logit_distance(p, q), 6)  # the root of the mean of (1 + 1) and 0
+        1.0
     """
     if not _only_logits(p, q):
         return float(_size(logit_roots(p, q, label_weights)[0].delta))
@@ -98,6 +105,14 @@ def logit_distance_by_input(p: Representations, q: Representations) -> Tensor:
 
     Raises:
         InputError: the models cannot be compared.
+
+    Example:
+        >>> import numpy as np, closedist
+        >>> rng = np.random.default_rng(0)
+        >>> f, g = rng.normal(size=(50, 2)), rng.normal(size=(5, 2))
+        >>> p, q = closedist.Representations(f, g), closedist.Representations(np.vstack([2 * f[:1], f[1:]]), g)
+        >>> int(closedist.logit_distance_by_input(p, q).argmax())  # the one input that is seen otherwise
+        0
     """
     if _only_logits(p, q):
         return torch.cat([delta.norm(dim=-1) for delta in _deltas(p, q)])
@@ -119,6 +134,14 @@ def logit_distance_by_label(p: Representations, q: Representations) -> Tensor:
 
     Raises:
         InputError: the models cannot be compared.
+
+    Example:
+        >>> import numpy as np, closedist
+        >>> rng = np.random.default_rng(0)
+        >>> f, g = rng.normal(size=(50, 2)), rng.normal(size=(5, 2))
+        >>> p, q = closedist.Representations(f, g), closedist.Representations(f, np.vstack([g[:4], 3 * g[4:]]))
+        >>> int(closedist.logit_distance_by_label(p, q).argmax())
+        4
     """
     if _only_logits(p, q):
         return _squares_by_label(p, q).sqrt()

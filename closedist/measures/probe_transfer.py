@@ -40,6 +40,15 @@ def probe_transfer(p: Representations, q: Representations, probes: ArrayLike | T
     Raises:
         InputError: the models cannot be compared, one is a black box, the probes do not fit p's dimension, or what one
             reads from p does not vary.
+
+    Example:
+        >>> import numpy as np, closedist
+        >>> rng = np.random.default_rng(0)
+        >>> f, g = rng.normal(size=(200, 2)), rng.normal(size=(5, 2))
+        >>> p, q = closedist.Representations(f, g), closedist.Representations(3 * f, g / 3)
+        >>> lost = closedist.probe_transfer(p, q, [[1.0, 0.0]]).share_lost
+        >>> bool(lost.max() < 1e-9)
+        True
     """
     check_embeddings(p, q)
     u = as_tensor(probes, "probes").double()

@@ -88,6 +88,14 @@ def representation_distance(p: Representations, q: Representations, subsets: Sub
         InputError: the models cannot be compared, or one is a black box, which has no embeddings.
 
     Source: Nielsen et al. (2026); both forms ours.
+
+    Example:
+        >>> import numpy as np, closedist
+        >>> rng = np.random.default_rng(0)
+        >>> f, g = rng.normal(size=(200, 2)), rng.normal(size=(5, 2))
+        >>> p, q = closedist.Representations(f, g), closedist.Representations(3 * f, g / 3)
+        >>> closedist.representation_distance(p, q) < 1e-9
+        True
     """
     if subsets not in ("all", "volume"):
         raise InputError(f'subsets: {subsets!r}; it is "all" or "volume" (uniform: subset_dissimilarity)')

@@ -57,6 +57,14 @@ def subset_dissimilarity(
             none of these labels.
 
     Source: Nielsen et al. (2026); the published code divides by the number of choices once too often.
+
+    Example:
+        >>> import numpy as np, closedist
+        >>> rng = np.random.default_rng(0)
+        >>> f, g = rng.normal(size=(200, 2)), rng.normal(size=(5, 2))
+        >>> p, q = closedist.Representations(f, g), closedist.Representations(3 * f, g / 3)
+        >>> closedist.subset_dissimilarity(p, q).mean < 1e-9
+        True
     """
     check_embeddings(p, q)
     if p.num_labels <= p.dimension:

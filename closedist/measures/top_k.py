@@ -60,6 +60,12 @@ def kl_of_top_k(
 
     Raises:
         InputError: shapes that do not fit, a label listed twice, or numbers that are no log-probabilities.
+
+    Example:
+        >>> import numpy as np, closedist
+        >>> low, high = closedist.kl_of_top_k([[7, 2]], np.log([[0.6, 0.3]]), [[7, 5]], np.log([[0.5, 0.3]]), floor=-10)
+        >>> round(low, 3), round(high, 3)
+        (0.121, 3.518)
     """
     p, q = _listed(ids, log_probs, ""), _listed(other_ids, other_log_probs, "other_")
     count = len(p.logs)

@@ -40,6 +40,16 @@ def report(
 
     Raises:
         InputError: the models cannot be compared, an argument does not fit them, or the file cannot be written.
+
+    Example:
+        >>> import numpy as np, closedist, pathlib, tempfile
+        >>> rng = np.random.default_rng(0)
+        >>> f, g = rng.normal(size=(200, 2)), rng.normal(size=(5, 2))
+        >>> models = {"cold": closedist.Representations(f, g), "hot": closedist.Representations(f, 2 * g)}
+        >>> page = pathlib.Path(tempfile.mkdtemp(), "report.html")
+        >>> closedist.report(models, page)
+        >>> page.read_text()[:15]
+        '<!doctype html>'
     """
     members, called = members_and_names(models, names)
     check_comparable(members, called, same_inputs=comparisons is not None)  # which looked at their inputs themselves

@@ -50,6 +50,16 @@ def compare(
 
     Raises:
         InputError: the models cannot be compared, or an argument is out of its range; the message says what to do.
+
+    Example:
+        >>> import numpy as np, closedist
+        >>> rng = np.random.default_rng(0)
+        >>> f, g = rng.normal(size=(200, 2)), rng.normal(size=(5, 2))
+        >>> p = closedist.Representations(f, g)
+        >>> rotation = np.array([[0.6, 0.8], [-0.8, 0.6]])
+        >>> c = closedist.compare(p, closedist.Representations(f @ rotation, g @ rotation))  # the same distribution
+        >>> c.llv < 1e-6, c.mean_cca_embeddings > 1 - 1e-9
+        (True, True)
     """
     return compare_all(
         [p, q],
@@ -100,6 +110,15 @@ def compare_all(
 
     Raises:
         InputError: as :func:`compare`, or a pair is none of the models.
+
+    Example:
+        >>> import numpy as np, closedist
+        >>> rng = np.random.default_rng(0)
+        >>> f, g = rng.normal(size=(200, 2)), rng.normal(size=(5, 2))
+        >>> noise = rng.normal(size=f.shape)
+        >>> models = {f"noise {s}": closedist.Representations(f + s * noise, g) for s in (0, 0.1, 1)}
+        >>> [(c.names, round(c.kl, 3)) for c in closedist.compare_all(models, pairs=[(0, 1), (0, 2)])]
+        [(('noise 0', 'noise 0.1'), 0.002), (('noise 0', 'noise 1'), 0.228)]
     """
     settings = Settings(
         weight=weight,

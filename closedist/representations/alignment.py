@@ -32,6 +32,14 @@ def align(models: Sequence[Representations], names: Sequence[str] | None = None)
 
     Raises:
         InputError: two labels or inputs of a model have one name, only some models have names, or none is common.
+
+    Example:
+        >>> import numpy as np, closedist
+        >>> rng = np.random.default_rng(0)
+        >>> p = closedist.Representations.from_logits(rng.normal(size=(9, 3)), label_names=["de", "en", "fr"])
+        >>> q = closedist.Representations.from_logits(rng.normal(size=(9, 4)), label_names=["en", "de", "da", "it"])
+        >>> [model.label_names.tolist() for model in closedist.align([p, q])]
+        [['de', 'en'], ['de', 'en']]
     """
     aligned, note = aligned_with_note(models, model_names(len(models)) if names is None else names)
     if note:

@@ -42,6 +42,12 @@ class Representations:
         black_box: made by :meth:`from_logits`: only the logits are known.
         input_digests: (N,) int64 fingerprints of what the model was given, from :func:`closedist.extract`, or None.
         largest_embedding: the largest absolute value among the embeddings.
+
+    Example:
+        >>> import numpy as np, closedist
+        >>> rng = np.random.default_rng(0)
+        >>> closedist.Representations(rng.normal(size=(200, 2)), rng.normal(size=(5, 2)), label_names=list("abcde"))
+        Representations(200 inputs, 5 labels, dimension 2, label_names; float64)
     """
 
     stored: Tensor
