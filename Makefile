@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+DOCS := .venv-docs
 
-.PHONY: quickstart test slow attacks lint types layers check bench examples clean
+.PHONY: quickstart test slow attacks lint types layers docs check bench examples clean
 
 quickstart: $(VENV)/installed  ## train a small sweep, measure it, draw it
 	$(BIN)/closedist quickstart
@@ -29,7 +30,10 @@ types: $(VENV)/installed-dev
 layers: $(VENV)/installed-dev
 	$(BIN)/lint-imports
 
-check: lint types layers test  ## what CI runs, but for the attacks
+docs: $(DOCS)/installed  ## the documentation's site, in site/; a link that leads nowhere stops it
+	NO_MKDOCS_2_WARNING=1 PATH="$(DOCS)/bin:$$PATH" $(DOCS)/bin/mkdocs build --quiet
+
+check: lint types layers docs test  ## what CI runs, but for the attacks
 
 bench: $(VENV)/installed-dev  ## speed, beside straightforward implementations; leave the machine alone meanwhile
 	$(BIN)/python benchmarks/train.py
@@ -50,5 +54,10 @@ $(VENV)/installed-dev: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,hf,slurm]"
 	touch $@ $(VENV)/installed
 
+$(DOCS)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt mkdocs-material "mkdocstrings[python]" ruff
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(DOCS) site build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -21,7 +21,7 @@ def rows(comparisons: Iterable[Comparison]) -> list[dict[str, Any]]:
         Of every pair the names of its models, "first" and "second", and then the fields of a :class:`Comparison`; what
         has several numbers is a list, what a pair does not have is None.
 
-    Example:
+    Examples:
         >>> import numpy as np, closedist
         >>> rng = np.random.default_rng(0)
         >>> f, g = rng.normal(size=(200, 2)), rng.normal(size=(5, 2))

@@ -65,7 +65,7 @@ def group_models(
     Raises:
         InputError: not such a matrix, or names or replicates that do not fit.
 
-    Example:
+    Examples:
         >>> import closedist
         >>> distances = [[0, 0.1, 0.9], [0.1, 0, 0.8], [0.9, 0.8, 0]]
         >>> print(closedist.group_models(distances, 0.2, names=["seed 0", "seed 1", "other"]))
@@ -133,7 +133,7 @@ def model_map(distances: ArrayLike, *, names: Sequence[str] | None = None, dimen
     Raises:
         InputError: not such a matrix, or names that do not fit.
 
-    Example:
+    Examples:
         >>> import closedist
         >>> closedist.model_map([[0, 3, 4], [3, 0, 5], [4, 5, 0]]).points.shape
         (3, 2)
@@ -177,7 +177,7 @@ def contradiction(first: ArrayLike, second: ArrayLike, *, names: Sequence[str] |
     Raises:
         InputError: not two such matrices, or names that do not fit.
 
-    Example:
+    Examples:
         >>> import numpy as np, closedist
         >>> kl = [[0, 1, 5], [1, 0, 4], [5, 4, 0]]
         >>> apart = [[0, 9, 1], [9, 0, 2], [1, 2, 0]]

@@ -82,7 +82,7 @@ def extract(
         InputError: the head cannot be told, the model is not of this family (the message says what was found), a batch
             is of no known kind or gives numbers that are not finite, label_names are not C, or there are no inputs.
 
-    Example:
+    Examples:
         >>> import torch, closedist
         >>> model = torch.nn.Sequential(torch.nn.Linear(8, 3), torch.nn.Tanh(), torch.nn.Linear(3, 5)).eval()
         >>> closedist.extract(model, [torch.randn(20, 8), torch.randn(7, 8)])
@@ -155,7 +155,7 @@ def extract_logits(
             or three axes, are not the same in every batch, or all outputs lie between 0 and 1 where ``binary`` says
             that they are logits.
 
-    Example:
+    Examples:
         >>> import torch, closedist
         >>> model = torch.nn.Sequential(torch.nn.Linear(8, 5)).eval()
         >>> closedist.extract_logits(model, [torch.randn(20, 8)]).num_labels

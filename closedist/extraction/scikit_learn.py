@@ -42,7 +42,7 @@ def from_sklearn(model: Any, X: Any, input_ids: Names | None = None) -> Represen
         InputError: the model is not fitted, is of another kind, or its probabilities are no softmax of its scores; the
             message says what to do.
 
-    Example:
+    Examples:
         >>> import closedist
         >>> from sklearn.datasets import load_iris
         >>> from sklearn.linear_model import LogisticRegression

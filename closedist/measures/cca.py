@@ -31,7 +31,7 @@ def mean_cca(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:
     Raises:
         InputError: the shapes do not fit, or a view is constant.
 
-    Example:
+    Examples:
         >>> import numpy as np, closedist
         >>> z = np.random.default_rng(0).normal(size=(200, 3))
         >>> round(closedist.mean_cca(z, z @ [[1, 2, 0], [0, 1, 0], [3, 0, 9]] + 4), 6)  # any invertible map, any shift
@@ -59,7 +59,7 @@ def mean_cca_matrix(views: Sequence[ArrayLike | Tensor]) -> Tensor:
     Raises:
         InputError: the shapes do not fit, or a view is constant.
 
-    Example:
+    Examples:
         >>> import numpy as np, closedist
         >>> z = np.random.default_rng(0).normal(size=(200, 3))
         >>> closedist.mean_cca_matrix([z, 2 * z, z[:, :2]]).shape == (3, 3)
@@ -104,7 +104,7 @@ def linear_cka(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:
     Raises:
         InputError: the shapes do not fit, or a view is constant.
 
-    Example:
+    Examples:
         >>> import numpy as np, closedist
         >>> z = np.random.default_rng(0).normal(size=(200, 3))
         >>> round(closedist.linear_cka(z, 5 * z[:, [2, 0, 1]]), 6), closedist.linear_cka(z, z * [1, 1, 9]) < 0.9

@@ -31,7 +31,7 @@ def distillation_loss(student_logits: Tensor, teacher_logits: Tensor, kind: str,
 
     Source: Nielsen et al. (2026, arXiv 2602.15438); Hinton et al. (2015) for the temperature.
 
-    Example:
+    Examples:
         >>> import torch, closedist
         >>> teacher = torch.tensor([[2.0, 0.0, -2.0]])
         >>> student = torch.tensor([[1.0, 0.0, -1.0]], requires_grad=True)

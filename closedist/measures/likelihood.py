@@ -27,7 +27,7 @@ def kl_divergence(p: Representations, q: Representations) -> float:
     Raises:
         InputError: the models cannot be compared.
 
-    Example:
+    Examples:
         >>> import numpy as np, closedist
         >>> p = closedist.Representations.from_logits(np.log([[0.5, 0.5]]))
         >>> q = closedist.Representations.from_logits(np.log([[0.25, 0.75]]))

@@ -129,7 +129,7 @@ def llv_distance(
     Raises:
         InputError: the models cannot be compared, or an argument is out of its range.
 
-    Example:
+    Examples:
         >>> import numpy as np, closedist
         >>> rng = np.random.default_rng(0)
         >>> f, g = rng.normal(size=(200, 2)), rng.normal(size=(5, 2))

@@ -74,7 +74,7 @@ def capacity_floor(p: Representations) -> Tensor:
     Raises:
         InputError: a black box, which has no dimension.
 
-    Example:
+    Examples:
         >>> import numpy as np, closedist
         >>> rng = np.random.default_rng(0)
         >>> teacher = closedist.Representations(rng.normal(size=(200, 3)), rng.normal(size=(5, 3)))

@@ -83,7 +83,7 @@ def logit_distance(p: Representations, q: Representations, label_weights: ArrayL
 
     Source: Nielsen et al. (2026), which reports the square.
 
-    Example:
+    Examples:
         >>> import numpy as np, closedist
         >>> p = closedist.Representations.from_logits(np.array([[0.0, 2.0], [0.0, 0.0]]))
         >>> q = closedist.Representations.from_logits(np.array([[0.0, 0.0], [0.0, 0.0]]))
@@ -106,7 +106,7 @@ def logit_distance_by_input(p: Representations, q: Representations) -> Tensor:
     Raises:
         InputError: the models cannot be compared.
 
-    Example:
+    Examples:
         >>> import numpy as np, closedist
         >>> rng = np.random.default_rng(0)
         >>> f, g = rng.normal(size=(50, 2)), rng.normal(size=(5, 2))
@@ -135,7 +135,7 @@ def logit_distance_by_label(p: Representations, q: Representations) -> Tensor:
     Raises:
         InputError: the models cannot be compared.
 
-    Example:
+    Examples:
         >>> import numpy as np, closedist
         >>> rng = np.random.default_rng(0)
         >>> f, g = rng.normal(size=(50, 2)), rng.normal(size=(5, 2))

@@ -41,7 +41,7 @@ def probe_transfer(p: Representations, q: Representations, probes: ArrayLike | T
         InputError: the models cannot be compared, one is a black box, the probes do not fit p's dimension, or what one
             reads from p does not vary.
 
-    Example:
+    Examples:
         >>> import numpy as np, closedist
         >>> rng = np.random.default_rng(0)
         >>> f, g = rng.normal(size=(200, 2)), rng.normal(size=(5, 2))

@@ -89,7 +89,7 @@ def representation_distance(p: Representations, q: Representations, subsets: Sub
 
     Source: Nielsen et al. (2026); both forms ours.
 
-    Example:
+    Examples:
         >>> import numpy as np, closedist
         >>> rng = np.random.default_rng(0)
         >>> f, g = rng.normal(size=(200, 2)), rng.normal(size=(5, 2))

@@ -58,7 +58,7 @@ def subset_dissimilarity(
 
     Source: Nielsen et al. (2026); the published code divides by the number of choices once too often.
 
-    Example:
+    Examples:
         >>> import numpy as np, closedist
         >>> rng = np.random.default_rng(0)
         >>> f, g = rng.normal(size=(200, 2)), rng.normal(size=(5, 2))

@@ -41,7 +41,7 @@ def mean_svd(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:
     Raises:
         InputError: the shapes do not fit, or a column is constant.
 
-    Example:
+    Examples:
         >>> import numpy as np, closedist
         >>> z = np.random.default_rng(0).normal(size=(200, 3))
         >>> round(closedist.mean_svd(z, z[:, ::-1] * [1, 20, 300]), 6)

@@ -61,7 +61,7 @@ def kl_of_top_k(
     Raises:
         InputError: shapes that do not fit, a label listed twice, or numbers that are no log-probabilities.
 
-    Example:
+    Examples:
         >>> import numpy as np, closedist
         >>> low, high = closedist.kl_of_top_k([[7, 2]], np.log([[0.6, 0.3]]), [[7, 5]], np.log([[0.5, 0.3]]), floor=-10)
         >>> round(low, 3), round(high, 3)

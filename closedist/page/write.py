@@ -41,7 +41,7 @@ def report(
     Raises:
         InputError: the models cannot be compared, an argument does not fit them, or the file cannot be written.
 
-    Example:
+    Examples:
         >>> import numpy as np, closedist, pathlib, tempfile
         >>> rng = np.random.default_rng(0)
         >>> f, g = rng.normal(size=(200, 2)), rng.normal(size=(5, 2))

@@ -51,7 +51,7 @@ def compare(
     Raises:
         InputError: the models cannot be compared, or an argument is out of its range; the message says what to do.
 
-    Example:
+    Examples:
         >>> import numpy as np, closedist
         >>> rng = np.random.default_rng(0)
         >>> f, g = rng.normal(size=(200, 2)), rng.normal(size=(5, 2))
@@ -111,7 +111,7 @@ def compare_all(
     Raises:
         InputError: as :func:`compare`, or a pair is none of the models.
 
-    Example:
+    Examples:
         >>> import numpy as np, closedist
         >>> rng = np.random.default_rng(0)
         >>> f, g = rng.normal(size=(200, 2)), rng.normal(size=(5, 2))

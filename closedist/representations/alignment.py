@@ -33,7 +33,7 @@ def align(models: Sequence[Representations], names: Sequence[str] | None = None)
     Raises:
         InputError: two labels or inputs of a model have one name, only some models have names, or none is common.
 
-    Example:
+    Examples:
         >>> import numpy as np, closedist
         >>> rng = np.random.default_rng(0)
         >>> p = closedist.Representations.from_logits(rng.normal(size=(9, 3)), label_names=["de", "en", "fr"])

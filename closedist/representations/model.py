@@ -43,7 +43,7 @@ class Representations:
         input_digests: (N,) int64 fingerprints of what the model was given, from :func:`closedist.extract`, or None.
         largest_embedding: the largest absolute value among the embeddings.
 
-    Example:
+    Examples:
         >>> import numpy as np, closedist
         >>> rng = np.random.default_rng(0)
         >>> closedist.Representations(rng.normal(size=(200, 2)), rng.normal(size=(5, 2)), label_names=list("abcde"))
