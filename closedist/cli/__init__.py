@@ -23,6 +23,7 @@ COMMANDS = {
     "get-accuracies": "Measure every model's accuracy.",
     "cal-mcca": "Measure m_CCA between CIFAR-10 models.",
     "make-plot": "Draw one of the paper's figures.",
+    "export-representations": "Write what trained models say of the test inputs, a file for all seeds of a training.",
 }
 PAPER_COMMANDS = ("train-variations", "get-distances", "get-accuracies", "cal-mcca", "make-plot")
 USER_ERROR = 2
@@ -54,6 +55,7 @@ def _place(command: str) -> str:
         "get-accuracies": "measure",
         "cal-mcca": "measure",
         "make-plot": "plot",
+        "export-representations": "export",
         "extract": "language_models",
         "compare-models": "language_models",
     }

@@ -55,6 +55,9 @@ Natural = Annotated[int, Parameter(validator=Number(gte=0))]
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
 NonNegative = Annotated[float, Parameter(validator=Number(gte=0, lt=math.inf))]
 Widths = Annotated[tuple[int, ...], LIST, Parameter(validator=Number(gte=1, lte=LARGEST))]
+Labels = Annotated[tuple[int, ...], LIST, Parameter(validator=Number(gte=3, lte=LARGEST))]
+Lengths = Annotated[tuple[float, ...], LIST, Parameter(validator=Number(gte=0, lte=LARGEST))]
+Seeds = Annotated[int, Parameter(validator=Number(gte=2, lte=MOST))]
 Rows = Annotated[tuple[int, ...], LIST, Parameter(validator=Number(gte=0, lt=2**62), show_default=False)]
 
 
@@ -69,6 +72,7 @@ class Common:
         results_folder: distances and accuracies.
         figures_folder: figures and tables.
         metrics_folder: losses during training.
+        representations_folder: those of all seeds of a training, which stand for its checkpoints on test inputs.
         config_folder: where configs are looked for.
         seed: of all random draws that are not part of a training.
         threads: processor threads; results are equal to the bit for equal numbers. Default: all cores.
@@ -80,6 +84,7 @@ class Common:
     results_folder: Path = Path("results")
     figures_folder: Path = Path("figures")
     metrics_folder: Path = Path("metrics")
+    representations_folder: Path = Path("representations")
     config_folder: Path = Path("configs")
     seed: Natural = 0
     threads: Count | None = None
@@ -96,6 +101,7 @@ class Common:
             figures=self.figures_folder,
             metrics=self.metrics_folder,
             data=self.data_folder,
+            representations=self.representations_folder,
         )
 
     def check_folders(self) -> None:
@@ -104,7 +110,7 @@ class Common:
         Raises:
             InputError: one of the folders is a file.
         """
-        for role in ("checkpoint", "results", "figures", "metrics"):
+        for role in ("checkpoint", "results", "figures", "metrics", "representations"):
             path: Path = getattr(self, f"{role}_folder")
             if path.exists() and not path.is_dir():
                 raise InputError(f"--{role}-folder: {path} is a file; give a folder, which is written to")

@@ -6,17 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
 from closedist.cli.cluster import NO_CLUSTER, Cluster
 from closedist.cli.options import (
     DEFAULTS,
-    LARGEST,
-    LIST,
-    MOST,
     Common,
     Count,
     Cuda,
+    Labels,
+    Lengths,
+    Seeds,
     Widths,
     device,
     formats_of,
@@ -37,10 +36,10 @@ if TYPE_CHECKING:
 
 def reproduce(
     *,
-    labels: Annotated[tuple[int, ...], LIST, Parameter(validator=Number(gte=3, lte=LARGEST))] = (4, 6, 10, 18),
+    labels: Labels = (4, 6, 10, 18),
     widths: Widths = (16, 32, 64, 128, 256),
-    lengths: Annotated[tuple[float, ...], LIST, Parameter(validator=Number(gte=0, lte=LARGEST))] = (0, 20),
-    seeds: Annotated[int, Parameter(validator=Number(gte=2, lte=MOST))] = 20,
+    lengths: Lengths = (0, 20),
+    seeds: Seeds = 20,
     dry_run: Annotated[bool, Parameter(negative=())] = False,
     images: Annotated[bool, Parameter(help="Train on CIFAR-10 too, where its images are in the data folder.")] = True,
     format: str = "png,pdf",

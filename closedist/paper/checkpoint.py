@@ -66,6 +66,13 @@ class RunName:
         """The name of the test representations' file."""
         return f"{self.trained(seed)}_reps_test.safetensors"
 
+    @property
+    def family(self) -> str:
+        """What the name of the file with the representations of all seeds says after its date."""
+        fixed = (("g", self.fix_length_g), ("f", self.fix_length_f))
+        lengths = "".join(f"_{net}_{number_in_name(f'{length:g}')}" for net, length in fixed if length > 0)
+        return f"{self.dataset}_{self.model_type}{lengths}_{self.width}_cls{self.num_classes}"
+
     def state(self, seeds: Sequence[int], step: int) -> str:
         """The name of the file with the exact training state of a group of seeds after ``step`` steps.
 

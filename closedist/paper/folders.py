@@ -9,11 +9,12 @@ class Folders:
     """One folder a kind of file.
 
     Attributes:
-        checkpoints: trained and untrained models, training states, representations.
+        checkpoints: trained and untrained models, training states, representations of images.
         results: distances, accuracies, m_CCA and final losses.
         figures: figures and tables.
         metrics: losses during training.
         data: image files; the radial data need none.
+        representations: of the test inputs, a file for all seeds of a training.
     """
 
     checkpoints: Path
@@ -21,11 +22,13 @@ class Folders:
     figures: Path
     metrics: Path
     data: Path
+    representations: Path
 
     @classmethod
     def under(cls, root: Path, data: Path = Path("downloaded_data")) -> "Folders":
         """The default names below one folder."""
-        return cls(root / "checkpoints", root / "results", root / "figures", root / "metrics", data)
+        named = (root / name for name in ("checkpoints", "results", "figures", "metrics"))
+        return cls(*named, data, root / "representations")
 
     def absolute(self) -> "Folders":
         """The same folders, whatever the working directory."""

@@ -3,7 +3,7 @@
 import logging
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from closedist.errors import InputError
 from closedist.paper.checkpoint import read_weights
+from closedist.paper.families import family_files, read_seeds, write_family
 from closedist.paper.folders import Folders
 from closedist.paper.models.classifier import Classifier
 from closedist.paper.models.inputs import as_network_input
@@ -68,6 +69,22 @@ def family_representations(
         return represent(trained_model(run, seed, folders.checkpoints, device), inputs)
 
     return [of(seed) for seed in seeds]
+
+
+def export_families(runs: Sequence[TrainingRun], folders: Folders, device: torch.device) -> Iterator[Path]:
+    """Write the test representations of every run whose models are all there; yields each file when it is written.
+
+    Where there is a file with these seeds, of whatever date, it stays the only one.
+
+    Raises:
+        InputError: a checkpoint or a file of representations is broken, or the folder cannot be written.
+    """
+    for run in runs:
+        seeds = run.models.random_seeds
+        known = any(set(seeds) <= set(read_seeds(path)) for path in family_files(run, folders.representations))
+        if not known and not run.missing(folders.checkpoints):
+            models = family_representations(run, "test", folders, device)
+            yield write_family(folders.representations, run, dict(zip(seeds, models, strict=True)))
 
 
 def accuracy(representations: Representations, labels: Tensor) -> float:
