@@ -155,6 +155,7 @@ def _runs(
         InputError: the label count or a width is not the configs'.
     """
     from closedist.paper.config import RADIAL
+    from closedist.paper.families import with_family
     from closedist.paper.registry import DATA_SETS
     from closedist.paper.runs import training_runs
     from closedist.system.files import check_name_part
@@ -170,4 +171,5 @@ def _runs(
         )
     chosen = type(models).model_validate(models.model_dump() | {"num_features": layer_size})
     training = overrides.applied(training, dataset, common.data_folder)
-    return list(training_runs(dataset, chosen, training, date_str, overrides.suffix))
+    runs = training_runs(dataset, chosen, training, date_str, overrides.suffix)
+    return [with_family(run, common.representations_folder, date_str) for run in runs]

@@ -21,6 +21,7 @@ from closedist.cli.options import (
     formats_of,
     today,
 )
+from closedist.measures.settings import Settings
 from closedist.paper.figures.registry import PICTURES
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     import torch
 
     from closedist.paper.cluster.jobs import Queue
+    from closedist.paper.folders import Folders
     from closedist.paper.plan import Piece
     from closedist.paper.reproduce import Report
     from closedist.paper.sweep import Workplace
@@ -62,8 +64,11 @@ def reproduce(
     common.set_up()
     cluster.check(common)
     from closedist.paper.data.cifar10 import images_available
+    from closedist.paper.families import with_family
+    from closedist.paper.measurements import Measurement
     from closedist.paper.plan import date_of_folder, image_runs, make_plan, remember_date, synthetic_runs
     from closedist.paper.reproduce import run_plan, train_plan
+    from closedist.paper.shipped import runs_with_results
     from closedist.paper.sweep import Workplace
     from closedist.system.progress import progress
 
@@ -72,10 +77,13 @@ def reproduce(
     folders, on = common.folders, device(cuda)
     queue = cluster.queue(common, folders.checkpoints) if cluster.slurm else None
     date = date_of_folder(folders.checkpoints, today())
-    runs = synthetic_runs(labels, widths, lengths, seeds, date)
+    planned = synthetic_runs(labels, widths, lengths, seeds, date)
+    runs = [with_family(run, folders.representations) for run in planned]
     on_images = image_runs(seeds, date) if images and images_available(folders.data) else []
-    pieces = make_plan([*runs, *on_images], folders, on)
+    measured = runs_with_results(runs, Measurement(settings=Settings(seed=common.seed)), folders)
+    pieces = make_plan([*runs, *on_images], folders, on, measured)
     _print_plan(pieces, date)
+    _print_shipped(pieces, folders)
     if dry_run:
         return
     remember_date(folders.checkpoints, date)
@@ -142,6 +150,23 @@ def _print_plan(pieces: "Sequence[Piece]", date: str) -> None:
     for kind, (total, there, missing, seconds) in rows.items():
         table.add_row(kind, f"{total:,.0f}", f"{there:,.0f}", f"{missing:,.0f}", _duration(seconds))
     Console(width=88).print(table)
+
+
+def _print_shipped(pieces: "Sequence[Piece]", folders: "Folders") -> None:
+    """Say which models are there without their checkpoints, and what that is not enough for."""
+    of_files = of_results = 0
+    for piece in pieces:
+        without_checkpoints = len(piece.run.missing(folders.checkpoints)) - piece.missing
+        if not piece.seeds and piece.run.unavailable(folders.checkpoints, "test"):
+            of_results += without_checkpoints
+        else:
+            of_files += without_checkpoints
+    if of_files:
+        print(f"{of_files:,} models are there as representations in {folders.representations}: measured and drawn")
+    if of_results:
+        print(f"{of_results:,} models are there as results: drawn, not measured anew")
+    if of_files or of_results:
+        print("To train these further, or measure them on training inputs, train them first with train-variations")
 
 
 def _duration(seconds: float) -> str:

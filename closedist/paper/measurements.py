@@ -115,16 +115,18 @@ def measure_accuracies(
 
 
 def complete_accuracies(family: Sequence[TrainingRun], folders: Folders, device: torch.device) -> Path:
-    """The file of test accuracies of one width: kept where it has all these models, else theirs measured anew.
+    """The file of test accuracies of one width: kept where it has all these models; those of other runs are measured.
 
     Rows of other length settings and seeds stay.
     """
     path = accuracies_file(family[0], "test", "", folders)
     model = attrgetter("fix_g", "fix_f", "model_seed")
     rows = {model(row): row for row in read_accuracies(path.parent, path.name)} if path.exists() else {}
-    wanted = {(run.name.fix_length_g, run.name.fix_length_f, s) for run in family for s in run.models.random_seeds}
-    if not wanted <= set(rows):
-        rows |= {model(row): row for of_run in _accuracies(family, "test", folders, device).values() for row in of_run}
+    wanted = {
+        run: {(run.name.fix_length_g, run.name.fix_length_f, s) for s in run.models.random_seeds} for run in family
+    }
+    if lacking := [run for run in family if not wanted[run] <= set(rows)]:
+        rows |= {model(row): row for of_run in _accuracies(lacking, "test", folders, device).values() for row in of_run}
         write_accuracies(path, [row for _, row in sorted(rows.items())])
     return path
 

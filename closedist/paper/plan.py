@@ -3,8 +3,8 @@
 import re
 import statistics
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -39,15 +39,25 @@ class Piece:
 
     Attributes:
         run: the training.
-        missing: how many of its models are not there.
+        seeds: of its models that are to be trained.
         steps_left: model-steps to do, what a saved state spares taken off.
         step_seconds: the estimate for one step of one model; 0 where none is left.
     """
 
     run: TrainingRun
-    missing: int
+    seeds: tuple[int, ...]
     steps_left: int
     step_seconds: float
+
+    @property
+    def missing(self) -> int:
+        """How many models are to be trained."""
+        return len(self.seeds)
+
+    @property
+    def to_train(self) -> TrainingRun:
+        """The training of these seeds alone."""
+        return replace(self.run, models=self.run.models.model_copy(update={"random_seeds": self.seeds}))
 
     @property
     def seconds(self) -> float:
@@ -108,8 +118,16 @@ def remember_date(checkpoints: Path, date: str) -> None:
         write_json(path, {"date": date})
 
 
-def make_plan(runs: Sequence[TrainingRun], folders: Folders, device: torch.device) -> list[Piece]:
+def make_plan(
+    runs: Sequence[TrainingRun], folders: Folders, device: torch.device, measured: Collection[TrainingRun] = ()
+) -> list[Piece]:
     """What is left of every run, with an estimate from a few steps of every shape of network.
+
+    Args:
+        runs: those of synthetic data may have a file of representations, which stand for trained models.
+        folders: where trained models are.
+        device: where models are to train.
+        measured: runs whose results are there, so that nothing of them is to be trained.
 
     Raises:
         InputError: models on disk were trained with another configuration.
@@ -118,9 +136,10 @@ def make_plan(runs: Sequence[TrainingRun], folders: Folders, device: torch.devic
     pieces = []
     for run in runs:
         check_configuration(run, folders)
-        missing = run.missing(folders.checkpoints)
+        left = run.missing(folders.checkpoints) if run.on_images else run.unavailable(folders.checkpoints, "test")
+        missing = () if run in measured else left
         if not missing:
-            pieces.append(Piece(run, 0, 0, 0.0))
+            pieces.append(Piece(run, (), 0, 0.0))
             continue
         steps_left = 0
         for group in training_groups(run, missing):
@@ -130,7 +149,7 @@ def make_plan(runs: Sequence[TrainingRun], folders: Folders, device: torch.devic
         shape = (run.name.model_type, run.name.width, run.name.num_classes, run.name.rep_dim, fixed, len(missing))
         if shape not in step_seconds:
             step_seconds[shape] = _seconds_per_model_step(run, len(missing), device)
-        pieces.append(Piece(run, len(missing), steps_left, step_seconds[shape]))
+        pieces.append(Piece(run, missing, steps_left, step_seconds[shape]))
     return pieces
 
 

@@ -27,6 +27,7 @@ from closedist.paper.measurements import (
 from closedist.paper.plan import Piece
 from closedist.paper.results.tables import read_distances, read_losses, read_mcca
 from closedist.paper.runs import TrainingRun
+from closedist.paper.shipped import take_over
 from closedist.paper.sweep import Workplace, train_runs
 
 log = logging.getLogger(__name__)
@@ -50,13 +51,13 @@ def train_plan(pieces: Sequence[Piece], place: Workplace, advance: Callable[[flo
     trained = 0
     for piece in pieces:
         if piece.missing:
-            trained += train_runs([piece.run], place, advance=_seconds(piece, advance))
+            trained += train_runs([piece.to_train], place, advance=_seconds(piece, advance))
     return trained
 
 
 def _seconds(piece: Piece, advance: Callable[[float], None]) -> Callable[[int], None]:
     """Turn model-steps, of which those done earlier come first, into estimated seconds of what was left."""
-    already = len(piece.run.models.random_seeds) * piece.run.training.train_steps - piece.steps_left
+    already = piece.missing * piece.run.training.train_steps - piece.steps_left
 
     def count(steps: int) -> None:
         nonlocal already
@@ -70,7 +71,12 @@ def _seconds(piece: Piece, advance: Callable[[float], None]) -> Callable[[int], 
 def measure_runs(
     runs: Sequence[TrainingRun], measurement: Measurement, folders: Folders, device: torch.device
 ) -> list[Path]:
-    """Accuracies and distances of every run; result files that have these seeds, measured so, are kept."""
+    """Accuracies and distances of every run; result files that have these seeds, measured so, are kept.
+
+    So are, and under the runs' date, results of any date where models to measure anew are not there.
+    """
+    if copied := take_over(runs, measurement, folders):
+        log.info("trainings without models, whose results of another date are taken as they are: %d", copied)
     files, settings = [], measurement.settings
     larger = replaced = 0
     by_data = sorted(runs, key=lambda run: (run.name.num_classes, run.name.rep_dim, run.name.width))
@@ -83,7 +89,8 @@ def measure_runs(
             known = read_distances(path.parent, path.name) if path.exists() else None
             pairs = set(known.model_seeds) if known else set()
             # the name says neither how many input sets were drawn nor by which seed
-            if known and known.drawn_sets == (settings.num_samples, settings.seed) and wanted <= pairs:
+            alike = known and known.drawn_sets == (settings.num_samples, settings.seed)
+            if (alike or run.unavailable(folders.checkpoints, measurement.split)) and wanted <= pairs:
                 larger += wanted < pairs
             else:
                 list(measure_distances([run], measurement, folders, device))

@@ -12,13 +12,25 @@ from closedist.paper.registry import data_set
 
 
 @dataclass(frozen=True)
+class FamilyFile:
+    """A file with the test representations of some seeds' models (:mod:`closedist.paper.families`)."""
+
+    path: Path
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class TrainingRun:
-    """One training of a sweep: all seeds of one width and one pair of fixed lengths."""
+    """One training of a sweep: all seeds of one width and one pair of fixed lengths.
+
+    ``family`` stands for checkpoints that are not there wherever models are measured on test inputs.
+    """
 
     name: RunName
     dataset: DatasetConfig
     models: ModelVariationsConfig
     training: TrainConfig
+    family: FamilyFile | None = None
 
     @property
     def digest(self) -> str:
@@ -51,11 +63,13 @@ class TrainingRun:
         return tuple(s for s in self.models.random_seeds if not (checkpoints / self.name.trained(s)).exists())
 
     def unavailable(self, checkpoints: Path, split: str) -> tuple[int, ...]:
-        """The seeds without a trained checkpoint and, on test images, without saved representations too."""
+        """The seeds without a trained checkpoint and, on test inputs, without saved representations too."""
         missing = self.missing(checkpoints)
-        if not (self.on_images and split == "test"):
+        if split != "test":
             return missing
-        return tuple(s for s in missing if not (checkpoints / self.name.representations(s)).exists())
+        if self.on_images:
+            return tuple(s for s in missing if not (checkpoints / self.name.representations(s)).exists())
+        return tuple(s for s in missing if not (self.family and s in self.family.seeds))
 
 
 def training_runs(

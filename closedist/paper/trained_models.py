@@ -12,7 +12,7 @@ from torch import Tensor
 
 from closedist.errors import InputError
 from closedist.paper.checkpoint import read_weights
-from closedist.paper.families import family_files, read_seeds, write_family
+from closedist.paper.families import read_family, with_family, write_family
 from closedist.paper.folders import Folders
 from closedist.paper.models.classifier import Classifier
 from closedist.paper.models.inputs import as_network_input
@@ -52,23 +52,31 @@ def family_representations(
 ) -> list[Representations]:
     """The representations of all seeds of a run on a split, in the configuration's order.
 
-    A seed's test representations, of an image model, are read from beside its checkpoint where they lie there, so that
-    neither images nor checkpoint are needed.
+    A seed's test representations are read where they lie, of an image model from beside its checkpoint, so that neither
+    images nor checkpoint are needed, else from the run's file of them where the checkpoint is not there.
 
     Raises:
         InputError: a file that is needed is missing or broken.
     """
+    saved = _saved_representations(run, folders.checkpoints) if split == "test" else {}
     seeds = run.models.random_seeds
-    paths = [(seed, folders.checkpoints / run.name.representations(seed)) for seed in seeds]
-    saved = {seed: path for seed, path in paths if run.on_images and split == "test" and path.exists()}
-    inputs = None if len(saved) == len(seeds) else load_split(run.dataset, split, folders.data)[0]
+    inputs = None if set(seeds) <= set(saved) else load_split(run.dataset, split, folders.data)[0]
 
     def of(seed: int) -> Representations:
         if inputs is None or seed in saved:
-            return Representations.load(saved[seed])
+            return saved[seed]
         return represent(trained_model(run, seed, folders.checkpoints, device), inputs)
 
     return [of(seed) for seed in seeds]
+
+
+def _saved_representations(run: TrainingRun, checkpoints: Path) -> dict[int, Representations]:
+    """What is read, by seed, and not computed from a checkpoint."""
+    if run.on_images:
+        paths = [(seed, checkpoints / run.name.representations(seed)) for seed in run.models.random_seeds]
+        return {seed: Representations.load(path) for seed, path in paths if path.exists()}
+    missing = run.missing(checkpoints)
+    return {s: model for s, model in read_family(run.family.path).items() if s in missing} if run.family else {}
 
 
 def export_families(runs: Sequence[TrainingRun], folders: Folders, device: torch.device) -> Iterator[Path]:
@@ -81,8 +89,8 @@ def export_families(runs: Sequence[TrainingRun], folders: Folders, device: torch
     """
     for run in runs:
         seeds = run.models.random_seeds
-        known = any(set(seeds) <= set(read_seeds(path)) for path in family_files(run, folders.representations))
-        if not known and not run.missing(folders.checkpoints):
+        known = with_family(run, folders.representations).family
+        if not (known and set(seeds) <= set(known.seeds)) and not run.missing(folders.checkpoints):
             models = family_representations(run, "test", folders, device)
             yield write_family(folders.representations, run, dict(zip(seeds, models, strict=True)))
 

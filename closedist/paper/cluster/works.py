@@ -53,21 +53,16 @@ def training_works(pieces: Sequence[Piece], place: Workplace, continue_from: int
     place = replace(place, folders=place.folders.absolute())
     works = []
     for piece in pieces:
-        missing = piece.run.missing(place.folders.checkpoints)
-        if missing and seeds_together(piece.run.models.model_type) == 1:
-            parts = [_with_seed(piece.run, seed) for seed in missing]
+        if piece.seeds and seeds_together(piece.run.models.model_type) == 1:
+            parts = [replace(piece, seeds=(seed,)).to_train for seed in piece.seeds]
         else:
-            parts = [piece.run] if missing else []
+            parts = [piece.to_train] if piece.seeds else []
         for part in parts:
             files = tuple(
                 place.folders.checkpoints / part.name.trained(s) for s in part.missing(place.folders.checkpoints)
             )
             works.append(Work(files, piece.seconds / len(parts), Training(part, place, continue_from)))
     return works
-
-
-def _with_seed(run: TrainingRun, seed: int) -> TrainingRun:
-    return replace(run, models=run.models.model_copy(update={"random_seeds": (seed,)}))
 
 
 def measuring_works(
