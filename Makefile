@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DOCS := .venv-docs
 
-.PHONY: quickstart test slow attacks lint types layers docs check bench examples clean
+.PHONY: quickstart test slow attacks lint types layers docs check bench paper examples clean
 
 quickstart: $(VENV)/installed  ## train a small sweep, measure it, draw it
 	$(BIN)/closedist quickstart
@@ -38,6 +38,11 @@ check: lint types layers docs test  ## what CI runs, but for the attacks
 bench: $(VENV)/installed-dev  ## speed, beside straightforward implementations; leave the machine alone meanwhile
 	$(BIN)/python benchmarks/train.py
 	$(BIN)/python benchmarks/measures.py
+
+paper: $(VENV)/installed-dev  ## representations/ to results.zip, its figures and docs/reproduction.md
+	$(BIN)/python docs/make_results.py
+	$(BIN)/python docs/make_images.py d_LLV_train_synthetic d_LLV_vs_width
+	$(BIN)/python examples/reproduction_tables.py --write
 
 examples: $(VENV)/installed-dev  ## the two worked examples of docs/examples.md
 	$(BIN)/python examples/digits.py

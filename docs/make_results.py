@@ -1,9 +1,11 @@
 """Make results.zip again: every number of every pair that ``representations/`` has, and what else the archive had.
 
-Run it at the root: ``python docs/make_results.py``. Configurations of the synthetic experiments without representations keep
-their results, as CIFAR-10 does. All carry the date on which the reproduction was begun, whenever models were trained.
+Run it at the root: ``python docs/make_results.py``. Trainings of the synthetic experiments without representations keep
+their results, as those on CIFAR-10 do. All carry the date on which the reproduction was begun, whenever models were
+trained.
 """
 
+import io
 import json
 import shutil
 import tempfile
@@ -19,6 +21,7 @@ from closedist.paper.results.archive import open_results
 from closedist.paper.runs import TrainingRun
 from closedist.paper.shipped import runs_with_results
 from closedist.paper.sweep import CPU
+from closedist.system.files import write_atomically
 
 ROOT = Path(__file__).resolve().parents[1]
 DATE = "2026-11-24"
@@ -44,9 +47,11 @@ def make_results(archive: Path, representations: Path) -> tuple[int, int]:
     for name in old.names if old else ():
         if "SmallMLP" not in name:
             files[name] = json.dumps(old.read_json(name), indent=1, allow_nan=False).encode()
-    with zipfile.ZipFile(archive, "w") as packed:
-        for name, content in sorted(files.items()):  # one date for all: equal results give equal bytes
-            packed.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED, compresslevel=9)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as new:
+        for name, content in sorted(files.items()):  # without the hour: equal results give equal bytes
+            new.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED, compresslevel=9)
+    write_atomically(archive, packed.getvalue())
     return len(measured), len(kept)
 
 
