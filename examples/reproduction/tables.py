@@ -169,17 +169,17 @@ def same_seeds(trainings: Sequence[Training]) -> str:
 
 def joined(tables: Sequence[Distances], column: str) -> Floats:
     """A number of all pairs."""
-    return np.concatenate([d[column] for d in tables])
+    return np.concatenate([np.empty(0), *(d[column] for d in tables)])
 
 
 def bounds(trainings: Sequence[Training]) -> str:
     """Crossings, and how much the bounds say, over every pair measured from shipped representations."""
     head = ["labels", "lengths", "models", "pairs", "crossed", "below 1", "median of bound / d_fg"]
-    groups: dict[tuple[object, str], list[Training]] = {("all", "all"): []}
-    for t in trainings:
-        if t.anew:
-            groups["all", "all"].append(t)
-            groups.setdefault((t.labels, t.lengths), []).append(t)
+    groups: dict[tuple[object, str], list[Training]] = {}
+    for key in (lambda t: ("all", "all"), lambda t: (t.labels, t.lengths)):
+        for t in trainings:
+            if t.anew:
+                groups.setdefault(key(t), []).append(t)
     rows = []
     for (labels, lengths), group in groups.items():
         tables = [t.distances for t in group]

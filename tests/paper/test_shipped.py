@@ -5,15 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from closedist.cli import COMMANDS, make_app, run
 from closedist.paper.drawing import Sources, draw
+from closedist.paper.families import read_family, with_family
 from closedist.paper.folders import Folders
 from closedist.paper.measurements import Measurement
 from closedist.paper.plan import synthetic_runs
 from closedist.paper.registry import load_split
 from closedist.paper.results.archive import open_results
-from closedist.paper.results.tables import read_accuracies, read_distances
+from closedist.paper.results.tables import Distances, read_accuracies, read_distances
 from closedist.paper.sweep import CPU
 from closedist.paper.trained_models import accuracy, family_representations
 
@@ -39,6 +42,49 @@ def test_every_bound_holds_for_every_shipped_pair(name):
     assert np.all(d["dissimilarity"] <= d["certificate"])
     assert np.all(d["certificate"] <= d["quadratic_bound"])
     assert np.all(d["dissimilarity"] <= 2 * d.subset_size * d["llv"])
+
+
+def paper_runs():
+    """The paper's 80 trainings, each with its shipped file of representations, if any."""
+    runs = synthetic_runs((4, 6, 10, 18), (16, 32, 64, 128, 256), (0, 20), 20, DATE)
+    return [with_family(run_, ROOT / "representations") for run_ in runs]
+
+
+SHIPPED = [run_ for run_ in paper_runs() if run_.family]
+
+
+def test_every_shipped_file_of_representations_is_of_one_of_the_papers_trainings():
+    assert {run_.family.path for run_ in SHIPPED} == set((ROOT / "representations").iterdir())
+    assert all(run_.family.seeds == tuple(range(20)) for run_ in SHIPPED)
+    assert 20 * len(SHIPPED) >= 340
+
+
+@pytest.mark.parametrize("run_", SHIPPED, ids=lambda run_: run_.name.family)
+def test_the_shipped_representations_give_the_shipped_results(run_):
+    tensors = load_file(run_.family.path)
+    assert (tensors["embeddings"].dtype, tuple(tensors["embeddings"].shape)) == (torch.float32, (20, 2000, 2))
+    assert tuple(tensors["unembeddings"].shape) == (20, run_.name.num_classes, 2)
+    models = list(read_family(run_.family.path).values())[:3]
+    d = read_distances(RESULTS, Measurement().file_name(run_))
+    rows = [d.model_seeds.index(pair) for pair in ((0, 1), (0, 2), (1, 2))]
+    measured = Distances.of([(0, 1), (0, 2), (1, 2)], Measurement().compare(models))
+    assert d.drawn_sets == (200, 0)
+    assert set(d.columns) == set(measured.columns)
+    for name, values in measured.columns.items():
+        np.testing.assert_allclose(d[name][rows], values, rtol=1e-9, atol=1e-12, err_msg=name)
+
+
+def test_a_fresh_clone_has_nothing_to_train_of_what_is_shipped(tmp_path, monkeypatch, capsys):
+    for name in ("results.zip", "representations"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    monkeypatch.chdir(tmp_path)
+    app = make_app("closedist", COMMANDS)
+    for options in (["--widths=16"], ["--labels=4,6", "--lengths=0"]):  # by representations, and some by results
+        assert run(app, ["reproduce", "--dry-run", "--threads=1", *options]) == 0
+        (total,) = [line.split("│") for line in capsys.readouterr().out.splitlines() if line.startswith(" all")]
+        models, there, left = (int(cell) for cell in total[1:4])
+        assert (there, left) == (models, 0)
+    assert not (tmp_path / "results").exists()
 
 
 @pytest.mark.parametrize("labels", [4, 6])
