@@ -27,8 +27,14 @@ class Folders:
     @classmethod
     def under(cls, root: Path, data: Path = Path("downloaded_data")) -> "Folders":
         """The default names below one folder."""
-        named = (root / name for name in ("checkpoints", "results", "figures", "metrics"))
-        return cls(*named, data, root / "representations")
+        return cls(
+            checkpoints=root / "checkpoints",
+            results=root / "results",
+            figures=root / "figures",
+            metrics=root / "metrics",
+            data=data,
+            representations=root / "representations",
+        )
 
     def absolute(self) -> "Folders":
         """The same folders, whatever the working directory."""

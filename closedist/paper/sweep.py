@@ -168,6 +168,13 @@ def _train_group(
             continue_from,
         )
         name = run.name.at(continue_from)
+        absent = [seed for seed in seeds if not (place.folders.checkpoints / name.trained(seed)).exists()]
+        if absent:
+            raise InputError(
+                f"--continue-from: there is no checkpoint {place.folders.checkpoints / name.trained(absent[0])} to go "
+                "on from, and representations or results are not enough for that: train so far first, or leave the "
+                "option out to train from the start"
+            )
         first = [
             read_weights(place.folders.checkpoints / name.trained(seed), weights)
             for seed, weights in zip(seeds, expected, strict=True)

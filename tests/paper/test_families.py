@@ -183,6 +183,15 @@ def test_a_plan_trains_only_the_seeds_that_no_file_has(trained):
     assert len(json.loads(distances.read_text())["model_seeds"]) == 10
 
 
+def test_training_on_says_that_it_needs_the_checkpoint(trained):
+    run_, place = trained
+    exported(run_, place)
+    without_checkpoints(place)
+    longer = with_family(small_run(training=small_training(400)), place.folders.representations)
+    with pytest.raises(InputError, match=r"--continue-from: there is no checkpoint .*_steps300 .*representations"):
+        train_runs([longer], place, continue_from=300)
+
+
 def test_results_of_another_date_stand_for_models_that_are_not_there(trained, caplog):
     run_, place = trained
     folders = place.folders
