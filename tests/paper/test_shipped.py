@@ -74,17 +74,23 @@ def test_the_shipped_representations_give_the_shipped_results(run_):
         np.testing.assert_allclose(d[name][rows], values, rtol=1e-9, atol=1e-12, err_msg=name)
 
 
-def test_a_fresh_clone_has_nothing_to_train_of_what_is_shipped(tmp_path, monkeypatch, capsys):
-    for name in ("results.zip", "representations"):
+@pytest.mark.parametrize(
+    ("shipped", "options"),
+    [
+        (["representations"], ["--widths=16"]),
+        (["results.zip"], ["--labels=4,6", "--lengths=0"]),
+        (["representations", "results.zip"], ["--labels=4,6", "--lengths=0"]),
+    ],
+)
+def test_a_fresh_clone_has_nothing_to_train_of_what_is_shipped(tmp_path, monkeypatch, capsys, shipped, options):
+    for name in shipped:
         (tmp_path / name).symlink_to(ROOT / name)
     monkeypatch.chdir(tmp_path)
-    app = make_app("closedist", COMMANDS)
-    for options in (["--widths=16"], ["--labels=4,6", "--lengths=0"]):  # by representations, and some by results
-        assert run(app, ["reproduce", "--dry-run", "--threads=1", *options]) == 0
-        (total,) = [line.split("│") for line in capsys.readouterr().out.splitlines() if line.startswith(" all")]
-        models, there, left = (int(cell) for cell in total[1:4])
-        assert (there, left) == (models, 0)
-    assert not (tmp_path / "results").exists()
+    assert run(make_app("closedist", COMMANDS), ["reproduce", "--dry-run", "--threads=1", *options]) == 0
+    (total,) = [line.split("│") for line in capsys.readouterr().out.splitlines() if line.startswith(" all")]
+    models, there, left = (int(cell) for cell in total[1:4])
+    assert (there, left) == (models, 0)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(shipped)
 
 
 @pytest.mark.parametrize("labels", [4, 6])
