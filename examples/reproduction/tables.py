@@ -53,12 +53,12 @@ def coverage(trainings: Sequence[Training]) -> str:
         for labels in LABELS
         for lengths in LENGTHS.values()
     ]
-    return (
-        f"**{anew + earlier:,} of the {MODELS:,} models** stand behind this page: {anew:,} whose representations are\n"
-        f"shipped (R), from which everything is measured anew, and {earlier:,} of which only results are there, of an\n"
-        f"earlier version (r). {MODELS - anew - earlier:,} are not there yet (–).\n\n"
-        + markdown(["labels", "lengths", *(f"width {width}" for width in WIDTHS)], rows)
-    )
+    absent = MODELS - anew - earlier
+    parts = [f"{anew:,} whose representations are shipped (R), from which everything is measured anew"]
+    parts += [f"{earlier:,} of which only results are there, of an earlier version (r)"] if earlier else []
+    told = f"**{anew + earlier:,} of the {MODELS:,} models** stand behind this page: {' and '.join(parts)}."
+    told += f" {absent:,} are not there yet (–)." if absent else ""
+    return f"{told}\n\n{markdown(['labels', 'lengths', *(f'width {width}' for width in WIDTHS)], rows)}"
 
 
 def widths(trainings: Sequence[Training], labels: int) -> str:
