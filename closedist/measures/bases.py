@@ -1,8 +1,8 @@
 """What belongs to one model on one axis, computed once: an orthonormal basis of its columns, as a map from them.
 
-A model's columns X = (f, −log Z) over the inputs, or (g, b) over the labels, are Y·T with Y orthonormal and T small. Y is
-never kept: it is formed again from X block by block where products YᵀY' of a pair of models are asked for, and with them
-any measure of the pair costs nothing that depends on the number of rows or of other models.
+A model's columns X = (f, −log Z) over the inputs, or (g, b) over the labels, are Y·T with Y orthonormal and T small. Y
+is never kept: it is formed again from X block by block where products YᵀY' of a pair of models are asked for, and with
+them any measure of the pair costs nothing that depends on the number of rows or of other models.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -129,7 +129,8 @@ def _sines(cosines: Tensor) -> Tensor:
     factor, failed = torch.linalg.cholesky_ex(identity - cosines.mT @ cosines, upper=True)
     inverse = torch.linalg.solve_triangular(factor, identity.expand_as(factor), upper=True)
     size = inverse.square().sum((-1, -2))
-    return factor.masked_fill(((failed > 0) | ~(size < _CLOSE))[:, None, None], torch.nan)
+    found: Tensor = factor.masked_fill(((failed > 0) | ~(size < _CLOSE))[:, None, None], torch.nan)
+    return found
 
 
 def _close_sines(bases: Bases, blocks: Blocks, pairs: Tensor, cosines: Tensor, lower: Tensor) -> Tensor:
@@ -145,4 +146,5 @@ def _close_sines(bases: Bases, blocks: Blocks, pairs: Tensor, cosines: Tensor, l
             rest = torch.baddbmm(columns[second], columns[first], cosines[part], alpha=-1.0)
             parts.append(triangular(torch.cat([factors[part], rest], -2)))
         factors = torch.cat(parts)
-    return torch.nn.functional.pad(factors, (0, 0, 0, width - factors.shape[-2]))
+    missing = cosines.new_zeros(len(pairs), width - factors.shape[-2], width)
+    return torch.cat([factors, missing], -2)

@@ -146,8 +146,9 @@ def cka_of_pairs(root: Root, pairs: Tensor) -> Tensor:
     sizes = root.vectors.flatten(1).norm(dim=1)[:, None, None]
     scaled = Root(root.vectors / sizes, root.shared, root.own, root.angles)
     own = (scaled.vectors.mT @ scaled.vectors).flatten(1).norm(dim=1)
-    similarity = cross_products(scaled, pairs).square().sum((-1, -2))
-    return (similarity / (own[pairs[:, 0]] * own[pairs[:, 1]])).clamp(max=1.0)
+    similarity: Tensor = cross_products(scaled, pairs).square().sum((-1, -2))
+    of_both: Tensor = own[pairs[:, 0]] * own[pairs[:, 1]]
+    return (similarity / of_both).clamp(max=1.0)
 
 
 def mean_cca_of_pairs(root: Root, precision: Tensor, widths: Tensor, pairs: Tensor) -> Tensor:

@@ -82,9 +82,7 @@ def prepared(
     return models, moments(models, pairs.to(models.device), groups, names)
 
 
-def moments(
-    models: Stack, pairs: Tensor, groups: Tensor | None = None, names: Sequence[str] | None = None
-) -> Moments:
+def moments(models: Stack, pairs: Tensor, groups: Tensor | None = None, names: Sequence[str] | None = None) -> Moments:
     """What is left of some models and their pairs.
 
     Args:

@@ -118,6 +118,19 @@ class Root:
         """The root of these models, (m,) indices, which have the same coordinates."""
         return Root(self.vectors[models], self.shared[models], self.own[models])
 
+    @classmethod
+    def joined(cls, sides: tuple["Root", "Root"]) -> "Root":
+        """The root of the models of both sides of pairs, in the coordinates that these share."""
+        vectors, shared, own = (
+            torch.cat(parts) for parts in zip(*((s.vectors, s.shared, s.own) for s in sides), strict=True)
+        )
+        return cls(vectors, shared, own)
+
+    def repeated(self, count: int) -> "Root":
+        """The root of one model so many times, without copies."""
+        vectors, shared, own = (p.expand(count, *p.shape[1:]) for p in (self.vectors, self.shared, self.own))
+        return Root(vectors, shared, own)
+
     def single(self, items: Tensor) -> Tensor:
         """(…, items, M) to (…, items, r): coordinates of single log-likelihoods; norms are deviations."""
         return items @ self.vectors.mT + self.shared.unsqueeze(-2)

@@ -71,9 +71,7 @@ def arithmetic_device(tensor: Tensor) -> torch.device:
     return torch.device("cpu") if tensor.device.type == "mps" else tensor.device
 
 
-def stacked(
-    members: Sequence[Representations], device: torch.device | None = None, width: int | None = None
-) -> Stack:
+def stacked(members: Sequence[Representations], device: torch.device | None = None, width: int | None = None) -> Stack:
     """Bring models to one device, by default the first one's, to one scale and one width, by default the largest M."""
     device = arithmetic_device(members[0].stored) if device is None else device
     unembeddings = [member.unembeddings for member in members]  # a black box with too many labels has none

@@ -51,11 +51,9 @@ def axis_of(root: Root, items: Tensor, pairs: Tensor) -> Axis:
     """The axis of these pairs; that of a single pair among many models is cut to what this pair needs."""
     if len(pairs) == 1:
         i, j = pairs[0].tolist()
-        first, second = pair_roots(root, pairs)
-        vectors, shared = torch.cat([first.vectors, second.vectors]), torch.cat([first.shared, second.shared])
-        root = Root(vectors, shared, torch.cat([first.own, second.own]))
+        sides = pair_roots(root, pairs)
         items = items if len(items) == 2 else items[[i, j]]
-        return Axis(root, items, torch.tensor([[0, 1]], device=pairs.device), (first, second))
+        return Axis(Root.joined(sides), items, torch.tensor([[0, 1]], device=pairs.device), sides)
     return Axis(root, items, pairs, pair_roots(root, pairs))
 
 

@@ -17,6 +17,7 @@ from closedist.pairs.tiles import in_tiles
 from closedist.representations import MAX_BLACK_BOX_LABELS, Representations
 from closedist.representations.names import model_names
 
+
 def members_and_names(
     models: Sequence[Representations] | Mapping[str, Representations], names: Sequence[str] | None
 ) -> tuple[Sequence[Representations], Sequence[str]]:

@@ -65,7 +65,7 @@ def in_tiles(
         measured = together(stack, alone.select(there), kl[there[:, None], there], local)
         for size in torch.unique(sizes[which]).tolist():
             with_size = (sizes[which] == size).nonzero()[:, 0]
-            for batch in with_size.split(_at_once(models[0], width, size, settings)):
+            for batch in torch.split(with_size, _at_once(models[0], width, size, settings)):
                 some = local[batch.to(kl.device)]
                 columns: Columns = dict(of_all_pairs(stack, measured, some))
                 try:
@@ -88,8 +88,8 @@ def each_model(
     together_at_most = max(1, STACK_BYTES // (8 * models[0].num_labels * width))
     parts: list[Alone] = []
     kl = torch.zeros(len(models), len(models), dtype=torch.float64)
-    for chunk in torch.arange(len(models)).split(together_at_most):
-        low, high = int(chunk[0]), int(chunk[-1]) + 1
+    for low in range(0, len(models), together_at_most):
+        high = min(low + together_at_most, len(models))
         inside = pairs[((pairs >= low) & (pairs < high)).all(-1)] - low
         stack = stacked(models[low:high], parts[0].shared.device if parts else None, width)
         part, found, _ = one_by_one(stack, inside.to(stack.device), names=names[low:high])
@@ -111,7 +111,7 @@ def tiles(pairs: Tensor, rows: int, columns: int) -> Iterator[Tensor]:
     tile = ranks[0] // rows * (len(pairs) + 1) + ranks[1] // columns
     order = tile.argsort(stable=True)
     if len(order):
-        yield from order.split(torch.unique(tile, return_counts=True)[1].tolist())
+        yield from torch.split(order, torch.unique(tile, return_counts=True)[1].tolist())
 
 
 def _shape(model: Representations, width: int, items: int, settings: Settings) -> tuple[int, int]:
