@@ -57,8 +57,8 @@ def test_names_that_do_not_fit() -> None:
         compare(p, q.at(labels=slice(4)), names=["p", "p"])
 
 
-def test_pairs_that_go_one_by_one_keep_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("closedist.pairs.joint.JOINT_ELEMENTS", 1)
+def test_pairs_in_tiles_keep_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("closedist.pairs.tiles.TILE", 1)
     assert [c.names for c in compare_all(REPRESENTATIONS)] == list(combinations(MODELS, 2))
 
 

@@ -51,12 +51,12 @@ def linear_cka(first: Model, second: Model) -> float:
     return float(np.linalg.norm(f.T @ other) ** 2 / (np.linalg.norm(f.T @ f) * np.linalg.norm(other.T @ other)))
 
 
-@pytest.mark.parametrize("limit", [None, "JOINT_COLUMNS", "_BATCH_ELEMENTS"])
+@pytest.mark.parametrize("limit", [None, "TILE", "STACK_BYTES", "TILE_BYTES", "BATCH_BYTES"])
 def test_two_labels_have_divergences_and_similarities_of_their_embeddings(
     limit: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if limit is not None:
-        monkeypatch.setattr(closedist.pairs.joint, limit, 1)
+        monkeypatch.setattr(closedist.pairs.tiles, limit, 1)
     comparisons = compare_all([represent(model) for model in THREE])
     for (i, j), c in zip([(0, 1), (0, 2), (1, 2)], comparisons, strict=True):
         p, q = THREE[i], THREE[j]

@@ -166,8 +166,7 @@ def _without(axis: Axis, factors: Tensor) -> Axis:
     """The axis without a group, as one of 2m models, so that also what belongs to models is without it."""
     first, second = without_group(axis.sides, factors)
     count = len(axis.pairs)
-    vectors, shared = torch.cat([first.vectors, second.vectors]), torch.cat([first.shared, second.shared])
-    root = Root(vectors, shared, torch.cat([first.own, second.own]))
+    root = Root.joined((first, second))
     numbers = torch.arange(count, device=axis.pairs.device)
     alone = count == 1 and axis.items.shape[0] == 2 and axis.pairs.tolist() == [[0, 1]]  # may be large: no copy
     items = axis.items if alone else axis.items[axis.pairs.mT.flatten()]

@@ -127,10 +127,7 @@ def labels_permuted(
     parts = []
     for batch in _batches(orders, labels[1]):
         moved = labels[1][batch]
-        every = [
-            Root(*(part.expand(len(batch), *part.shape[1:]) for part in (side.vectors, side.shared, side.own)))
-            for side in sides
-        ]
+        every = [side.repeated(len(batch)) for side in sides]
         correlation = (of_embeddings * (labels[0].mT @ moved)).sum((-1, -2)) / norm
         axis = axis_of_sides((every[0], every[1]), labels[0], moved)
         parts.append(_label_side(axis, settings, subsets) | {"logit_correlation": correlation})
@@ -180,7 +177,7 @@ def axis_of_sides(sides: tuple[Root, Root], labels: Tensor, other_labels: Tensor
     """
     count = len(sides[0].vectors)
     items = torch.cat([part.expand(count, -1, -1) for part in (labels, other_labels)])
-    root = Root(*(torch.cat(parts) for parts in zip(*((s.vectors, s.shared, s.own) for s in sides), strict=True)))
+    root = Root.joined(sides)
     numbers = torch.arange(count, device=items.device)
     return Axis(root, items, torch.stack([numbers, numbers + count], 1), sides)
 

@@ -1,6 +1,5 @@
 """Canonical correlations and linear CKA: how far two representations agree up to a linear map, or a rotation."""
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -8,6 +7,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from closedist.errors import InputError
+from closedist.measures.roots import Root, cross_products
 from closedist.measures.svd import nuclear_norm
 from closedist.measures.views import as_view, check_same_inputs, two_views
 from closedist.representations.arrays import as_tensor
@@ -129,27 +129,51 @@ def _check_varies(view: Tensor, centred: Tensor, name: str) -> None:
         raise InputError(f"{name}: all rows are equal; a constant view is similar to nothing (check how it was made)")
 
 
-def cka_of_all(roots: Tensor) -> Tensor:
-    """(n, n) linear CKA of all pairs from their (n, r, M) root factors."""
-    scaled = roots / roots.flatten(1).norm(dim=1)[:, None, None]
+def linear_cka_matrix(views: Sequence[ArrayLike | Tensor]) -> Tensor:
+    """Linear CKA of all pairs of views of the same N inputs, by matrix products for all at once."""
+    tensors = [as_tensor(view, f"views[{index}]") for index, view in enumerate(views)]
+    if not tensors:
+        raise InputError("views: none; at least one is needed")
+    centred = _centred(tensors)
+    scaled = centred / centred.flatten(1).norm(dim=1)[:, None, None]
     similarity = _products(scaled).square().sum((-1, -2)).triu()
     own = similarity.diagonal()
     return ((similarity + similarity.triu(1).T) / (own[:, None] * own).sqrt()).clamp(max=1.0)
 
 
-def mean_cca_of_all(views: Tensor, precision: Tensor, pairs: Tensor) -> Tensor:
-    """Mean canonical correlations of pairs of centred views, which may be root factors.
+def cka_of_pairs(root: Root, pairs: Tensor) -> Tensor:
+    """(m,) linear CKA of pairs of models, (m, 2) indices, from their root factors."""
+    sizes = root.vectors.flatten(1).norm(dim=1)[:, None, None]
+    scaled = Root(root.vectors / sizes, root.shared, root.own, root.angles)
+    own = (scaled.vectors.mT @ scaled.vectors).flatten(1).norm(dim=1)
+    similarity: Tensor = cross_products(scaled, pairs).square().sum((-1, -2))
+    of_both: Tensor = own[pairs[:, 0]] * own[pairs[:, 1]]
+    return (similarity / of_both).clamp(max=1.0)
+
+
+def mean_cca_of_pairs(root: Root, precision: Tensor, widths: Tensor, pairs: Tensor) -> Tensor:
+    """Mean canonical correlations of the vector columns of pairs of models.
 
     Args:
-        views: (n, r, M) float64 centred columns, zero-padded to the same M.
-        precision: (n,) relative spacing of the numbers that each view came in.
+        root: of n models.
+        precision: (n,) relative spacing of the numbers that each model's columns came in.
+        widths: (n,) how many columns each has.
         pairs: (m, 2) indices.
 
     Returns:
         (m,) float64.
     """
-    products, ranks = _basis_products(views, precision)
-    return _mean_correlations(products, ranks, pairs[:, 0], pairs[:, 1])
+    first, second = pairs.T
+    if root.angles is None:
+        bases, ranks = orthonormal_basis(root.vectors, precision, widths)
+        bases = bases[..., : int(ranks.max())]
+        products = bases[first].mT @ bases[second]
+    else:
+        counted = root.angles.sizes > rounding(precision, widths).unsqueeze(-1)
+        ranks = counted.sum(-1)
+        cosines = root.angles.of(pairs)[0][:, :-1, :-1]
+        products = cosines * (counted[first].unsqueeze(-1) & counted[second].unsqueeze(-2))
+    return (nuclear_norm(products) / torch.minimum(ranks[first], ranks[second])).clamp(max=1.0)
 
 
 def _mean_correlations(products: Tensor, ranks: Tensor, first: Tensor, second: Tensor) -> Tensor:
@@ -169,7 +193,7 @@ def _basis_products(views: Tensor, precision: Tensor) -> tuple[Tensor, Tensor]:
         gram = views.mT @ views
         factor, failed = torch.linalg.cholesky_ex(gram)
         sizes = torch.linalg.svdvals(factor / factor.norm(dim=-1, keepdim=True).clamp(min=1e-300))
-        least = torch.maximum(_WELL_CONDITIONED * sizes[:, 0], _rounding(precision, width))
+        least = torch.maximum(_WELL_CONDITIONED * sizes[:, 0], rounding(precision, torch.tensor(width)))
         if not bool(failed.any()) and bool((sizes[:, -1] > least).all()):
             identity = torch.eye(width, dtype=views.dtype, device=views.device).expand(count, -1, -1)
             inverse = torch.linalg.solve_triangular(factor, identity, upper=False)
@@ -204,13 +228,14 @@ def _products(views: Tensor) -> Tensor:
     return result.movedim(2, 1)
 
 
-def orthonormal_basis(columns: Tensor, precision: Tensor) -> tuple[Tensor, Tensor]:
+def orthonormal_basis(columns: Tensor, precision: Tensor, widths: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """An orthonormal basis of the columns, zero beyond their rank.
 
     Args:
         columns: (…, n, d) float64.
         precision: (…) the relative spacing of the numbers that the data came in; directions that stand out less from
             the others than its rounding are not counted.
+        widths: (…) how many of the columns are not there to fill up; by default all.
 
     Returns:
         (…, n, d) with the rank's columns orthonormal and the others zero, and the rank, (…).
@@ -218,20 +243,21 @@ def orthonormal_basis(columns: Tensor, precision: Tensor) -> tuple[Tensor, Tenso
     norms = columns.norm(dim=-2, keepdim=True)
     q, r = torch.linalg.qr(columns / norms.clamp(min=1e-300))
     left, sizes, _ = torch.linalg.svd(r, full_matrices=False)
-    counts = sizes > _rounding(precision, columns.shape[-1]).unsqueeze(-1)
+    widths = torch.tensor(columns.shape[-1], device=columns.device) if widths is None else widths
+    counts = sizes > rounding(precision, widths).unsqueeze(-1)
     basis = q if bool(counts.all()) else q @ (left * counts.unsqueeze(-2))
     if basis.shape[-1] < columns.shape[-1]:
         basis = torch.nn.functional.pad(basis, (0, columns.shape[-1] - basis.shape[-1]))
     return basis, counts.sum(-1)
 
 
-def _rounding(precision: Tensor, width: int) -> Tensor:
+def rounding(precision: Tensor, widths: Tensor) -> Tensor:
     """What rounding may leave of a direction that is not there, columns at unit length.
 
-    Four spacings of the numbers that the data came in, and what a product of ``width`` terms in float32 or better, as
+    Four spacings of the numbers that the data came in, and what a product of so many terms in float32 or better, as
     behind half precision too, accumulates.
     """
-    return 4 * precision + 10 * math.sqrt(width) * precision.clamp(max=torch.finfo(torch.float32).eps)
+    return 4 * precision + 10 * widths.sqrt() * precision.clamp(max=torch.finfo(torch.float32).eps)
 
 
 def precisions(views: Sequence[Tensor], device: torch.device) -> Tensor:

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from closedist.errors import InputError
-from closedist.measures.roots import Root
 from closedist.measures.settings import Settings
 from closedist.measures.stack import Stack
 from closedist.representations import Representations
@@ -169,16 +168,21 @@ def _sorted(names: NDArray[Any]) -> NDArray[Any]:
     return np.sort(names) if names.ndim == 1 else names[np.lexsort(names.T)]
 
 
-def check_varied(models: Stack, over_inputs: Root, over_labels: Root, names: Sequence[str]) -> None:
+def check_varied(models: Stack, over_inputs: Tensor, over_labels: Tensor, names: Sequence[str]) -> None:
     """Check that every model's embeddings and unembeddings vary, and that squares of log-odds fit into float64.
+
+    Args:
+        models: n models.
+        over_inputs, over_labels: (n, r, M) root factors of the embeddings, scaled, and of the unembeddings.
+        names: what errors call the models.
 
     Raises:
         InputError: they do not; the message names the model.
     """
     smallest = 4 * torch.finfo(torch.float64).eps  # embeddings were scaled to a largest absolute value of 1/2 … 1
-    spans = over_inputs.vectors.abs().amax((-1, -2)).tolist()
-    label_spans = over_labels.vectors.abs().amax((-1, -2)).tolist()
-    sizes = (models.labels.abs().amax(1) * over_inputs.vectors.norm(dim=1)).sum(-1).tolist()
+    spans = over_inputs.abs().amax((-1, -2)).tolist()
+    label_spans = over_labels.abs().amax((-1, -2)).tolist()
+    sizes = (models.labels.abs().amax(1) * over_inputs.norm(dim=1)).sum(-1).tolist()
     for name, span, label_span, size, bias in zip(
         names, spans, label_spans, sizes, models.bias.abs().amax(-1).tolist(), strict=True
     ):

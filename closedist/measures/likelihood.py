@@ -97,29 +97,41 @@ class DivergenceSums:
 
     Args:
         num_models: n.
-        pairs: (m, 2) indices; ``sums`` holds few digits of other pairs that are close.
+        pairs: (m, 2) indices; of other pairs ``sums`` holds few digits, or nothing.
         device: of the sums.
     """
 
     def __init__(self, num_models: int, pairs: Tensor, device: torch.device) -> None:
         self.sums = torch.zeros(num_models, num_models, dtype=torch.float64, device=device)
-        wanted = torch.zeros(num_models, num_models, dtype=torch.bool, device=device)
-        wanted[pairs[:, 0], pairs[:, 1]] = True
-        self.wanted = (wanted | wanted.T).triu(1)
+        self.pairs = torch.unique(pairs, dim=0)
+        firsts, seconds = (torch.unique(side) for side in pairs.T)
+        self.sides = (firsts, seconds) if 2 * len(firsts) * len(seconds) < num_models**2 else None  # a few with many
 
     def add(self, block: LogLikelihoods) -> None:
         """Take in a block of inputs."""
         relative, likelihoods, num_inputs = block.relative, block.likelihoods, block.relative.shape[1]
-        cross = likelihoods.flatten(1) @ relative.flatten(1).T  # one product for all pairs
-        divergence = cross.diagonal()[:, None] - cross
-        close = torch.minimum(divergence, divergence.T) < _CLOSE * num_inputs
-        refined = (close & self.wanted).nonzero()
+        divergence = self._by_products(likelihoods.flatten(1), relative.flatten(1))
+        i, j = self.pairs.T
+        close = torch.minimum(divergence[i, j], divergence[j, i]) < _CLOSE * num_inputs
+        refined = self.pairs[close]
         for start in range(0, len(refined), len(relative)):  # few enough at a time for the cache
             i, j = refined[start : start + len(relative)].T
             p, q, difference = likelihoods[i], likelihoods[j], relative[i] - relative[j]
             divergence[i, j] = _divergence(difference, p, q)
             divergence[j, i] = _divergence(difference.neg_(), q, p)
         self.sums += divergence
+
+    def _by_products(self, likelihoods: Tensor, relative: Tensor) -> Tensor:
+        """(n, n) differences of products, of all pairs or of those of a few models with many."""
+        if self.sides is None:
+            cross = likelihoods @ relative.T  # one product for all pairs
+            return cross.diagonal()[:, None] - cross
+        divergence = torch.zeros_like(self.sums)
+        negative_entropy = torch.linalg.vecdot(likelihoods, relative)
+        for some, others in (self.sides, self.sides[::-1]):
+            cross = likelihoods[some] @ relative[others].T
+            divergence[some[:, None], others] = negative_entropy[some, None] - cross
+        return divergence
 
 
 def _divergence(difference: Tensor, p: Tensor, q: Tensor) -> Tensor:

@@ -1,19 +1,50 @@
 """One pass over the inputs and one over the labels: everything of size N×C that any measure of any pair needs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from closedist.measures.bases import Bases, own_coordinates
 from closedist.measures.checks import check_finite, check_varied
 from closedist.measures.group_roots import GroupedRows, GroupRoots
 from closedist.measures.likelihood import DivergenceSums, Workspace, log_likelihoods
-from closedist.measures.roots import CentredRoot, Root, cut
+from closedist.measures.roots import CentredRoot, Root, few_rows, triangular
 from closedist.measures.stack import Stack, stacked
 from closedist.representations import Representations
 
-FEATURE_BYTES = 1 << 23  # of float64 features at once: what a root factor takes in with one QR
+FEATURE_BYTES = 1 << 25  # of float64 features at once: what a root factor takes in with one QR
+
+
+@dataclass(frozen=True)
+class Alone:
+    """What is left of each of n models by itself, for any pairs of them.
+
+    Attributes:
+        shared: (n, N) −log Z of every input.
+        over_inputs, over_labels: bases of the columns of both axes; None where there are few rows.
+    """
+
+    shared: Tensor
+    over_inputs: Bases | None
+    over_labels: Bases | None
+
+    def select(self, models: Tensor) -> "Alone":
+        """That of these models."""
+        sides = (None if bases is None else bases.select(models) for bases in (self.over_inputs, self.over_labels))
+        return Alone(self.shared[models], *sides)
+
+    @classmethod
+    def joined(cls, parts: Sequence["Alone"]) -> "Alone":
+        """That of several sets of models, one after the other."""
+        if len(parts) == 1:
+            return parts[0]
+        over_inputs, over_labels = (
+            None if None in sides else Bases.joined([side for side in sides if side is not None])
+            for sides in ([part.over_inputs for part in parts], [part.over_labels for part in parts])
+        )
+        return cls(torch.cat([part.shared for part in parts]), over_inputs, over_labels)
 
 
 @dataclass(frozen=True)
@@ -41,57 +72,123 @@ def prepared(
     Args:
         members: n models of the same inputs and labels.
         names: what errors call them.
-        pairs: (m, 2) indices of those whose divergences are wanted.
+        pairs: (m, 2) indices of those that are compared.
         groups: as for :func:`moments`.
 
     Raises:
         InputError: a model's embeddings or unembeddings do not vary, or are too large or too small for float64.
     """
     models = stacked(members)
-    measured = moments(models, pairs.to(models.device), groups)
-    check_varied(models, measured.over_inputs, measured.over_labels, names)
-    return models, measured
+    return models, moments(models, pairs.to(models.device), groups, names)
 
 
-def moments(models: Stack, pairs: Tensor, groups: Tensor | None = None) -> Moments:
-    """Stream over the inputs, then over the labels.
+def moments(models: Stack, pairs: Tensor, groups: Tensor | None = None, names: Sequence[str] | None = None) -> Moments:
+    """What is left of some models and their pairs.
 
     Args:
         models: n models.
-        pairs: (m, 2) indices of those whose divergences are wanted.
+        pairs: (m, 2) indices of those that are compared.
         groups: (N,) int64 the group of each input, 0 … G − 1, where roots of the groups are wanted too.
+        names: what errors call the models, which are checked where they are given.
     """
-    num_models = models.labels.shape[0]
-    columns = num_models * (models.labels.shape[-1] + 1)
+    alone, divergences, of_groups = one_by_one(models, pairs, groups, names)
+    return together(models, alone, divergences, pairs, of_groups)
+
+
+def one_by_one(
+    models: Stack, pairs: Tensor, groups: Tensor | None = None, names: Sequence[str] | None = None
+) -> tuple[Alone, Tensor, GroupRoots | None]:
+    """One pass over the inputs and one over the labels: each model by itself, (n, n) divergences, and groups' roots.
+
+    The arguments are those of :func:`moments`.
+    """
+    num_models, columns = models.labels.shape[0], models.labels.shape[-1] + 1
     workspace = Workspace.of(models)
-    rows = -(-max(4 * columns, FEATURE_BYTES // (8 * columns)) // workspace.num_inputs) * workspace.num_inputs
+    rows = _rows(num_models, columns, workspace.num_inputs)
     sums = DivergenceSums(num_models, pairs, models.device)
     root = CentredRoot()
     grouped = None if groups is None else GroupedRows(int(groups.max()) + 1)
+    shared = models.labels.new_empty(num_models, models.num_inputs)
     start = 0
     for inputs in models.blocks(rows):
-        shared = inputs.new_empty(inputs.shape[:2])
+        here = shared[:, start : start + inputs.shape[1]]
         for part, block in log_likelihoods(models, inputs, workspace):
             sums.add(block)
-            shared[:, part] = -block.normaliser
-        features = _side_by_side(inputs, shared)
+            torch.neg(block.normaliser, out=here[:, part])
+        features = torch.cat([inputs, here.unsqueeze(-1)], -1)
         root.add(features)
         if grouped is not None and groups is not None:
-            grouped.add(features, groups[start : start + len(features)])
-        start += len(features)
-    over_inputs = cut(root.root(), num_models)
+            codes = groups[start : start + inputs.shape[1]]
+            grouped.add(features.movedim(0, 1).flatten(1), codes)
+        start += inputs.shape[1]
 
-    root = CentredRoot()
-    rows = max(4 * columns, FEATURE_BYTES // (8 * columns))
+    label_root = CentredRoot()
+    for vectors, bias in _labels(models, _rows(num_models, columns)):
+        label_root.add(torch.cat([vectors, bias.unsqueeze(-1)], -1))
+    check_finite(root.unscaled(), label_root.unscaled(), sums.sums)
+    if names is not None:
+        check_varied(models, root.root()[..., :-1], label_root.unscaled()[..., :-1], names)
+    over_inputs, over_labels = (
+        None if few_rows(side.count, columns) else Bases.of(side.unscaled(), side.mean) for side in (root, label_root)
+    )
+    of_groups = None if grouped is None else grouped.result()
+    return Alone(shared, over_inputs, over_labels), sums.sums / models.num_inputs, of_groups
+
+
+def together(
+    models: Stack, alone: Alone, divergences: Tensor, pairs: Tensor, groups: GroupRoots | None = None
+) -> Moments:
+    """How models lie to each other in pairs, from what is known of each.
+
+    Args:
+        models: n models.
+        alone: what is left of each.
+        divergences: (n, n).
+        pairs: (m, 2) indices.
+        groups: of all inputs.
+    """
+    num_models, columns = models.labels.shape[0], models.labels.shape[-1] + 1
+
+    def inputs() -> Iterator[tuple[Tensor, Tensor]]:
+        start = 0
+        for vectors in models.blocks(_rows(num_models, columns)):
+            yield vectors, alone.shared[:, start : start + vectors.shape[1]]
+            start += vectors.shape[1]
+
+    def labels() -> Iterator[tuple[Tensor, Tensor]]:
+        return _labels(models, _rows(num_models, columns))
+
+    over_inputs, over_labels = (
+        _few(blocks()) if bases is None else _scaled(own_coordinates(bases, blocks, pairs), count)
+        for bases, blocks, count in (
+            (alone.over_inputs, inputs, models.num_inputs),
+            (alone.over_labels, labels, models.num_labels),
+        )
+    )
+    return Moments(over_inputs, over_labels, divergences, groups)
+
+
+def _rows(num_models: int, columns: int, multiple_of: int = 1) -> int:
+    """How many rows are taken in at once."""
+    return -(-max(4 * columns, FEATURE_BYTES // (8 * num_models * columns)) // multiple_of) * multiple_of
+
+
+def _labels(models: Stack, rows: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """The columns of the axis of labels, block by block."""
     for start in range(0, models.num_labels, rows):
         part = slice(start, start + rows)
-        root.add(_side_by_side(models.labels[:, part], models.bias[:, part]))
-    over_labels = cut(root.root(), num_models)
-    check_finite(over_inputs.vectors, over_inputs.shared, over_labels.vectors, over_labels.shared, sums.sums)
-    of_groups = None if grouped is None else grouped.result()
-    return Moments(over_inputs, over_labels, sums.sums / models.num_inputs, of_groups)
+        yield models.labels[:, part], models.bias[:, part]
 
 
-def _side_by_side(vectors: Tensor, shared: Tensor) -> Tensor:
-    """(n, B, M) and (n, B) to (B, n(M + 1)), each model's vector columns and then its shared one."""
-    return torch.cat([vectors, shared.unsqueeze(-1)], -1).movedim(0, 1).flatten(1)
+def _few(blocks: Iterator[tuple[Tensor, Tensor]]) -> Root:
+    """The root of few rows: these rows, centred."""
+    parts = [torch.cat([vectors, shared.unsqueeze(-1)], -1) for vectors, shared in blocks]
+    columns = torch.cat(parts, 1)
+    columns = (columns - columns.mean(1, keepdim=True)) / (columns.shape[1] - 1) ** 0.5
+    return Root(columns[..., :-1], columns[..., -1], triangular(columns[..., :-1]))
+
+
+def _scaled(root: Root, count: int) -> Root:
+    """So that norms are unbiased standard deviations over ``count`` rows."""
+    scale = (count - 1) ** -0.5
+    return Root(root.vectors * scale, root.shared * scale, root.own * scale, root.angles)

@@ -71,11 +71,11 @@ def arithmetic_device(tensor: Tensor) -> torch.device:
     return torch.device("cpu") if tensor.device.type == "mps" else tensor.device
 
 
-def stacked(members: Sequence[Representations], device: torch.device | None = None) -> Stack:
-    """Bring models to one device, by default the first one's, and to one scale."""
+def stacked(members: Sequence[Representations], device: torch.device | None = None, width: int | None = None) -> Stack:
+    """Bring models to one device, by default the first one's, to one scale and one width, by default the largest M."""
     device = arithmetic_device(members[0].stored) if device is None else device
     unembeddings = [member.unembeddings for member in members]  # a black box with too many labels has none
-    num_labels, width = members[0].num_labels, max(member.dimension for member in members)
+    num_labels, width = members[0].num_labels, width or max(member.dimension for member in members)
     labels = torch.zeros(len(members), num_labels, width, dtype=torch.float64, device=device)
     bias = torch.zeros(len(members), num_labels, dtype=torch.float64, device=device)
     for index, (member, rows) in enumerate(zip(members, unembeddings, strict=True)):

@@ -17,7 +17,7 @@ class Axis:
     """m pairs among n models over one axis: inputs, where the items are labels, or labels, where the items are inputs.
 
     Attributes:
-        root: of the models.
+        root: of the models, in one coordinate system or with coordinates of their own.
         items: (n, L, M) the items' vectors.
         pairs: (m, 2) indices of models.
         sides: the roots of both sides of the pairs, (m, r, M) with an r of their own.
@@ -43,7 +43,7 @@ class Axis:
     def blocks(self) -> list[slice]:
         """Blocks of items such that the coordinates of one, for all pairs, stay small."""
         count = self.items.shape[1]
-        step = max(1, BLOCK_ELEMENTS // (len(self.pairs) * self.root.vectors.shape[-2]))
+        step = max(1, BLOCK_ELEMENTS // (len(self.pairs) * self.sides[0].vectors.shape[-2]))
         return [slice(start, start + step) for start in range(0, count, step)]
 
 
@@ -51,11 +51,9 @@ def axis_of(root: Root, items: Tensor, pairs: Tensor) -> Axis:
     """The axis of these pairs; that of a single pair among many models is cut to what this pair needs."""
     if len(pairs) == 1:
         i, j = pairs[0].tolist()
-        first, second = pair_roots(root, pairs)
-        vectors, shared = torch.cat([first.vectors, second.vectors]), torch.cat([first.shared, second.shared])
-        root = Root(vectors, shared, torch.cat([first.own, second.own]))
+        sides = pair_roots(root, pairs)
         items = items if len(items) == 2 else items[[i, j]]
-        return Axis(root, items, torch.tensor([[0, 1]], device=pairs.device), (first, second))
+        return Axis(Root.joined(sides), items, torch.tensor([[0, 1]], device=pairs.device), sides)
     return Axis(root, items, pairs, pair_roots(root, pairs))
 
 
@@ -78,12 +76,22 @@ def powers(axis: Axis) -> Powers:
     for block in axis.blocks():
         single = axis.root.single(axis.items[:, block])
         first, second = axis.both(square_norm(single))
-        if len(axis.pairs) <= len(single):
+        if axis.root.angles is not None:
+            gap = _gaps_of_sides(axis, block)
+        elif len(axis.pairs) <= len(single):
             gap = square_norm(single[axis.pairs[:, 0]] - single[axis.pairs[:, 1]])
         else:
             gap = _gaps(single, axis.pairs, first + second)
         parts.append((first, second, gap))
     return Powers(*(torch.cat(columns, -1) for columns in zip(*parts, strict=True)))
+
+
+def _gaps_of_sides(axis: Axis, items: slice) -> Tensor:
+    """(m, L) squared distances in the coordinates of each pair, laid out with these first: L is the longest."""
+    first, second = (
+        root.vectors @ _at(axis, side, items).mT + root.shared.unsqueeze(-1) for side, root in enumerate(axis.sides)
+    )
+    return first.sub_(second).square_().sum(-2)
 
 
 def _gaps(single: Tensor, pairs: Tensor, both: Tensor) -> Tensor:
@@ -158,13 +166,13 @@ def written_out(axis: Axis, pivot: Tensor, items: Tensor | None = None) -> Terms
     return Terms(*(torch.cat(columns, -1) for columns in zip(*parts, strict=True)))
 
 
-def unit_log_odds(axis: Axis, pivot: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
+def unit_log_odds(axis: Axis, pivot: Tensor, items: slice | Tensor) -> tuple[Tensor, Tensor]:
     """The log-odds of items against the pivot in both models, scaled to unit length; a constant stays zero.
 
     Args:
         axis: the pairs and their items.
         pivot: (m,) each pair's pivot item.
-        items: (m, L) the items of each pair.
+        items: (m, L) the items of each pair, or a slice of all.
 
     Returns:
         (m, L, r) twice.

@@ -12,7 +12,7 @@ from closedist.measures.llv import distances
 from closedist.measures.moments import Moments
 from closedist.measures.settings import Settings
 from closedist.measures.stack import Stack
-from closedist.measures.svd import dissimilarity, label_subsets
+from closedist.measures.svd import TABLED, dissimilarity, label_subsets
 from closedist.measures.terms import Axis, unit_log_odds
 from closedist.pairs.records import Columns
 
@@ -43,7 +43,9 @@ def at_choices(members: Stack, measured: Moments, pairs: Tensor, size: int, sett
         "left_out_label": labels.left_out,
         "label_names": _names(members, labels),
         "input_set": found.input_sets,
-        "m_svd_embeddings": [tuple(values) for part in of_subsets for values in (1.0 - part).tolist()],
+        "m_svd_embeddings": 1.0 - of_subsets[0]
+        if len(of_subsets) == 1
+        else [tuple(values) for part in of_subsets for values in (1.0 - part).tolist()],
         "m_svd_unembeddings": 1.0 - of_inputs,
         "dissimilarity_embeddings": of_labels,
         "dissimilarity_unembeddings": of_inputs,
@@ -90,15 +92,24 @@ def _label_side(
         occurring, positions = torch.unique(subsets, return_inverse=True)
         used = labels.used[group].nonzero()[:, 1].reshape(len(group), count)[:, occurring]
         part = axis.some(group)
-        of_subsets = dissimilarity(*unit_log_odds(part, pivot, used), positions[None])
+        of_subsets = dissimilarity(*_units(part, pivot, used), positions[None])
         parts.append(of_subsets)
         if len(subsets) < math.comb(count, size):  # the certificate's subset is likely among the worst
             apart = labels.terms.correlation_distance[group].masked_fill(~labels.used[group], -torch.inf)
             worst = apart.topk(size).indices
-            its = dissimilarity(*unit_log_odds(part, pivot, worst), _all_of(size, rows.device))
+            its = dissimilarity(*_units(part, pivot, worst), _all_of(size, rows.device))
             of_subsets = torch.cat([of_subsets, its], 1)
         largest.append(of_subsets.amax(-1))
     return parts, torch.cat(largest), counts
+
+
+def _units(axis: Axis, pivot: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Unit log-odds of some labels, (m, L); of few labels from those of all, to the bit what the certificate has."""
+    if axis.items.shape[1] > TABLED:
+        return unit_log_odds(axis, pivot, labels)
+    row = torch.arange(len(pivot), device=pivot.device)[:, None]
+    units, other_units = unit_log_odds(axis, pivot, slice(None))
+    return units[row, labels], other_units[row, labels]
 
 
 def _all_of(size: int, device: torch.device) -> Tensor:

@@ -1,4 +1,4 @@
-"""Every number of pairs of models, jointly: one pass over the inputs for all models that fit together."""
+"""Every number of pairs of models as comparisons: what is checked before, and where it goes afterwards."""
 
 import operator
 from collections.abc import Mapping, Sequence
@@ -9,20 +9,13 @@ import torch
 from closedist.comparison import Comparison
 from closedist.errors import InputError
 from closedist.measures.checks import check_comparable, check_enough_inputs
-from closedist.measures.label_table import ConstantOddsError
 from closedist.measures.likelihood import divergences
-from closedist.measures.moments import prepared
 from closedist.measures.settings import Settings
 from closedist.measures.svd import check_subsets
-from closedist.pairs.choices import at_choices
 from closedist.pairs.records import Columns, of_call, records
-from closedist.pairs.whole import of_all_pairs
+from closedist.pairs.tiles import in_tiles
 from closedist.representations import MAX_BLACK_BOX_LABELS, Representations
 from closedist.representations.names import model_names
-
-JOINT_COLUMNS = 4096  # of a root factor: above, models are taken pair by pair
-JOINT_ELEMENTS = 1 << 27  # unembeddings of all models in float64, 1 GB: above, likewise
-_BATCH_ELEMENTS = 1 << 21  # coordinates of all labels of a batch of pairs: 16 MB
 
 
 def members_and_names(
@@ -70,16 +63,17 @@ def measure_pairs(
     dimensions = [model.dimension for model in models]
     larger = [max(dimensions[i], dimensions[j]) for i, j in pairs]
     size_for = {dimension: settings.size(dimension, models[0].num_labels) for dimension in set(larger)}
-    sizes = [size_for[dimension] for dimension in larger]
-    for size in set(sizes):  # refuse too many subsets before anything is computed
+    for size in set(size_for.values()):  # refuse too many subsets before anything is computed
         check_subsets(models[0].num_labels - 2, size, settings.num_subsets)
-    together = len(models) * (max(dimensions) + 1) <= JOINT_COLUMNS
-    if together and len(models) * models[0].num_labels * max(dimensions) <= JOINT_ELEMENTS:
-        return _jointly(models, names, pairs, sizes, settings)
-    return [
-        _jointly([models[i], models[j]], [names[i], names[j]], [(0, 1)], [size], settings)[0]
-        for (i, j), size in zip(pairs, sizes, strict=True)
-    ]
+    indices = torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2)
+    sizes = torch.tensor([size_for[dimension] for dimension in larger], dtype=torch.int64)
+    results: dict[int, Comparison] = {}
+    for found in in_tiles(models, names, indices, sizes, settings):
+        which = found.which.tolist()
+        columns = found.columns | {"names": [(names[i], names[j]) for i, j in (pairs[index] for index in which)]}
+        made = records(columns, of_call(models[0], found.size, settings))
+        results.update(zip(which, made, strict=True))
+    return [results[index] for index in range(len(pairs))]
 
 
 def _by_likelihoods(
@@ -103,32 +97,3 @@ def _checked(pairs: Sequence[tuple[int, int]], num_models: int) -> list[tuple[in
         if not 0 <= i < j < num_models:
             raise InputError(f"pairs: ({i}, {j}) is no pair of {num_models} models; give 0 ≤ i < j < {num_models}")
     return checked
-
-
-def _jointly(
-    models: Sequence[Representations],
-    names: Sequence[str],
-    pairs: Sequence[tuple[int, int]],
-    sizes: Sequence[int],
-    settings: Settings,
-) -> list[Comparison]:
-    """The same for models that fit into memory together, with K of every pair."""
-    indices = torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2)
-    members, measured = prepared(models, names, indices)
-    indices = indices.to(members.device)
-    of_all = of_all_pairs(members, measured, indices)
-    results: dict[int, Comparison] = {}
-    for size in sorted(set(sizes)):
-        chosen = torch.tensor([index for index, its_size in enumerate(sizes) if its_size == size])
-        step = max(1, _BATCH_ELEMENTS // (members.num_labels * measured.over_inputs.vectors.shape[-2]))
-        for part in (chosen[start : start + step] for start in range(0, len(chosen), step)):
-            which = part.to(members.device)
-            try:
-                columns = at_choices(members, measured, indices[which], size, settings) if size else {}
-            except ConstantOddsError as error:
-                raise error.explained(names[pairs[int(part[error.pair])][error.model]]) from error
-            columns |= {name: values[which] for name, values in of_all.items()}
-            columns["names"] = [(names[i], names[j]) for i, j in (pairs[index] for index in part.tolist())]
-            found = records(columns, of_call(models[0], size, settings))
-            results.update(zip(part.tolist(), found, strict=True))
-    return [results[index] for index in range(len(pairs))]

@@ -262,10 +262,10 @@ def test_one_pair_of_many_without_a_label_to_compare_is_an_error_that_names_its_
         assert text.startswith("constant_labels: besides the left-out label none varies against pivot label 0, ")
 
 
-@pytest.mark.parametrize("limit", [None, "JOINT_COLUMNS", "_BATCH_ELEMENTS"])
+@pytest.mark.parametrize("limit", [None, "TILE", "STACK_BYTES", "TILE_BYTES", "BATCH_BYTES"])
 def test_identical_label_rows_of_one_among_many_models(limit: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     if limit is not None:
-        monkeypatch.setattr(f"closedist.pairs.joint.{limit}", 1)
+        monkeypatch.setattr(f"closedist.pairs.tiles.{limit}", 1)
     twin = np.random.default_rng(3).normal(size=(5, 2))
     twin[4] = twin[1]
     models = [represent(random_model(seed, 30, 5, 2)) for seed in range(4)]

@@ -196,10 +196,10 @@ def test_streamed_in_any_block_size_equals_unstreamed(block: int, monkeypatch: p
     assert_same(whole, compare(*pair), rel=1e-12)
 
 
-@pytest.mark.parametrize("limit", [None, "JOINT_COLUMNS", "JOINT_ELEMENTS", "_BATCH_ELEMENTS"])
+@pytest.mark.parametrize("limit", [None, "TILE", "STACK_BYTES", "TILE_BYTES", "BATCH_BYTES"])
 def test_all_pairs_together_equal_each_pair_alone(limit: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    if limit is not None:  # too large together, and so taken pair by pair, or a pair a batch
-        monkeypatch.setattr(f"closedist.pairs.joint.{limit}", 10)
+    if limit is not None:  # tiles of one model on each side, chunks of one model, or a pair a batch
+        monkeypatch.setattr(f"closedist.pairs.tiles.{limit}", 1)
     four = [represent(random_model(seed, 100, 7, dimension)) for seed, dimension in enumerate((2, 3, 2, 4))]
     four.append(represent(noisy(random_model(0, 100, 7, 2), 1e-6, 9)))
     together = compare_all(four, num_samples=20)
