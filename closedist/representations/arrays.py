@@ -17,7 +17,7 @@ _BLOCK_ELEMENTS = 1 << 20  # what a check of a memory-mapped array holds at once
 _FLOATING_POINT = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _ROUNDED = 1e-4  # what softmax in float32 of logits in the hundreds leaves of a row's sum of 1
 _DOUBTFUL = 0.05  # what two decimals leave of it, of a few labels
-_DECIMALS = range(1, 5)  # that probabilities are rounded to for a reader
+_DECIMALS = range(5)  # that probabilities are rounded to for a reader
 _FEWEST_FILLED = 16  # labels, below which a few entries beside a constant may well be logits
 Chosen = slice | Sequence[int] | NDArray[Any] | Tensor  # numbers of inputs or labels, or a mask over them
 
@@ -161,7 +161,7 @@ def _left_by_decimals(matrix: Tensor) -> float:
     for decimals in _DECIMALS:
         grid = 10.0**-decimals
         if all(_on_grid(matrix[rows].double(), grid, spacing) for rows in blocks(matrix)):
-            return matrix.shape[1] / 2 * grid
+            return matrix.shape[1] / 2 * grid if decimals else 0.0  # zeros and ones are not rounded
     return 0.0
 
 
