@@ -52,6 +52,20 @@ def contiguous_blocks(num_inputs: int) -> Groups:
     return Groups(codes, torch.bincount(codes), None)
 
 
+def whole_sequences(sequences: Tensor) -> Groups:
+    """20 contiguous blocks of whole sequences of nearly equal number; one a sequence where there are fewer.
+
+    Args:
+        sequences: (N,) int64 which sequence each input is a position of, in ascending order.
+
+    Raises:
+        InputError: fewer than 8 sequences.
+    """
+    numbers = torch.unique_consecutive(sequences, return_inverse=True)[1]
+    codes = contiguous_blocks(int(numbers[-1]) + 1).codes[numbers]
+    return Groups(codes, torch.bincount(codes), None)
+
+
 def given_groups(groups: ArrayLike | Tensor, num_inputs: int) -> Groups:
     """The groups that these names say: documents, patients, whatever is drawn as one.
 

@@ -1,16 +1,26 @@
 """The commands extract and compare-models: causal language models from Hugging Face."""
 
 import json
+import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from textwrap import wrap
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from closedist.cli.options import DEFAULTS, Common
+from closedist.cli.options import DEFAULTS, Common, Count, Natural
+from closedist.errors import InputError
 from closedist.measures.settings import Combine, ConstantLabels, Reduction, Settings
+
+if TYPE_CHECKING:
+    from closedist.extraction.copies import Copies
+    from closedist.extraction.hugging_face import Loading
+    from closedist.extraction.texts import Text
 
 Texts = Annotated[tuple[Path, ...], Parameter(help="UTF-8 text files.", json_list=False)]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+Shown = Literal["json", "csv", "table"]
+DeviceMap = Literal["auto", "balanced", "balanced_low_0", "sequential"]
 
 
 def extract(
@@ -25,6 +35,7 @@ def extract(
     tokenizer: str | None = None,
     dtype: Dtype = "auto",
     device: str = "cpu",
+    device_map: DeviceMap | None = None,
     nan_labels: Literal["error", "ignore"] = "error",
     common: Common = DEFAULTS,
 ) -> None:
@@ -40,32 +51,37 @@ def extract(
         tokenizer: the folder or name of a tokenizer; default: the model's own.
         dtype: of the weights; auto takes them as they are stored.
         device: where the model runs, such as cpu or cuda.
+        device_map: let the package accelerate place the weights, over GPUs, memory and disk.
         nan_labels: leave out tokens whose rows in the head are not finite (ignore), or stop (error).
     """
     common.set_up()
+    from closedist.extraction.hugging_face import Loading
     from closedist.extraction.language_models import extract_language_model
     from closedist.extraction.texts import Text
 
     text = Text(texts, max_tokens, context, _positions(positions), tokenizer)
-    print(
-        f"{output}: {extract_language_model(model, text, output, dtype=dtype, device=device, nan_labels=nan_labels)!r}"
-    )
+    loading = Loading(dtype, device, device_map, nan_labels)
+    print(f"{output}: {extract_language_model(model, text, output, loading)!r}")
 
 
 def compare_models(
     first: Annotated[str, Parameter(help="A folder that save_pretrained wrote, or a name on the Hugging Face hub.")],
     second: Annotated[str, Parameter(help="The other model.")],
-    texts: Texts,
+    rest: Annotated[
+        tuple[str, ...], Parameter(help="UTF-8 text files; with --text, more models.", json_list=False)
+    ] = (),
     /,
     *,
+    text: Annotated[tuple[Path, ...], Parameter(json_list=False, consume_multiple=True, negative=())] = (),
     max_tokens: int = 20_000,
     context: int | None = None,
     positions: str = "all",
     tokenizer: str | None = None,
     dtype: Dtype = "auto",
     device: str = "cpu",
+    device_map: DeviceMap | None = None,
     folder: Path | None = None,
-    num_pivots: int | None = None,
+    num_pivots: Count | None = None,
     nan_labels: Literal["error", "ignore"] = "error",
     constant_labels: ConstantLabels = Settings.constant_labels,
     weight: float = Settings.weight,
@@ -74,20 +90,29 @@ def compare_models(
     num_samples: int = Settings.num_samples,
     subset_size: int | None = None,
     num_subsets: int = 20,
+    differences: Natural = 20,
+    per_token: Path | None = None,
     json_output: Annotated[bool, Parameter(name="--json", negative=())] = False,
+    csv_output: Annotated[bool, Parameter(name="--csv", negative=())] = False,
     common: Common = DEFAULTS,
 ) -> None:
-    """Compare two language models on texts; only one of them is in memory at a time. Needs the package transformers.
+    """Compare two language models on texts, or with --text many copies of one (quantised, pruned) with it.
+
+    closedist compare-models MODEL OTHER TEXT…, or closedist compare-models REFERENCE COPY… --text TEXT…: a row a copy,
+    the closest first. Only one model is in memory at a time. Needs the package transformers.
 
     Args:
+        text: UTF-8 text files; what stands after the first model are then copies of it.
         max_tokens: how many positions at most, over all texts.
-        context: tokens of a sequence; default: 512 or the most that both models take.
+        context: tokens of a sequence; default: 512 or the most that all models take.
         positions: which positions of a sequence are inputs: all, last, or a number s for every s-th.
-        tokenizer: the folder or name of a tokenizer for both; default: each model's own.
+        tokenizer: the folder or name of a tokenizer for all; default: each model's own.
         dtype: of the weights; auto takes them as they are stored.
         device: where the models run, such as cpu or cuda.
-        folder: keep both representations here, and go on with them when run again.
-        num_pivots: choose the pivot label among so many of the texts' most frequent tokens; default: among all tokens.
+        device_map: let the package accelerate place the weights, over GPUs, memory and disk.
+        folder: keep the representations here, and go on with them when run again.
+        num_pivots: choose the pivot label among so many of the texts' most frequent tokens; default: among all tokens,
+            with --text among 64.
         nan_labels: leave out tokens whose rows in a head are not finite (ignore), or stop (error).
         constant_labels: leave out tokens that no model distinguishes (ignore), or stop (error).
         weight: λ, of the scale terms.
@@ -96,33 +121,46 @@ def compare_models(
         num_samples: how many input sets are drawn.
         subset_size: K, the size of label subsets.
         num_subsets: sample so many label subsets; d_f,g lies between the largest of these and the certificate.
+        differences: with --text, show so many tokens in context where a copy differs most from the reference.
+        per_token: with --text, write document, position, token, KL and both top tokens to this file, .safetensors or
+            .parquet.
         json_output: print JSON.
+        csv_output: with --text, print CSV, a line a copy.
     """
     common.set_up()
+    if json_output and csv_output:
+        raise InputError("--json and --csv: output is one or the other; leave one out")
+    from closedist.extraction.hugging_face import Loading
+    from closedist.extraction.texts import Text
+
+    files = text or tuple(map(Path, rest))
+    reading = Text(files, max_tokens, context, _positions(positions), tokenizer)
+    loading = Loading(dtype, device, device_map, nan_labels)
+    settings = Settings(
+        constant_labels=constant_labels,
+        weight=weight,
+        reduction=reduction,
+        combine=combine,
+        num_samples=num_samples,
+        seed=common.seed,
+        subset_size=subset_size,
+        num_subsets=num_subsets,
+    )
+    if text:
+        shown: Shown = "json" if json_output else "csv" if csv_output else "table"
+        _compare_copies(
+            first, (second, *rest), reading, loading, folder, num_pivots, settings, shown, differences, per_token
+        )
+        return
+    for option, given in (("--csv", csv_output), ("--per-token", per_token is not None)):
+        if given:
+            raise InputError(f"{option}: of copies of one reference; name the texts with --text after the models")
     from closedist.comparison import as_dict, pair_table
     from closedist.extraction.files import distinct_names
     from closedist.extraction.language_models import compare_language_models
-    from closedist.extraction.texts import Text
 
     compared = compare_language_models(
-        first,
-        second,
-        Text(texts, max_tokens, context, _positions(positions), tokenizer),
-        dtype=dtype,
-        device=device,
-        folder=folder,
-        num_pivots=num_pivots,
-        nan_labels=nan_labels,
-        settings=Settings(
-            constant_labels=constant_labels,
-            weight=weight,
-            reduction=reduction,
-            combine=combine,
-            num_samples=num_samples,
-            seed=common.seed,
-            subset_size=subset_size,
-            num_subsets=num_subsets,
-        ),
+        first, second, reading, loading, folder=folder, num_pivots=num_pivots, settings=settings
     )
     if json_output:
         result = {"first": first, "second": second, "note": compared.note, **as_dict(compared.comparison)}
@@ -133,13 +171,57 @@ def compare_models(
         print(f"\n{compared.note}")
 
 
+def _compare_copies(
+    reference: str,
+    others: tuple[str, ...],
+    text: "Text",
+    loading: "Loading",
+    folder: Path | None,
+    num_pivots: int | None,
+    settings: Settings,
+    shown: Shown,
+    differences: int,
+    per_token: Path | None,
+) -> None:
+    """Compare copies with their reference, and print what was asked for: the closest last where lists are shown."""
+    from closedist.comparison.copies import copies_as_csv, copies_as_dicts, copies_table
+    from closedist.extraction.copies import NUM_PIVOTS, compare_copies
+    from closedist.extraction.per_token import check_per_token, differences_table, write_per_token
+
+    if per_token is not None:
+        check_per_token(per_token)
+    copies = compare_copies(
+        reference, others, text, loading, folder=folder, num_pivots=num_pivots or NUM_PIVOTS, settings=settings
+    )
+    if per_token is not None:
+        write_per_token(copies, text.files, per_token)
+        print(f"{per_token}: {len(copies.rows) * len(copies.places.token):,} rows", file=sys.stderr)
+    if shown != "table":
+        print(*copies.notes, sep="\n", file=sys.stderr)
+        as_text = copies_as_csv(copies.rows) if shown == "csv" else json.dumps(copies_as_dicts(copies.rows), indent=1)
+        print(as_text.rstrip("\n"))
+        return
+    for part in reversed(copies.by_token) if differences else ():
+        print(differences_table(copies, part, differences), end="\n\n")
+    print(copies_table(copies.rows, copies.reference))
+    print()
+    print(*(line for note in [_summary(copies), *copies.notes] for line in wrap(note, 80)), sep="\n")
+
+
+def _summary(copies: "Copies") -> str:
+    perplexity = "" if copies.perplexity is None else f", of perplexity {copies.perplexity:.4g}"
+    texts = len(set(copies.windows.documents))
+    return (
+        f"The reference is {copies.reference}{perplexity}: {len(copies.places.token):,} positions of {texts} "
+        f"text{'s' if texts > 1 else ''}, {copies.num_labels:,} tokens."
+    )
+
+
 def _positions(text: str) -> "int | Literal['all', 'last']":
     if text == "all":
         return "all"
     if text == "last":
         return "last"
-    from closedist.errors import InputError
-
     try:
         return int(text)
     except ValueError:

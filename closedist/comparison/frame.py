@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from closedist.comparison.record import COLUMNS, Comparison
@@ -39,11 +39,17 @@ def rows(comparisons: Iterable[Comparison]) -> list[dict[str, Any]]:
 
 def as_csv(comparisons: Iterable[Comparison]) -> str:
     """The same as CSV with a line of names above; lists as JSON, and nothing where there is None."""
+    return csv_of(rows(comparisons), ["first", "second", *_FIELDS])
+
+
+def csv_of(records: Iterable[Mapping[str, Any]], titles: Sequence[str]) -> str:
+    """Records as CSV with a line of titles above, their keys."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["first", "second", *_FIELDS])
-    for row in rows(comparisons):
+    writer.writerow(titles)
+    for record in records:
+        values = (record[title] for title in titles)
         writer.writerow(
-            [json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value for value in row.values()]
+            [json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value for value in values]
         )
     return text.getvalue()

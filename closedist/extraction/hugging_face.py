@@ -2,17 +2,42 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
+import torch
 from torch import OutOfMemoryError, nn
 
 from closedist.errors import InputError
 from closedist.system.files import read_json
 
 SAVED = "give a folder that save_pretrained wrote, or the name of a causal language model"
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+NanLabels = Literal["error", "ignore"]
 _SHOWN_WEIGHTS = 4
+
+
+@dataclass(frozen=True)
+class Loading:
+    """How the weights of models are read.
+
+    Attributes:
+        dtype: auto (as stored), float32, bfloat16 or float16.
+        device: where a model runs, such as cpu or cuda.
+        device_map: lets accelerate place it instead, such as auto: over all GPUs, memory and disk.
+        nan_labels: what to do where the head's rows of tokens are not finite: stop, or leave these tokens out. Such
+            rows of no token are always left out.
+    """
+
+    dtype: str = "auto"
+    device: str = "cpu"
+    device_map: str | None = None
+    nan_labels: NanLabels = "error"
+
+
+AS_STORED = Loading()
 
 
 def transformers_library() -> Any:
@@ -83,27 +108,58 @@ def base_of(name: str) -> str | None:
     return base
 
 
-def read_causal_model(name: str, dtype: str) -> nn.Module:
-    """A causal language model, all of whose weights are in the checkpoint; an adapter is put onto its base.
+def load_causal_model(name: str, loading: Loading) -> nn.Module:
+    """A causal language model where it is to run.
 
     Raises:
-        InputError: it cannot be read, or ``transformers`` had to make up weights that the checkpoint lacks or has in
-            another shape.
+        InputError: as :func:`read_causal_model`, or there is no such device or type.
     """
+    if loading.dtype not in DTYPES:
+        raise InputError(f"dtype: {loading.dtype!r}; it is one of {', '.join(DTYPES)}")
+    if loading.device_map is not None:
+        return read_causal_model(name, loading.dtype, loading.device_map)
+    try:
+        place = torch.device(loading.device)
+        torch.empty(0, device=place)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"device: {loading.device!r} is none that PyTorch can use here; cpu always is") from error
+    return read_causal_model(name, loading.dtype).to(place)
+
+
+def read_causal_model(name: str, dtype: str, device_map: str | None = None) -> nn.Module:
+    """A causal language model, all of whose weights are in the checkpoint; an adapter is put onto its base.
+
+    Args:
+        name: a folder or a model's name on the hub.
+        dtype: of the weights.
+        device_map: how accelerate spreads them over GPUs, memory and disk; by default they are read into memory.
+
+    Raises:
+        InputError: it cannot be read, accelerate is needed and not installed, or ``transformers`` had to make up
+            weights that the checkpoint lacks or has in another shape.
+    """
+    if device_map is not None and find_spec("accelerate") is None:
+        raise InputError("device-map: the package accelerate places weights: pip install accelerate")
     base = base_of(name)
     if base is None:
-        return cast(nn.Module, _read_whole_model(name, dtype))
-    model = _read_whole_model(base, dtype)
+        return cast(nn.Module, _read_whole_model(name, dtype, device_map))
+    model = _read_whole_model(base, dtype, device_map)
     info = read_with(model.load_adapter, name, "adapter", f"is {base} the model that it was trained on?")
     if absent := set(getattr(info, "missing_keys", ())):  # transformers before 5 says nothing
         raise InputError(f"{name}: the adapter lacks weights, which would be random: {_some_of(absent)}; save it again")
     return cast(nn.Module, model)
 
 
-def _read_whole_model(name: str, dtype: str) -> Any:
+def _read_whole_model(name: str, dtype: str, device_map: str | None) -> Any:
     read = transformers_library().AutoModelForCausalLM.from_pretrained
     # weights of other shapes are told of here, by name, and not by an error that names none
-    model, info = read_with(read, name, "weights", dtype=dtype, output_loading_info=True, ignore_mismatched_sizes=True)
+    options: dict[str, Any] = {
+        "dtype": dtype,
+        "output_loading_info": True,
+        "ignore_mismatched_sizes": True,
+        "device_map": device_map,
+    }
+    model, info = read_with(read, name, "weights", **options)
     for key, found, wanted in sorted(info["mismatched_keys"]):
         raise InputError(
             f"{name}: {key} has shape {tuple(found)} in the checkpoint and {tuple(wanted)} by its config.json: "

@@ -3,16 +3,15 @@
 import gc
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from numpy.typing import NDArray
-from torch import nn
 
 from closedist.comparison import Comparison
 from closedist.errors import InputError
@@ -20,16 +19,14 @@ from closedist.extraction import extract
 from closedist.extraction.batches import inputs_digest, model_digest, read_batches
 from closedist.extraction.files import extraction_record
 from closedist.extraction.first_batch import RowsNotFiniteError
-from closedist.extraction.hugging_face import read_causal_model
+from closedist.extraction.hugging_face import AS_STORED, Loading, NanLabels, load_causal_model
 from closedist.extraction.positions import Positions
-from closedist.extraction.texts import Text, Vocabulary, read_vocabulary, token_windows
+from closedist.extraction.texts import Text, Vocabulary, Windows, read_vocabulary, token_windows
 from closedist.measures.settings import DEFAULTS, Settings
 from closedist.pairs import measure_pairs
 from closedist.representations import Representations
 from closedist.representations.alignment import over_same_labels
 
-DTYPES = ("auto", "float32", "bfloat16", "float16")
-NanLabels = Literal["error", "ignore"]
 _POSITIONS_AT_ONCE = 4096
 
 log = logging.getLogger(__name__)
@@ -48,15 +45,48 @@ class ModelComparison:
     note: str
 
 
-def extract_language_model(
-    model: str,
-    text: Text,
-    output: Path,
-    *,
-    dtype: str = "auto",
-    device: str = "cpu",
-    nan_labels: NanLabels = "error",
-) -> Representations:
+@dataclass(frozen=True)
+class Extracted:
+    """Models on the same texts.
+
+    Attributes:
+        models: over the labels that all have.
+        note: which labels were left out because a vocabulary is padded, or "".
+        windows: what they read.
+        vocabulary: of the first.
+    """
+
+    models: list[Representations]
+    note: str
+    windows: Windows
+    vocabulary: Vocabulary
+
+    def most_frequent(self, count: int) -> list[int]:
+        """The labels of the most frequent tokens of the texts, so many of those that are labels.
+
+        Raises:
+            InputError: less than one is asked for.
+        """
+        if count < 1:
+            raise InputError(f"num_pivots: {count}; at least 1 is needed")
+        label_of = self.label_of
+        seen = Counter(token for window in self.windows.tokens for token in window)
+        return [label_of[token] for token, _ in seen.most_common() if token in label_of][:count]
+
+    @property
+    def label_of(self) -> dict[int, int]:
+        """The label of each token id that is one."""
+        return {token: label for label, token in enumerate(self.token_of)}
+
+    @cached_property
+    def token_of(self) -> list[int]:
+        """The token id of each label."""
+        labels = self.models[0].label_names
+        number = {name: token for token, name in enumerate(self.vocabulary.names)}
+        return [number[label] for label in ([] if labels is None else labels.tolist())]
+
+
+def extract_language_model(model: str, text: Text, output: Path, loading: Loading = AS_STORED) -> Representations:
     """Write a language model's representations on texts: every position is an input, every token a label.
 
     A file that already holds this model on these texts is kept, a stopped extraction goes on.
@@ -65,10 +95,7 @@ def extract_language_model(
         model: a folder or a name that ``transformers`` knows.
         text: what it reads.
         output: the safetensors file.
-        dtype: of the weights: auto (as stored), float32, bfloat16 or float16.
-        device: where it runs, such as cpu or cuda.
-        nan_labels: what to do where the head's rows of tokens are not finite: stop, or leave these tokens out. Such
-            rows of no token are always left out.
+        loading: how its weights are read.
 
     Returns:
         The representations, mapped from the file; label names are the tokens.
@@ -78,20 +105,17 @@ def extract_language_model(
             of the family.
     """
     vocabulary = read_vocabulary(model, text.tokenizer)
-    windows = token_windows(vocabulary, text)
-    return _extract(model, vocabulary, windows, text.positions, output, dtype, device, nan_labels)
+    return _extract(model, vocabulary, token_windows(vocabulary, text), text.positions, output, loading)
 
 
 def compare_language_models(
     first: str,
     second: str,
     text: Text,
+    loading: Loading = AS_STORED,
     *,
-    dtype: str = "auto",
-    device: str = "cpu",
     folder: Path | None = None,
     num_pivots: int | None = None,
-    nan_labels: NanLabels = "error",
     settings: Settings = DEFAULTS,
 ) -> ModelComparison:
     """Compare two language models on texts, one after the other in memory, their embeddings on disk.
@@ -99,7 +123,7 @@ def compare_language_models(
     Args:
         first, second: folders or names that ``transformers`` knows.
         text: what both read.
-        dtype, device, nan_labels: as in :func:`extract_language_model`.
+        loading: as in :func:`extract_language_model`.
         folder: keep the two representations here, as first.safetensors and second.safetensors, so that a stopped
             comparison goes on; by default they are deleted.
         num_pivots: choose the pivot label among so many of the texts' most frequent tokens; by default among all.
@@ -108,26 +132,42 @@ def compare_language_models(
     Raises:
         InputError: as :func:`extract_language_model`, or the vocabularies differ.
     """
-    vocabularies = read_vocabulary(first, text.tokenizer), read_vocabulary(second, text.tokenizer)
-    _check_vocabularies(vocabularies, (first, second))
+    with extracted({"first": first, "second": second}, text, loading, folder) as found:
+        if num_pivots is not None:
+            settings = replace(settings, pivots=found.most_frequent(num_pivots))
+        return ModelComparison(measure_pairs(found.models, None, settings)[0], found.note)
+
+
+@contextmanager
+def extracted(models: Mapping[str, str], text: Text, loading: Loading, folder: Path | None) -> Iterator[Extracted]:
+    """Extract models on the same texts, never more than one in memory.
+
+    Args:
+        models: folders or names that ``transformers`` knows, by the names of their files without the ending.
+        text: what all read.
+        loading: how weights are read.
+        folder: where the files stay; by default they are gone when the block ends.
+
+    Raises:
+        InputError: as :func:`extract_language_model`, or the vocabularies differ.
+    """
+    names = list(models.values())
+    vocabularies = [read_vocabulary(name, text.tokenizer) for name in names]
+    _check_vocabularies(vocabularies, names)
     limits = [limit for limit in (vocabulary.max_context for vocabulary in vocabularies) if limit is not None]
     windows = token_windows(vocabularies[0], text, max_context=min(limits, default=None))
-    if windows != token_windows(vocabularies[1], text, max_context=min(limits, default=None)):
-        raise InputError(f"{second} splits the texts into other tokens than {first}; models must read the same inputs")
-    if num_pivots is not None and num_pivots < 1:
-        raise InputError(f"num_pivots: {num_pivots}; at least 1 is needed")
-    with _kept_or_temporary(folder) as place:
-        models = [
-            _extract(
-                model, vocabulary, windows, text.positions, place / f"{role}.safetensors", dtype, device, nan_labels
+    for name, vocabulary in zip(names[1:], vocabularies[1:], strict=True):
+        if windows != token_windows(vocabulary, text, max_context=min(limits, default=None)):
+            raise InputError(
+                f"{name} splits the texts into other tokens than {names[0]}; models must read the same inputs"
             )
-            for role, model, vocabulary in zip(("first", "second"), (first, second), vocabularies, strict=True)
+    with _kept_or_temporary(folder) as place:
+        members = [
+            _extract(name, vocabulary, windows, text.positions, place / f"{file}.safetensors", loading)
+            for (file, name), vocabulary in zip(models.items(), vocabularies, strict=True)
         ]
-        aligned, note = over_same_labels(_without_left_out(models, vocabularies), (first, second))
-        if num_pivots is not None:
-            pivots = _most_frequent(windows, vocabularies[0].names, aligned[0].label_names, num_pivots)
-            settings = replace(settings, pivots=pivots)
-        return ModelComparison(measure_pairs(aligned, None, settings)[0], note)
+        aligned, note = over_same_labels(_without_left_out(members, vocabularies), names)
+        yield Extracted(aligned, note, windows, vocabularies[0])
 
 
 def _without_left_out(
@@ -140,15 +180,6 @@ def _without_left_out(
         return models
     kept = [[index for index, name in enumerate(own) if name not in absent] for own in labels]
     return [model.at(labels=which) for model, which in zip(models, kept, strict=True)]
-
-
-def _most_frequent(
-    windows: Sequence[tuple[int, ...]], tokens: Sequence[str], labels: NDArray[Any] | None, count: int
-) -> list[int]:
-    """The labels of the most frequent tokens of the texts, so many of those that are labels."""
-    number = {str(label): index for index, label in enumerate([] if labels is None else labels)}
-    seen = Counter(token for window in windows for token in window)
-    return [number[tokens[token]] for token, _ in seen.most_common() if tokens[token] in number][:count]
 
 
 def _batches(windows: Sequence[tuple[int, ...]]) -> list[dict[str, Any]]:
@@ -165,16 +196,14 @@ def _batches(windows: Sequence[tuple[int, ...]]) -> list[dict[str, Any]]:
 def _extract(
     name: str,
     vocabulary: Vocabulary,
-    windows: Sequence[tuple[int, ...]],
+    windows: Windows,
     positions: Positions,
     output: Path,
-    dtype: str,
-    device: str,
-    nan_labels: NanLabels,
+    loading: Loading,
 ) -> Representations:
     """Load a model, extract it and let go of it."""
-    batches = _batches(windows)
-    model = _load(name, dtype, device)
+    batches = _batches(windows.tokens)
+    model = load_causal_model(name, loading)
     if output.is_file():
         record = extraction_record(output)
         same = {"model": model_digest(model), "positions": positions, "inputs": inputs_digest(read_batches(batches))}
@@ -185,7 +214,7 @@ def _extract(
     try:
         return extract(model, batches, file=output, positions=positions, label_names=names)
     except RowsNotFiniteError as error:
-        labels = _without(error, vocabulary, name, nan_labels)
+        labels = _without(error, vocabulary, name, loading.nan_labels)
         kept = [names[label] for label in labels]
         return extract(model, batches, file=output, positions=positions, labels=labels, label_names=kept)
     except InputError as error:
@@ -220,18 +249,7 @@ def _without(error: RowsNotFiniteError, vocabulary: Vocabulary, name: str, nan_l
     return [label for label in range(error.count) if label not in wrong]
 
 
-def _load(name: str, dtype: str, device: str) -> nn.Module:
-    if dtype not in DTYPES:
-        raise InputError(f"dtype: {dtype!r}; it is one of {', '.join(DTYPES)}")
-    try:
-        place = torch.device(device)
-        torch.empty(0, device=place)
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(f"device: {device!r} is none that PyTorch can use here; cpu always is") from error
-    return read_causal_model(name, dtype).to(place)
-
-
-def _check_vocabularies(vocabularies: tuple[Vocabulary, Vocabulary], names: tuple[str, str]) -> None:
+def _check_vocabularies(vocabularies: Sequence[Vocabulary], names: Sequence[str]) -> None:
     """Find out that vocabularies differ before any weights are read."""
     ones = [torch.ones(vocabulary.size, 1) for vocabulary in vocabularies]
     over_same_labels(

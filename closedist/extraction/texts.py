@@ -34,6 +34,21 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Windows:
+    """Texts as sequences of tokens, in the order in which models read them.
+
+    Attributes:
+        tokens: token ids of each sequence.
+        documents: which of the texts each is of, by its number.
+        context: tokens of a sequence; the last of a text is shorter.
+    """
+
+    tokens: list[tuple[int, ...]]
+    documents: list[int]
+    context: int
+
+
+@dataclass(frozen=True)
 class Vocabulary:
     """A model's labels and how it reads text.
 
@@ -105,16 +120,13 @@ def _read_tokenizer(name: str) -> Any:
     return tokenizer
 
 
-def token_windows(vocabulary: Vocabulary, text: Text, max_context: int | None = None) -> list[tuple[int, ...]]:
+def token_windows(vocabulary: Vocabulary, text: Text, max_context: int | None = None) -> Windows:
     """The texts as sequences of token ids.
 
     Args:
         vocabulary: how to read them.
         text: the texts and how much of them.
         max_context: the most tokens of a sequence, where less than the vocabulary's.
-
-    Returns:
-        Sequences of ``context`` tokens; the last of a text is shorter.
 
     Raises:
         InputError: a text cannot be read or is empty, a number is out of its range, or the tokenizer has tokens that
@@ -132,14 +144,16 @@ def token_windows(vocabulary: Vocabulary, text: Text, max_context: int | None = 
     if context <= len(begin):
         raise InputError(f"context: {context} tokens; each sequence begins with {len(begin)} of the tokenizer's own")
     windows: list[tuple[int, ...]] = []
+    documents: list[int] = []
     left = text.max_tokens
-    for file in text.files:
+    for document, file in enumerate(text.files):
         ids = _token_ids(vocabulary.tokenizer, _read_text(file), left) if left else []
         step = context - len(begin)
         for start in range(0, len(ids), step):
             window = (*begin, *ids[start : start + step])[:left]
             if window:
                 windows.append(window)
+                documents.append(document)
             left -= len(window)
     largest = max(map(max, windows), default=0)
     if largest >= vocabulary.size:
@@ -148,7 +162,7 @@ def token_windows(vocabulary: Vocabulary, text: Text, max_context: int | None = 
             f"tokenizer: the texts have token {largest}, {token!r}, but the model knows {vocabulary.size:,} tokens; "
             "name the tokenizer that it was trained with: --tokenizer FOLDER"
         )
-    return windows
+    return Windows(windows, documents, context)
 
 
 def _read_text(path: Path) -> str:

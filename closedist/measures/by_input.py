@@ -27,6 +27,7 @@ class ByInput:
         mean_likelihoods: (2, C) mean over the inputs of p(y|x).
         mean_log_likelihoods: (2, C) mean over the inputs of log p(y|x) + log C.
         mean_negative_entropies: (2,) mean over the inputs of Σ_y p(y|x)·(log p(y|x) + log C).
+        given: (2, N) log p(y|x) of a label y that was given for every input, NaN where none was.
     """
 
     kl: Tensor
@@ -36,6 +37,7 @@ class ByInput:
     mean_likelihoods: Tensor
     mean_log_likelihoods: Tensor
     mean_negative_entropies: Tensor
+    given: Tensor
 
     @property
     def same_top(self) -> Tensor:
@@ -43,8 +45,12 @@ class ByInput:
         return (self.top[0] == self.top[1]).double()
 
 
-def by_input(members: Sequence[Representations]) -> ByInput:
+def by_input(members: Sequence[Representations], given: Tensor | None = None) -> ByInput:
     """One pass over the inputs of two comparable models.
+
+    Args:
+        members: the two.
+        given: (N,) int64 a label for every input, such as the right one, or −1 for none.
 
     Raises:
         InputError: log-likelihoods are too large for float64.
@@ -53,6 +59,8 @@ def by_input(members: Sequence[Representations]) -> ByInput:
     new = torch.zeros(0, dtype=torch.float64, device=arithmetic_device(members[0].stored))
     kl, kl_reverse, js = rows = new.new_empty(3, count)
     top = torch.empty(2, count, dtype=torch.int64, device=new.device)
+    of_given = new.new_full((2, count), torch.nan)
+    wanted = torch.full((count,), -1, device=new.device) if given is None else given.to(new.device)
     likelihoods, logs = new.new_zeros(2, 2, num_labels)
     entropies = new.new_zeros(2)
     for here, block in predictions(members):
@@ -61,11 +69,14 @@ def by_input(members: Sequence[Representations]) -> ByInput:
         kl_reverse[here] = divergence_terms(-difference, q, p).sum(-1)
         js[here] = jensen_shannon(difference, p, q)
         top[:, here] = block.relative.argmax(-1)
+        labels = wanted[here]
+        own = block.relative.gather(-1, labels.clamp(min=0).expand(2, -1).unsqueeze(-1)).squeeze(-1)
+        of_given[:, here] = torch.where(labels < 0, torch.nan, own - math.log(num_labels))
         likelihoods += block.likelihoods.sum(1)
         logs += block.relative.sum(1)
         entropies += (block.likelihoods * block.relative).sum((1, 2))
     check_finite(rows, logs)
-    return ByInput(kl, kl_reverse, js, top, likelihoods / count, logs / count, entropies / count)
+    return ByInput(kl, kl_reverse, js, top, likelihoods / count, logs / count, entropies / count, of_given)
 
 
 def jensen_shannon(difference: Tensor, p: Tensor, q: Tensor) -> Tensor:

@@ -174,7 +174,7 @@ def test_every_piece_of_a_text_begins_as_the_tokenizer_begins_a_text(folder: Pat
     from closedist.extraction.texts import Text, read_vocabulary, token_windows
 
     vocabulary = read_vocabulary(str(folder / "first"))
-    windows = token_windows(vocabulary, Text((folder / "text.txt",), max_tokens=100, context=30))
+    windows = token_windows(vocabulary, Text((folder / "text.txt",), max_tokens=100, context=30)).tokens
     assert [len(window) for window in windows] == [30, 30, 30, 10]
     assert {window[0] for window in windows} == {0}
     inside = [token for window in windows for token in window[1:]]
@@ -189,7 +189,7 @@ def test_the_member_on_disk_is_the_models_own_distribution(folder: Path, tmp_pat
     text = Text((folder / "text.txt", folder / "text.txt"), max_tokens=300, positions=3)
     member = extract_language_model(str(folder / "second"), text, tmp_path / "p.safetensors")
     model = transformers.AutoModelForCausalLM.from_pretrained(folder / "second")
-    windows = token_windows(read_vocabulary(str(folder / "second")), text)
+    windows = token_windows(read_vocabulary(str(folder / "second")), text).tokens
     own = torch.cat([own_log_probabilities(model, input_ids=torch.tensor([window]))[0, ::3] for window in windows])
     torch.testing.assert_close(log_probabilities(member), own, atol=1e-5, rtol=0)
 
@@ -227,7 +227,7 @@ def test_only_one_model_is_in_memory_at_a_time(folder: Path, monkeypatch: pytest
     from closedist.extraction.texts import Text
 
     alive: list[weakref.ref[Any]] = []
-    load = language_models._load
+    load = language_models.load_causal_model
 
     def watched(*arguments: Any) -> Any:
         assert all(reference() is None for reference in alive), "the first model is still there"
@@ -235,7 +235,7 @@ def test_only_one_model_is_in_memory_at_a_time(folder: Path, monkeypatch: pytest
         alive.append(weakref.ref(model))
         return model
 
-    monkeypatch.setattr(language_models, "_load", watched)
+    monkeypatch.setattr(language_models, "load_causal_model", watched)
     text = Text((folder / "text.txt",), max_tokens=300)
     result = language_models.compare_language_models(
         str(folder / "first"), str(folder / "second"), text, num_pivots=3, settings=Settings(num_subsets=2)
