@@ -80,6 +80,7 @@ class Copies:
         places: where the inputs are.
         windows: the sequences that were read.
         tokenizer: of ``transformers``.
+        spelled: every token by its id.
         num_labels: over how many tokens distributions are compared.
         notes: how intervals were made, and what was left out.
     """
@@ -91,6 +92,7 @@ class Copies:
     places: Places
     windows: Windows
     tokenizer: Any
+    spelled: list[str]
     num_labels: int
     notes: list[str]
 
@@ -149,6 +151,7 @@ def compare_copies(
             places=places,
             windows=found.windows,
             tokenizer=found.vocabulary.tokenizer,
+            spelled=found.vocabulary.names,
             num_labels=found.models[0].num_labels,
             notes=[note for note in (how, _unread(text, found.windows), found.note) if note],
         )

@@ -75,17 +75,18 @@ def distinct_names(paths: Sequence[Path]) -> list[str]:
     A file's ending is left out where that does not matter: runs/a/p.npz and runs/b/p.npz are a/p and b/p, p.npz and
     p.pt stay themselves. A path that is there twice is numbered.
     """
-    ways = [[printable(name) for name in _ways_to_call(path)] for path in paths]
+    different = list(dict.fromkeys(paths))
+    ways = [[printable(name) for name in _ways_to_call(path)] for path in different]
     names = [called[0] for called in ways]
     for level in range(1, max(map(len, ways))):
         twice = {name for name, count in Counter(names).items() if count > 1}
         longer = [called[min(level, len(called) - 1)] for called in ways]
         names = [new if name in twice else name for name, new in zip(names, longer, strict=True)]
-    seen: Counter[str] = Counter()
-    for index, name in enumerate(names):
+    name_of, seen, numbered = dict(zip(different, names, strict=True)), Counter[str](), []
+    for name in map(name_of.__getitem__, paths):
         seen[name] += 1
-        names[index] = f"{name} ({seen[name]})" if seen[name] > 1 else name
-    return names
+        numbered.append(f"{name} ({seen[name]})" if seen[name] > 1 else name)
+    return numbered
 
 
 def _ways_to_call(path: Path) -> list[str]:

@@ -72,8 +72,7 @@ def write_per_token(copies: Copies, texts: Iterable[Path], path: Path) -> None:
         columns[key] = pyarrow.DictionaryArray.from_arrays(columns[key], values)
     for key in ("token", "top", "other_top"):
         ids, codes = np.unique(columns[key], return_inverse=True)
-        spelled = copies.tokenizer.convert_ids_to_tokens(ids.tolist())
-        columns[key] = pyarrow.DictionaryArray.from_arrays(codes, spelled)
+        columns[key] = pyarrow.DictionaryArray.from_arrays(codes, [copies.spelled[token] for token in ids.tolist()])
     write_atomically(path, lambda temporary: parquet.write_table(pyarrow.table(columns), temporary))
 
 
@@ -104,7 +103,7 @@ def _text(copies: Copies, ids: Iterable[int]) -> str:
 
 def _token(copies: Copies, token: int) -> str:
     text = _text(copies, [token])  # a part of a character is no text by itself
-    return str(copies.tokenizer.convert_ids_to_tokens(token)) if "\ufffd" in text else text
+    return copies.spelled[token] if not text or "\ufffd" in text else text
 
 
 def _fitted(text: str, width: int, *, end: bool = False) -> str:
