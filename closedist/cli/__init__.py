@@ -8,6 +8,7 @@ from cyclopts import App, CycloptsError
 
 from closedist.cli.paper_options import check_whole_numbers, without_unused_options
 from closedist.cli.surroundings import make_fit
+from closedist.cli.wording import in_options
 from closedist.errors import InputError, brief, printable
 
 COMMANDS = {
@@ -91,7 +92,7 @@ def run(app: App, tokens: list[str]) -> int:
     except KeyboardInterrupt as stop:
         return _stop(str(stop))
     except InputError as error:
-        return _fail(str(error))
+        return _fail(in_options(str(error), _options(app, tokens)))
     except CycloptsError as error:
         return _fail(" ".join(str(error).split()))
     except BrokenPipeError:
@@ -105,6 +106,13 @@ def run(app: App, tokens: list[str]) -> int:
     finally:
         logging.shutdown()
     return 0
+
+
+def _options(app: App, tokens: list[str]) -> list[str]:
+    """The options of the command that a command line names."""
+    if not tokens or tokens[0] not in COMMANDS or tokens[0] not in app:
+        return []
+    return [name for argument in app[tokens[0]].assemble_argument_collection() for name in argument.names]
 
 
 def _stop(said: str = "") -> int:

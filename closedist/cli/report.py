@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from closedist.cli.options import DEFAULTS, Common, Count
 from closedist.errors import InputError
-from closedist.measures.settings import Settings
+from closedist.measures.settings import ConstantLabels, Settings
 
 
 def report(
@@ -18,6 +18,8 @@ def report(
     output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("report.html"),
     inputs: Path | None = None,
     num_samples: Count = Settings.num_samples,
+    subset_size: Count | None = None,
+    constant_labels: ConstantLabels = Settings.constant_labels,
     align: Annotated[bool, Parameter(negative=())] = False,
     same_inputs: Annotated[bool, Parameter(negative=())] = False,
     common: Common = DEFAULTS,
@@ -29,6 +31,8 @@ def report(
         inputs: what to show of the inputs, in the models' order: a text file with a line a row, a .npy file of images,
             or a folder of pictures, taken by name.
         num_samples: how many input sets are drawn for d_LLV.
+        subset_size: K, the size of label subsets.
+        constant_labels: leave out labels that no model distinguishes (ignore), or stop (error).
         align: compare over the labels and the inputs that all files have, matched by their names.
         same_inputs: the inputs are the same, though in another form (image size, normalisation, tokenizer).
     """
@@ -47,7 +51,13 @@ def report(
     shown = None if inputs is None else read_inputs(inputs)
     check_count(shown, models[0].num_inputs, f"--inputs {inputs}")
     digest = extraction_record(files[0]).get("inputs")
-    settings = Settings(num_samples=num_samples, seed=common.seed, same_inputs=same_inputs)
+    settings = Settings(
+        num_samples=num_samples,
+        seed=common.seed,
+        subset_size=subset_size,
+        constant_labels=constant_labels,
+        same_inputs=same_inputs,
+    )
     report(
         models,
         output,

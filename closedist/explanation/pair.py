@@ -13,6 +13,7 @@ from closedist.explanation.records import Direction, Explanation, InputDifferenc
 from closedist.measures.likelihood import LogLikelihoods, divergence_terms, normalise
 from closedist.measures.logit_roots import LogitRoots, label_rows, logit_roots
 from closedist.measures.projection import Projection
+from closedist.measures.settings import DEFAULTS
 from closedist.measures.stack import Stack, stacked
 from closedist.representations import Representations
 
@@ -22,7 +23,12 @@ _SEEN = 1e-9  # of a direction's logits beside the largest: below, no label sees
 
 
 def explain(
-    p: Representations, q: Representations, *, names: Sequence[str] = ("p", "q"), num_inputs: int = 50
+    p: Representations,
+    q: Representations,
+    *,
+    names: Sequence[str] = ("p", "q"),
+    num_inputs: int = 50,
+    same_inputs: bool = DEFAULTS.same_inputs,
 ) -> Explanation:
     """Which labels, inputs and directions two models differ in, worst first.
 
@@ -30,6 +36,7 @@ def explain(
         p, q: representations of the same N inputs and C labels in the same order.
         names: what to call them.
         num_inputs: how many inputs to list.
+        same_inputs: the inputs are the same, though in another form; as for :func:`closedist.compare`.
 
     Returns:
         An :class:`Explanation`; ``print`` shows the worst of each list.
@@ -49,7 +56,7 @@ def explain(
         raise InputError(f"names: {len(names)} for 2 models; give each model one")
     if num_inputs < 1:
         raise InputError(f"num_inputs: {num_inputs}; at least 1 is needed")
-    roots, _ = logit_roots(p, q)
+    roots, _ = logit_roots(p, q, same_inputs=same_inputs)
     models = stacked([p, q])
     rows = _rows(models, (p.dimension, q.dimension))
     seen = _look_at_inputs(models, roots, rows, min(num_inputs, p.num_inputs))

@@ -54,12 +54,16 @@ def load_aligned(
     Raises:
         InputError: a file cannot be read, or two have different labels.
     """
-    models = []
-    for place in paths:
-        model, said = read(Path(place), names)
+    models, present = [], {}
+    for place in map(Path, paths):
+        model, said, present[place] = _read(place, names or {})
         models.append(model)
         if said:
             say(said)
+    for role, name in (names or {}).items():
+        if not any(name in own for own in present.values()):
+            shown = "; ".join(f"{place} has {some_of(own) or 'none with names'}" for place, own in present.items())
+            raise InputError(f'--{role}-name: no file has an array "{name}": {shown}; correct it, or leave it out')
     called = distinct_names([Path(one) for one in paths])
     if align:
         return aligned_with_note(models, called)
@@ -130,10 +134,15 @@ def read(path: Path, names: Mapping[str, str] | None = None) -> tuple[Representa
     Raises:
         InputError: it cannot be read or has no such arrays; the message says what it is and what it has.
     """
-    names = names or {}
+    model, said, _ = _read(path, names or {})
+    return model, said
+
+
+def _read(path: Path, names: Mapping[str, str]) -> tuple[Representations, str, Sequence[str]]:
+    """What ``read`` returns, and the names of all arrays of the file where names were given."""
     reader = _reader(path)
     if reader is None or (reader is _from_safetensors and not names):
-        return Representations.load(path), ""
+        return Representations.load(path), "", []
     wanted = {role: (names.get(role, role), role) for role in ROLES}
     try:
         arrays, present = reader(path, set(chain(*wanted.values())))
@@ -146,8 +155,11 @@ def read(path: Path, names: Mapping[str, str] | None = None) -> tuple[Representa
     found = {
         role: next(name for name in ways if name in arrays) for role, ways in wanted.items() if {*ways} & {*arrays}
     }
+    if reader is _from_safetensors and not {*names.values()} & {*arrays}:
+        return Representations.load(path), "", present  # with all that ``save`` writes
+    used = _chosen(found, {role for role in found if found[role] == names.get(role)}, path)
     try:
-        model = _made({role: arrays[name] for role, name in found.items()})
+        model = _made({role: arrays[name] for role, name in used.items()})
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     if model is None:
@@ -158,8 +170,21 @@ def read(path: Path, names: Mapping[str, str] | None = None) -> tuple[Representa
         raise InputError(f"{path} has neither embeddings and unembeddings nor logits; it has {has}{remedy}")
     if "bias" in names and "bias" not in found:
         raise InputError(f'{path} has no array "{names["bias"]}" for --bias-name; it has {some_of(present)}')
-    used = ", ".join(role if name == role else f"{role} from {name}" for role, name in found.items())
-    return model, f"{path}: {model!r} ({used})"
+    shown = ", ".join(role if name == role else f"{role} from {name}" for role, name in used.items())
+    return model, f"{path}: {model!r} ({shown})", present
+
+
+def _chosen(found: Mapping[str, str], named: set[str], path: Path) -> dict[str, str]:
+    """The arrays to make a model of: those that the user named go before others that could be one too.
+
+    Raises:
+        InputError: the file has logits and embeddings, and both were named.
+    """
+    vectors = {"embeddings", "unembeddings"}
+    if "logits" in named and named & vectors:
+        raise InputError(f"{path} has both: logits and embeddings; leave --logits-name or the others out")
+    left_out = vectors | {"bias"} if "logits" in named else {"logits"} if named & vectors else set()
+    return {role: name for role, name in found.items() if role not in left_out}
 
 
 def _reader(path: Path) -> Callable[[Path, set[str]], Arrays] | None:

@@ -117,6 +117,8 @@ def load_causal_model(name: str, loading: Loading) -> nn.Module:
     if loading.dtype not in DTYPES:
         raise InputError(f"dtype: {loading.dtype!r}; it is one of {', '.join(DTYPES)}")
     if loading.device_map is not None:
+        if loading.device != "cpu":
+            raise InputError(f"device: {loading.device!r}, but device_map places the weights; leave one of both out")
         return read_causal_model(name, loading.dtype, loading.device_map)
     try:
         place = torch.device(loading.device)
@@ -139,7 +141,7 @@ def read_causal_model(name: str, dtype: str, device_map: str | None = None) -> n
             weights that the checkpoint lacks or has in another shape.
     """
     if device_map is not None and find_spec("accelerate") is None:
-        raise InputError("device-map: the package accelerate places weights: pip install accelerate")
+        raise InputError("device_map: the package accelerate places weights: pip install accelerate")
     base = base_of(name)
     if base is None:
         return cast(nn.Module, _read_whole_model(name, dtype, device_map))

@@ -137,7 +137,7 @@ def token_windows(vocabulary: Vocabulary, text: Text, max_context: int | None = 
     if text.context is not None and (text.context < 1 or (limit is not None and text.context > limit)):
         raise InputError(f"context: {text.context} tokens; the models take 1 … {limit or 'any number'}")
     if text.max_tokens < 2:
-        raise InputError(f"max-tokens: {text.max_tokens}; at least 2 are needed, in practice thousands")
+        raise InputError(f"max_tokens: {text.max_tokens}; at least 2 are needed, in practice thousands")
     if not text.files:
         raise InputError("texts: none were given; name one or more UTF-8 text files")
     begin = _beginning(vocabulary.tokenizer)

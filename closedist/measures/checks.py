@@ -40,7 +40,7 @@ def check_comparable(
             raise InputError(
                 f"embeddings: model {name} has {model.num_inputs} inputs, model {first_name} has {first.num_inputs}; "
                 "both must be evaluated on the same inputs in the same order. "
-                f"{_common('inputs', first.input_ids, model.input_ids) or 'Pass input_ids to find the difference'}"
+                f"{_common('inputs', first.input_ids, model.input_ids) or 'Give both input_ids to find the difference'}"
             )
         if model.num_labels != first.num_labels:
             raise InputError(_different_labels(first, first_name, model, name))
@@ -142,8 +142,7 @@ def _check_same_digests(models: Sequence[Representations], names: Sequence[str])
             f"inputs: row {different[0]} of model {name} is another input than that of model {first_name}, as are "
             f"{len(different):,} of all {len(first):,} rows{order}; both must be evaluated on the same inputs in the "
             "same order. Where they are the same in another form (image size, normalisation, tokenizer), pass "
-            "same_inputs=True to closedist.compare (on the command line --same-inputs), or give both input_ids of "
-            "your own"
+            "same_inputs=True to closedist.compare, or give both input_ids of your own"
         )
 
 

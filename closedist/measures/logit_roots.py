@@ -18,6 +18,7 @@ from torch import Tensor
 from closedist.errors import InputError
 from closedist.measures.checks import check_comparable
 from closedist.measures.roots import CentredRoot, triangular
+from closedist.measures.settings import DEFAULTS
 from closedist.measures.stack import Stack, stacked
 from closedist.representations import Representations, as_tensor
 from closedist.representations.names import model_names
@@ -85,18 +86,23 @@ class LogitRoots:
 
 
 def logit_roots(
-    p: Representations, q: Representations, label_weights: ArrayLike | Tensor | None = None
+    p: Representations,
+    q: Representations,
+    label_weights: ArrayLike | Tensor | None = None,
+    *,
+    same_inputs: bool = DEFAULTS.same_inputs,
 ) -> tuple[LogitRoots, LogitRoots]:
     """The roots of a pair of models, and those of the pair the other way round: one pass over inputs and labels each.
 
     Args:
         p, q: representations of the same N inputs and C labels.
         label_weights: (C,) ≥ 0, how much each label counts; by default 1 each.
+        same_inputs: as for :func:`closedist.compare`.
 
     Raises:
         InputError: the models cannot be compared, or the weights are no weights of these labels.
     """
-    check_comparable([p, q], model_names(2))
+    check_comparable([p, q], model_names(2), same_inputs=same_inputs)
     models = stacked([p, q])
     weights = checked_weights(label_weights, p.num_labels, models.device)
     moment, covariance = _over_inputs(models)

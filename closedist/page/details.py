@@ -42,8 +42,8 @@ def explained_pairs(distances: NDArray[np.float64]) -> list[Pair]:
 
 
 def explanations(models: Sequence[Representations], pairs: Sequence[Pair]) -> dict[Pair, Explanation]:
-    """An explanation of each pair."""
-    return {(i, j): explain(models[i], models[j], num_inputs=SHOWN_INPUTS) for i, j in pairs}
+    """An explanation of each pair of models, which were found to have the same inputs."""
+    return {(i, j): explain(models[i], models[j], num_inputs=SHOWN_INPUTS, same_inputs=True) for i, j in pairs}
 
 
 def as_lists(found: Explanation) -> dict[str, Any]:

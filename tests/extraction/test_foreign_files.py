@@ -81,7 +81,7 @@ def test_whatever_holds_a_model_it_is_compared_and_what_was_read_is_said(
     assert compare(path, ours, "--json", *(option for option in options if "bias" not in option)) == 0
     out, err = capsys.readouterr()
     assert err.startswith(f"{path}: Representations(30 inputs, 5 labels, dimension ")
-    assert err.count("\n") == 1 + bool(options)
+    assert err.count("\n") == 1
     if not options:
         kl = closedist.kl_divergence(represent(MODEL), represent(OTHER))
         assert json.loads(out)[0]["kl"] == pytest.approx(kl, rel=1e-9)
@@ -217,6 +217,47 @@ def test_a_bias_that_a_file_does_not_have_is_missed(tmp_path: Path, capsys: pyte
         np.savez(tmp_path / name, embeddings=MODEL.f, unembeddings=MODEL.g, b=MODEL.b)
     assert compare(tmp_path / "p.npz", tmp_path / "q.npz", "--bias-name=c") == 2
     assert 'has no array "c" for --bias-name; it has b, embeddings, unembeddings' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("ending", ["npz", "safetensors"])
+def test_a_name_that_no_file_has_is_missed_and_one_that_some_file_has_is_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], ending: str
+) -> None:
+    places = [tmp_path / f"{name}.{ending}" for name in "pq"]
+    for place, name in zip(places, ("embeddings", "f"), strict=True):
+        arrays = {name: MODEL.f, "unembeddings": MODEL.g, "bias": MODEL.b}
+        np.savez(place, **arrays) if ending == "npz" else save_file(tensors(arrays), place)
+    assert compare(*places, "--embeddings-name=f") == 0
+    capsys.readouterr()
+    assert compare(places[0], places[0], "--embeddings-name=h") == 2
+    assert '--embeddings-name: no file has an array "h": ' in capsys.readouterr().err
+    assert compare(places[0], places[0], "--logits-name=z") == 2
+    assert f"p.{ending} has bias, embeddings, unembeddings; correct it" in capsys.readouterr().err
+
+
+def test_arrays_that_were_named_go_before_others(tmp_path: Path) -> None:
+    np.savez(tmp_path / "p.npz", **ARRAYS, z=LOGITS)
+    p, said = read(tmp_path / "p.npz", {"logits": "z"})
+    assert p.black_box
+    assert said.endswith("(logits from z)")
+    np.savez(tmp_path / "q.npz", f=MODEL.f, logits=LOGITS)
+    with pytest.raises(InputError, match="has neither embeddings and unembeddings nor logits; it has f, logits"):
+        read(tmp_path / "q.npz", {"embeddings": "f"})
+    with pytest.raises(InputError, match="leave --logits-name or the others out"):
+        read(tmp_path / "q.npz", {"embeddings": "f", "logits": "logits"})
+
+
+def test_files_of_ours_beside_named_ones_keep_what_the_models_were_given(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    p = represent(MODEL)
+    digests = np.arange(p.num_inputs)
+    for name, seen in (("p", digests), ("q", digests + 1)):
+        Representations(p.embeddings, p.unembeddings, input_digests=seen).save(tmp_path / f"{name}.safetensors")
+    np.savez(tmp_path / "r.npz", f=MODEL.f, unembeddings=MODEL.g)
+    places = [tmp_path / name for name in ("p.safetensors", "q.safetensors", "r.npz")]
+    assert compare(*places, "--embeddings-name=f") == 2
+    assert "is another input than that of" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("name", "arrays"), [("p.npz", ARRAYS), ("p.npy", LOGITS)])
