@@ -77,15 +77,15 @@ def distillation(teacher: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:
     return loss
 
 
-def rounded_to_8_bits(model: nn.Module) -> nn.Module:
-    """Every matrix as 255 levels a row, from the row's largest weight down to its negative."""
-    rounded = copy.deepcopy(model)
+def rounded(model: nn.Module, bits: int) -> nn.Module:
+    """Every matrix as 2^bits − 1 levels a row, from the row's largest weight down to its negative."""
+    found = copy.deepcopy(model)
     with torch.no_grad():
-        for parameter in rounded.parameters():
+        for parameter in found.parameters():
             if parameter.ndim == 2:
-                step = parameter.abs().amax(1, keepdim=True) / 127
+                step = parameter.abs().amax(1, keepdim=True) / (2 ** (bits - 1) - 1)
                 parameter.copy_((parameter / step).round() * step)
-    return rounded
+    return found
 
 
 def rotated_twin(model: GPT2LMHeadModel) -> GPT2LMHeadModel:
@@ -111,7 +111,7 @@ def relatives(text: Tensor, vocabulary: int) -> dict[str, nn.Module]:
         "second": second,
         "second, trained on": train(copy.deepcopy(second), text, MORE_STEPS, 2, next_byte),
         "second, distilled from first": train(copy.deepcopy(second), text, MORE_STEPS, 2, distillation(first)),
-        "first, 8-bit weights": rounded_to_8_bits(first),
+        "first, 8-bit weights": rounded(first, 8),
         "first, rotated twin": rotated_twin(first),
     }
 

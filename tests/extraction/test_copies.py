@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import re
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from scipy.stats import t as student
 from torch import nn
 
 from closedist.cli import COMMANDS, make_app, run
+from closedist.comparison.copies import copies_table
 from closedist.errors import InputError
 from closedist.extraction import language_models
 from closedist.extraction.copies import Copies, compare_copies
@@ -242,6 +245,22 @@ def test_the_table_and_the_tokens_in_context_fit_into_eighty_columns(
     assert "1  a-model-of-a-longer-name-Q4_K_M\n2  3 bits" in out
     assert command(*words, "--differences", "0") == 0
     assert "differs most" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["sixteen-letters-", "another-of-a-longer-name-Q4_K_M"])
+def test_names_of_any_length_leave_the_table_within_eighty_columns(folder: Path, name: str) -> None:
+    rows = [replace(row, name=name) for row in compared(folder, "4 bits").rows]
+    table = copies_table(rows, "base")
+    assert max(map(len, table.splitlines())) <= 80
+    assert name in table
+
+
+def test_what_is_not_known_is_a_dash_and_too_few_positions_are_told_of(folder: Path) -> None:
+    (row,) = compared(folder, "4 bits").rows
+    table = copies_table([replace(row, kl_low=None, perplexity=None, kl_inputs=29.0)], "base")
+    assert "rests on fewer than 30 positions" in table
+    assert re.search(r"^4 bits +[\d.]+ +- ", table, re.MULTILINE)
+    assert "rests on" not in copies_table([replace(row, kl_inputs=30.0)], "base")
 
 
 @pytest.mark.parametrize("ending", ["safetensors", "parquet"])
