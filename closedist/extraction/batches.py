@@ -149,5 +149,16 @@ def model_digest(model: nn.Module) -> str:
     to_dict = getattr(config, "to_dict", None)
     _feed(state, [type(model).__qualname__, repr(model), to_dict() if callable(to_dict) else repr(config)])
     for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
-        _feed(state, [name, tensor])
+        _feed(state, [name, _brought(model, name) if tensor.is_meta else tensor])
     return state.hexdigest()
+
+
+def _brought(model: nn.Module, name: str) -> Tensor:
+    """A weight that accelerate keeps elsewhere and brings for its layer's turn."""
+    from accelerate.utils import align_module_device
+
+    parent, _, last = name.rpartition(".")
+    module = model.get_submodule(parent)
+    with align_module_device(module, torch.device("cpu")):
+        found: Tensor = getattr(module, last).detach()
+    return found

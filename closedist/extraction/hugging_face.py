@@ -5,7 +5,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal, cast
+from weakref import finalize
 
 import torch
 from torch import OutOfMemoryError, nn
@@ -149,19 +151,30 @@ def read_causal_model(name: str, dtype: str, device_map: str | None = None) -> n
     info = read_with(model.load_adapter, name, "adapter", f"is {base} the model that it was trained on?")
     if absent := set(getattr(info, "missing_keys", ())):  # transformers before 5 says nothing
         raise InputError(f"{name}: the adapter lacks weights, which would be random: {_some_of(absent)}; save it again")
+    if any(part.is_meta for each in _without_hook(model) for part in each.parameters(recurse=False)):
+        raise InputError(
+            f"{name}: its base is on disk, where accelerate does not find an adapter's weights; merge the two "
+            "(model.merge_and_unload().save_pretrained(FOLDER)) and give that folder, or leave --device-map out"
+        )
     return cast(nn.Module, model)
+
+
+def _without_hook(model: nn.Module) -> list[nn.Module]:
+    """The modules for whose turn accelerate brings nothing."""
+    return [module for module in model.modules() if not hasattr(module, "_hf_hook")]
 
 
 def _read_whole_model(name: str, dtype: str, device_map: str | None) -> Any:
     read = transformers_library().AutoModelForCausalLM.from_pretrained
     # weights of other shapes are told of here, by name, and not by an error that names none
-    options: dict[str, Any] = {
-        "dtype": dtype,
-        "output_loading_info": True,
-        "ignore_mismatched_sizes": True,
-        "device_map": device_map,
-    }
-    model, info = read_with(read, name, "weights", **options)
+    options: dict[str, Any] = {"dtype": dtype, "output_loading_info": True, "ignore_mismatched_sizes": True}
+    if device_map is None:
+        model, info = read_with(read, name, "weights", **options)
+    else:
+        scratch = TemporaryDirectory(prefix="closedist-")  # for weights that are not as they lie in the checkpoint
+        placed = {"device_map": device_map, "offload_folder": scratch.name}
+        model, info = read_with(read, name, "weights", **options, **placed)
+        finalize(model, scratch.cleanup)
     for key, found, wanted in sorted(info["mismatched_keys"]):
         raise InputError(
             f"{name}: {key} has shape {tuple(found)} in the checkpoint and {tuple(wanted)} by its config.json: "

@@ -244,6 +244,28 @@ def test_only_one_model_is_in_memory_at_a_time(folder: Path, monkeypatch: pytest
     assert result.comparison.num_pivots == 3
 
 
+def test_logits_are_computed_of_the_first_sequence_only(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from closedist.extraction import language_models
+    from closedist.extraction.texts import Text
+
+    shapes: list[tuple[int, ...]] = []
+    load = language_models.load_causal_model
+
+    def watched(*arguments: Any) -> Any:
+        model: Any = load(*arguments)
+        model.lm_head.register_forward_hook(lambda module, args, output: shapes.append(tuple(output.shape)))
+        return model
+
+    monkeypatch.setattr(language_models, "load_causal_model", watched)
+    text = Text((folder / "text.txt",), max_tokens=300, context=20)
+    member = language_models.extract_language_model(str(folder / "first"), text, tmp_path / "p.safetensors")
+    assert member.num_inputs == 300
+    assert {shape[:-1] for shape in shapes} == {(1, 20)}
+    assert len(shapes) == 2  # as it is, and with logits of ±200
+
+
 def test_a_comparison_that_was_stopped_keeps_its_first_model(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -134,7 +134,7 @@ def test_different_numbers_of_inputs() -> None:
     text = message(compare, P, Representations(F[:-1], G))
     assert text == (
         "embeddings: model q has 29 inputs, model p has 30; both must be evaluated on the same inputs in the same "
-        "order. Pass input_ids to find the difference"
+        "order. Give both input_ids to find the difference"
     )
 
 
