@@ -65,8 +65,10 @@ def extract(
 
 
 def compare_models(
-    first: Annotated[str, Parameter(help="A folder that save_pretrained wrote, or a name on the Hugging Face hub.")],
-    second: Annotated[str, Parameter(help="The other model.")],
+    first: Annotated[
+        str, Parameter(help="A folder that save_pretrained wrote, or a name on the Hugging Face hub.")
+    ] = "",
+    second: Annotated[str, Parameter(help="The other model.")] = "",
     rest: Annotated[
         tuple[str, ...], Parameter(help="UTF-8 text files; with --text, more models.", json_list=False)
     ] = (),
@@ -134,6 +136,7 @@ def compare_models(
     from closedist.extraction.texts import Text
 
     files = text or tuple(map(Path, rest))
+    _check_named(second, files, bool(text))
     reading = Text(files, max_tokens, context, _positions(positions), tokenizer)
     loading = Loading(dtype, device, device_map, nan_labels)
     settings = Settings(
@@ -169,6 +172,22 @@ def compare_models(
     print(pair_table(compared.comparison, distinct_names([Path(first), Path(second)])))
     if compared.note:
         print(f"\n{compared.note}")
+
+
+def _check_named(second: str, texts: tuple[Path, ...], of_copies: bool) -> None:
+    """Find out that models or texts were not named, or are where the other belongs."""
+    if of_copies and not second:
+        raise InputError(
+            "compare-models needs a reference and one or more copies of it before --text, as in: closedist "
+            "compare-models REFERENCE COPY --text text.txt"
+        )
+    if not (second and texts):
+        raise InputError(
+            "compare-models needs two models and a text, as in: closedist compare-models MODEL OTHER text.txt"
+        )
+    folder = next((path for path in texts if path.is_dir()), None)
+    if folder is not None:
+        raise InputError(f"{folder} is a folder and no text; more models come before --text, the texts after it")
 
 
 def _compare_copies(

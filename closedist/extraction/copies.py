@@ -28,6 +28,7 @@ from closedist.representations import Representations
 
 NUM_PIVOTS = 64  # of the texts' most frequent tokens: with a real vocabulary all pivots take hours
 
+FEW = 20  # inputs a dimension, below which canonical correlations come out too large
 Integers = NDArray[np.int64]
 
 
@@ -153,7 +154,7 @@ def compare_copies(
             tokenizer=found.vocabulary.tokenizer,
             spelled=found.vocabulary.names,
             num_labels=found.models[0].num_labels,
-            notes=[note for note in (how, _unread(text, found.windows), found.note) if note],
+            notes=[note for note in (how, _few(found.models), _unread(text, found.windows), found.note) if note],
         )
 
 
@@ -194,6 +195,17 @@ def _groups(places: Places) -> tuple[Groups | None, str]:
     return (
         groups,
         f"95 % intervals: over {blocks} blocks of whole sequences; with {FEWEST} texts, over texts (jackknife).",
+    )
+
+
+def _few(models: Sequence[Representations]) -> str:
+    """A warning of canonical correlations on too few inputs."""
+    dimension = max(model.dimension for model in models)
+    enough = FEW * dimension
+    if models[0].num_inputs >= enough:
+        return ""
+    return (
+        f"m_CCA is too large where inputs are fewer than {FEW} a dimension: read {enough:,} positions (--max-tokens)."
     )
 
 

@@ -1,5 +1,6 @@
 """What closedist asks of ``transformers``, an optional extra, and its many-line errors as one line."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,10 +15,15 @@ from torch import OutOfMemoryError, nn
 
 from closedist.errors import InputError
 from closedist.system.files import read_json
+from closedist.system.kinds import kind_of
 
 SAVED = "give a folder that save_pretrained wrote, or the name of a causal language model"
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 NanLabels = Literal["error", "ignore"]
+_OF_GGUF = (
+    "transformers opens a GGUF and saves it as a folder: AutoModelForCausalLM.from_pretrained(FOLDER, gguf_file=NAME)"
+    ".save_pretrained(OTHER_FOLDER), and AutoTokenizer likewise; give that"
+)
 _SHOWN_WEIGHTS = 4
 
 
@@ -68,8 +74,11 @@ def read_with(read: Any, name: str, what: str, remedy: str = SAVED, **options: A
     Raises:
         InputError: it failed, in whatever way.
     """
-    if name.startswith((".", "/", "~")) and not Path(name).expanduser().is_dir():
+    path = Path(name).expanduser()
+    if name.startswith((".", "/", "~")) and not path.exists():
         raise InputError(f"there is no folder {name}; {remedy}")
+    if path.is_file():
+        raise InputError(f"{name} is a file and no folder; {_OF_GGUF if kind_of(path) == 'gguf' else remedy}")
     try:
         with quiet():
             return read(name, **options)
@@ -205,8 +214,10 @@ def first_line(error: BaseException) -> str:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without the progress bars and warnings of ``transformers``, which are as they were afterwards."""
-    library = transformers_library().utils.logging
+    """Without the progress bars and warnings of ``transformers`` and its hub, which are as they were afterwards."""
+    library, hub = transformers_library().utils.logging, logging.getLogger("huggingface_hub")
+    level = hub.level
+    hub.setLevel(logging.ERROR)
     verbosity, bars = library.get_verbosity(), library.is_progress_bar_enabled()
     library.set_verbosity_error()
     library.disable_progress_bar()
@@ -214,5 +225,6 @@ def quiet() -> Iterator[None]:
         yield
     finally:
         library.set_verbosity(verbosity)
+        hub.setLevel(level)
         if bars:
             library.enable_progress_bar()

@@ -25,6 +25,8 @@ def command(*words: str | Path) -> int:
         ("pass same_inputs=True to closedist.compare, or", "pass --same-inputs, or"),
         ("p.npz: weight: inf; a number", "p.npz: --weight: inf; a number"),
         ("my_weight: 1; subset_sizes=2", "my_weight: 1; subset_sizes=2"),
+        ("(subset_size + 1); a smaller subset_size.", "(--subset-size + 1); a smaller --subset-size."),
+        ("/subset_size/p.npz, subset_size.npz: the weight", "/subset_size/p.npz, subset_size.npz: the weight"),
         ("files: a; pivots: b", "files: a; pivots: b"),
     ],
 )

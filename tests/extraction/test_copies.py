@@ -305,18 +305,37 @@ def test_the_file_of_tokens_has_every_position_of_every_copy(folder: Path, tmp_p
         (["--text", "TEXT", "--per-token", "tokens.xlsx"], "its name ends in .safetensors or .parquet"),
         (["--text", "TEXT", "--json", "--csv"], "--json and --csv"),
         (["--text", "absent.txt"], "cannot read absent.txt"),
-        ([], "texts: none were given"),
+        ([], "needs two models and a text, as in: closedist compare-models MODEL OTHER text.txt"),
+        (["FOLDER/3 bits", "TEXT"], "3 bits is a folder and no text; more models come before --text"),
+        (["--text", "FOLDER/3 bits"], "3 bits is a folder and no text"),
+        (["TEXT", "--text", "TEXT"], "0.txt is a file and no folder; give a folder that save_pretrained wrote"),
+        (["FOLDER/q.gguf", "--text", "TEXT"], "q.gguf is a file and no folder; transformers opens a GGUF"),
+        (["--text", "TEXT", "--subset-size", "60"], "different inputs (--subset-size + 1) is needed"),
         (["--text", "TEXT", "--num-pivots", "0"], "--num-pivots"),
     ],
 )
 def test_a_users_mistake_is_one_line(
     folder: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
 ) -> None:
-    filled = [str(folder / "0.txt") if word == "TEXT" else word for word in words]
+    (folder / "q.gguf").write_bytes(b"GGUF" + bytes(60))
+    filled = [word.replace("TEXT", str(folder / "0.txt")).replace("FOLDER", str(folder)) for word in words]
     assert command("compare-models", folder / "base", folder / "4 bits", *filled) == 2
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_texts_named_before_the_models_and_a_copy_that_was_forgotten_are_told_of(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words in (("--text", folder / "0.txt", folder / "base", folder / "4 bits"), (folder / "base", "--text", "t")):
+        assert command("compare-models", *words) == 2
+        assert "needs a reference and one or more copies of it before --text" in capsys.readouterr().err
+
+
+def test_canonical_correlations_on_few_positions_are_told_of(folder: Path) -> None:
+    assert not any("m_CCA" in note for note in compared(folder, "4 bits").notes)  # 16 dimensions
+    assert "read 320 positions" in " ".join(compared(folder, "4 bits", max_tokens=319).notes)
 
 
 def test_parquet_without_pyarrow_says_what_to_install_before_anything_is_read(
