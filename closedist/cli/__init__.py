@@ -17,7 +17,7 @@ COMMANDS = {
     "compare": "Compare models by their saved representations.",
     "report": "Write a page to look at: many models, every pair, and where two of them differ.",
     "extract": "Write a language model's representations on texts.",
-    "compare-models": "Compare two language models on texts.",
+    "compare-models": "Compare language models on texts: two of them, or one with its copies (--text).",
     "distil": "Train teachers and students that learn from them, and say what the students keep.",
     "train-variations": "Train every seed of a family of models.",
     "get-distances": "Measure all pairs of seeds.",

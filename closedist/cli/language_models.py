@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from closedist.extraction.hugging_face import Loading
     from closedist.extraction.texts import Text
 
+MODEL = "A folder that save_pretrained wrote, or a name on the Hugging Face hub."
 Texts = Annotated[tuple[Path, ...], Parameter(help="UTF-8 text files.", json_list=False)]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 Shown = Literal["json", "csv", "table"]
@@ -24,7 +25,7 @@ DeviceMap = Literal["auto", "balanced", "balanced_low_0", "sequential"]
 
 
 def extract(
-    model: Annotated[str, Parameter(help="A folder that save_pretrained wrote, or a name on the Hugging Face hub.")],
+    model: Annotated[str, Parameter(help=MODEL)],
     texts: Texts,
     /,
     *,
@@ -74,7 +75,9 @@ def compare_models(
     ] = (),
     /,
     *,
-    text: Annotated[tuple[Path, ...], Parameter(json_list=False, consume_multiple=True, negative=())] = (),
+    text: Annotated[
+        tuple[Path, ...], Parameter(json_list=False, consume_multiple=True, negative=(), show_default=False)
+    ] = (),
     max_tokens: int = 20_000,
     context: int | None = None,
     positions: str = "all",

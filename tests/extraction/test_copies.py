@@ -310,7 +310,10 @@ def test_the_file_of_tokens_has_every_position_of_every_copy(folder: Path, tmp_p
         (["--text", "FOLDER/3 bits"], "3 bits is a folder and no text"),
         (["TEXT", "--text", "TEXT"], "0.txt is a file and no folder; give a folder that save_pretrained wrote"),
         (["FOLDER/q.gguf", "--text", "TEXT"], "q.gguf is a file and no folder; transformers opens a GGUF"),
-        (["--text", "TEXT", "--subset-size", "60"], "different inputs (--subset-size + 1) is needed"),
+        (
+            ["--text", "TEXT", "--max-tokens", "50", "--subset-size", "60"],
+            "different inputs (--subset-size + 1) is needed",
+        ),
         (["--text", "TEXT", "--num-pivots", "0"], "--num-pivots"),
     ],
 )
