@@ -66,12 +66,11 @@ def extract(
 
 
 def compare_models(
-    first: Annotated[
-        str, Parameter(help="A folder that save_pretrained wrote, or a name on the Hugging Face hub.")
-    ] = "",
-    second: Annotated[str, Parameter(help="The other model.")] = "",
+    first: Annotated[str, Parameter(help=MODEL, show_default=False)] = "",
+    second: Annotated[str, Parameter(help="The other model, or a copy.", show_default=False)] = "",
     rest: Annotated[
-        tuple[str, ...], Parameter(help="UTF-8 text files; with --text, more models.", json_list=False)
+        tuple[str, ...],
+        Parameter(help="UTF-8 text files; with --text, more copies.", json_list=False, show_default=False),
     ] = (),
     /,
     *,
