@@ -13,11 +13,11 @@ import sys
 from pathlib import Path
 
 import torch
-from language_models import new_model, next_byte, rounded, train
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
 from closedist.cli import COMMANDS, make_app, run
+from language_models import new_model, next_byte, rounded, train
 
 SOURCES = Path(__file__).resolve().parents[1] / "closedist"
 VOCABULARY, TRAIN_STEPS, MORE_STEPS = 512, 800, 200
