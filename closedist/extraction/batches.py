@@ -125,7 +125,10 @@ def _moved(value: Any, device: torch.device) -> Any:
 
 def _feed(state: Any, value: Any) -> None:
     """Add a nest of tensors and plain values to a running digest, unambiguously."""
-    if isinstance(value, Tensor):
+    if isinstance(value, Tensor) and hasattr(value, "__tensor_flatten__"):  # quantised: of integers and their scales
+        parts, _ = value.__tensor_flatten__()
+        _feed(state, [type(value).__qualname__, {name: getattr(value, name) for name in parts}])
+    elif isinstance(value, Tensor):
         state.update(f"tensor {value.dtype} {tuple(value.shape)};".encode())
         state.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
     elif isinstance(value, Mapping):

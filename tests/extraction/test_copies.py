@@ -99,13 +99,13 @@ def sequences(folder: Path, count: int = 8) -> list[tuple[int, list[int]]]:
     return found
 
 
-def own_logits(folder: Path, name: str, count: int = 8) -> Array:
+def own_logits(folder: Path, name: str, count: int = 8, of: Path | None = None) -> Array:
     """(N, C) what the model itself says at every position."""
     model = transformers.AutoModelForCausalLM.from_pretrained(folder / name).eval()
     model = int8(model) if name == "int8" else model
     with torch.no_grad():
         # of one and the same batches, which the integers that torch makes of activations depend on
-        batches = language_models._batches([tuple(ids) for _, ids in sequences(folder, count)])
+        batches = language_models._batches([tuple(ids) for _, ids in sequences(of or folder, count)])
         parts = [model(**batch).logits.flatten(0, 1).double() for batch in batches]
     return torch.cat(parts).numpy()
 
@@ -144,6 +144,19 @@ def test_every_number_of_a_row_is_numpys(folder: Path, tmp_path: Path) -> None:
     assert [row.kl for row in found.rows] == sorted(row.kl for row in found.rows)
     assert set(order[:2]) == {"int8", "8 bits"}
     assert order[2:4] == ["4 bits", "3 bits"]
+
+
+def test_a_folder_that_torchao_quantised_is_a_copy(folder: Path, tmp_path: Path) -> None:
+    torchao = pytest.importorskip("torchao.quantization", reason="torchao is not installed")
+    settings = transformers.TorchAoConfig(torchao.Int8WeightOnlyConfig())
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder / "base", quantization_config=settings)
+    model.save_pretrained(tmp_path / "copy")
+    tokenizer().save_pretrained(tmp_path / "copy")
+    log_p = log_softmax(own_logits(folder, "base"))
+    log_q = log_softmax(own_logits(tmp_path, "copy", of=folder))
+    text = Text(texts(folder), context=CONTEXT)
+    (row,) = compare_copies(str(folder / "base"), [str(tmp_path / "copy")], text, settings=FEW).rows
+    assert row.kl == pytest.approx((np.exp(log_p) * (log_p - log_q)).sum(-1).mean(), rel=1e-3)
 
 
 def test_perplexity_is_the_exponential_of_the_loss_that_transformers_gives(folder: Path) -> None:

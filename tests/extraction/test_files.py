@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 import closedist
 from closedist.errors import InputError
+from closedist.extraction.batches import model_digest
 from closedist.representations import Representations
 
 
@@ -239,3 +240,17 @@ def test_a_full_disk_is_the_users_to_mend(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot write"):
         closedist.extract(Counting(), batches(), file=tmp_path / "file" / "p")
+
+
+def test_quantised_weights_of_several_tensors_are_part_of_a_models_fingerprint() -> None:
+    """As torchao makes them: integers and their scales, in one tensor whose bytes nobody may look at."""
+    from torch.testing._internal.two_tensor import TwoTensor
+
+    def digest(*parts: float) -> str:
+        layer = torch.nn.Linear(2, 3, bias=False)
+        weight = TwoTensor(*(torch.full((3, 2), part) for part in parts))
+        layer.weight = torch.nn.Parameter(weight, requires_grad=False)
+        return model_digest(layer)
+
+    assert digest(1.0, 2.0) == digest(1.0, 2.0)
+    assert len({digest(1.0, 2.0), digest(1.0, 3.0), digest(2.0, 1.0)}) == 3
