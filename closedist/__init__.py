@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from closedist.measures.likelihood import kl_divergence
     from closedist.measures.llv import llv_distance
     from closedist.measures.logit_bounds import capacity_floor
+    from closedist.measures.logit_correlation import label_correlations
     from closedist.measures.logit_distance import logit_distance, logit_distance_by_input, logit_distance_by_label
     from closedist.measures.probe_transfer import probe_transfer
     from closedist.measures.representation_distance import representation_distance
@@ -52,6 +53,7 @@ _HOMES = {
     "group_models": "closedist.explanation.groups",
     "kl_divergence": "closedist.measures.likelihood",
     "kl_of_top_k": "closedist.measures.top_k",
+    "label_correlations": "closedist.measures.logit_correlation",
     "linear_cka": "closedist.measures.cca",
     "llv_distance": "closedist.measures.llv",
     "logit_distance": "closedist.measures.logit_distance",
@@ -86,6 +88,7 @@ __all__ = [
     "group_models",
     "kl_divergence",
     "kl_of_top_k",
+    "label_correlations",
     "linear_cka",
     "llv_distance",
     "logit_distance",

@@ -28,15 +28,25 @@ def debiased_cka(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:
     first, second = two_views(z, w)
     if len(first) < 4:
         raise InputError(f"z and w: {len(first)} rows; debiased CKA needs at least four inputs")
-    x, y = _centred(first, "z"), _centred(second, "w")
-    size, other_size = _hsic(x, x), _hsic(y, y)
-    for name, own in (("z", size), ("w", other_size)):
+    x, y = centred_view(first, "z"), centred_view(second, "w")
+    sizes = own_hsic(x), own_hsic(y)
+    for name, own in zip(("z", "w"), sizes, strict=True):
         if not own > 0:
             raise InputError(f"{name}: its rows differ in too few inputs to be similar to anything; give more inputs")
-    return min(1.0, _hsic(x, y) / math.sqrt(size * other_size))
+    return debiased_similarity(x, y, sizes)
 
 
-def _centred(view: Tensor, name: str) -> Tensor:
+def own_hsic(x: Tensor) -> float:
+    """HSIC₁(K, K) of a centred view, up to a factor; not positive where its rows differ in too few inputs."""
+    return _hsic(x, x)
+
+
+def debiased_similarity(x: Tensor, y: Tensor, sizes: tuple[float, float]) -> float:
+    """Debiased CKA of centred views, (n, d) and (n, e), from their :func:`own_hsic`."""
+    return min(1.0, _hsic(x, y) / math.sqrt(sizes[0] * sizes[1]))
+
+
+def centred_view(view: Tensor, name: str) -> Tensor:
     """The centred view of Frobenius norm one: HSIC₁ does not depend on a shift, and the scale cancels."""
     centred = view - view.mean(0)
     if not bool(centred.abs().amax() > 4 * torch.finfo(torch.float64).eps * view.abs().amax()):
