@@ -118,7 +118,7 @@ def label_correlations(p: Representations, q: Representations) -> Tensor:
         >>> f, g = rng.normal(size=(200, 3)), rng.normal(size=(4, 3))
         >>> swapped = closedist.Representations(f, g[[1, 0, 2, 3]])  # the first two labels
         >>> [round(float(r), 2) for r in closedist.label_correlations(closedist.Representations(f, g), swapped)]
-        [-0.01, -0.01, 1.0, 1.0]
+        [-0.73, -0.73, 1.0, 1.0]
     """
     roots, models = _varied_roots(p, q).embeddings(), stacked([p, q])
     first, second = (models.labels[index, :, : root.shape[-1]] for index, root in enumerate(roots))

@@ -77,6 +77,8 @@ def compare(
         >>> c = closedist.compare(p, closedist.Representations(f @ rotation, g @ rotation))  # the same distribution
         >>> c.llv < 1e-6, c.mean_cca_embeddings > 1 - 1e-9
         (True, True)
+        >>> closedist.compare(p, closedist.Representations(-f, g), intervals=True).verdict().kind
+        'not the same'
     """
     settings = Settings(
         weight=weight,
