@@ -13,8 +13,13 @@ from closedist.representations import Representations
 
 
 def top_labels(relative: Tensor) -> Tensor:
-    """(n, B) int32 labels that n models predict, from (n, B, C) log-likelihoods: the first of equally likely ones."""
-    return relative.argmax(-1).to(torch.int32)
+    """(n, B) labels that n models predict, from (n, B, C) log-likelihoods: the first of equally likely ones."""
+    return relative.argmax(-1).to(label_type(relative.shape[-1]))
+
+
+def label_type(num_labels: int) -> torch.dtype:
+    """The smallest integers that count so many labels: what is compared pair by pair is read from memory."""
+    return torch.int8 if num_labels <= 1 << 7 else torch.int16 if num_labels <= 1 << 15 else torch.int32
 
 
 def same_top(top: Tensor, pairs: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from closedist.measures.agreement import top_labels
+from closedist.measures.agreement import label_type, top_labels
 from closedist.measures.bases import Bases, own_coordinates
 from closedist.measures.checks import check_finite, check_varied
 from closedist.measures.group_roots import GroupedRows, GroupRoots
@@ -24,7 +24,7 @@ class Alone:
 
     Attributes:
         shared: (n, N) −log Z of every input.
-        top: (n, N) int32 the label that each predicts for every input.
+        top: (n, N) integers, the label that each predicts for every input.
         over_inputs, over_labels: bases of the columns of both axes; None where there are few rows.
     """
 
@@ -115,7 +115,7 @@ def one_by_one(
     root = CentredRoot()
     grouped = None if groups is None else GroupedRows(int(groups.max()) + 1)
     shared = models.labels.new_empty(num_models, models.num_inputs)
-    top = shared.new_empty(shared.shape, dtype=torch.int32)
+    top = shared.new_empty(shared.shape, dtype=label_type(models.num_labels))
     start = 0
     for inputs in models.blocks(rows):
         here = shared[:, start : start + inputs.shape[1]]

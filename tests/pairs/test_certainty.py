@@ -67,6 +67,28 @@ def test_all_pairs_jointly_are_each_pair_alone(monkeypatch: pytest.MonkeyPatch) 
             assert (c.choice_kept, c.groups) == (same.choice_kept, same.groups)
 
 
+def test_models_of_very_different_dimension_have_intervals_too() -> None:
+    """The smaller ones are filled up with columns of zeros."""
+    family = [represent(random_model(seed, 400, 10, dimension)) for seed, dimension in enumerate((30, 3, 8))]
+    for (i, j), c in zip(combinations(range(3), 2), compare_all(family, intervals=True), strict=True):
+        alone = compare(family[i], family[j], intervals=True)
+        for name in ("mean_cca_embeddings", "certificate", "cka_embeddings", "logit_correlation"):
+            assert c.intervals[name].low == pytest.approx(alone.intervals[name].low, rel=1e-6), name
+        assert c.chance == pytest.approx(alone.chance, rel=1e-6)
+        assert c.chance["mean_cca_embeddings"] == pytest.approx((max(c.dimensions) / 399) ** 0.5)
+
+
+@pytest.mark.parametrize("constant", [0.0, -1.0, 0.3, 1000.0])
+def test_a_coordinate_that_never_varies_has_no_part_in_intervals(constant: float) -> None:
+    """A pixel that is always black, a unit that is dead, beside a model of fewer dimensions."""
+    p, q = random_model(0, 600, 10, 8), random_model(1, 600, 10, 60)
+    q.f[:, 5] = constant
+    without = Model(np.delete(q.f, 5, 1), np.delete(q.g, 5, 1), q.b + constant * q.g[:, 5])
+    c, same = (compare(represent(p), represent(model), intervals=True) for model in (q, without))
+    for name in ("mean_cca_embeddings", "certificate", "logit_correlation", "cka_embeddings"):
+        assert c.intervals[name].low == pytest.approx(same.intervals[name].low, rel=1e-6), name
+
+
 def test_intervals_change_no_number() -> None:
     family = [represent(model) for model in (P, CLOSE, FAR)]
     for plain, sure in zip(compare_all(family), compare_all(family, intervals=True), strict=True):
