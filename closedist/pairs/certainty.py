@@ -28,6 +28,7 @@ Pairs = Sequence[tuple[int, int]]
 Fields = dict[str, Any]
 _TILE_COLUMNS = 512  # of a root factor: what its groups' roots cost is its square, times their number
 _BATCH_ELEMENTS = 1 << 22  # numbers of a batch of pairs: 32 MB
+_PASS_WORK = 1 << 34  # N·C·M: above, one more pass over the inputs is not spent on what is only told beside
 
 
 def with_certainty(
@@ -43,6 +44,8 @@ def with_certainty(
 ) -> list[Comparison]:
     """The comparisons with Jensen–Shannon, quantiles of KL, chance and debiased CKA, and, where asked, intervals.
 
+    Of large models, whose pass over the inputs takes long, without intervals only what is said of predictions.
+
     Args:
         models, names, pairs, settings: as they were compared.
         comparisons: one a pair.
@@ -56,7 +59,9 @@ def with_certainty(
     """
     left_out = groups_of(models, names, groups) if intervals else None
     found = of_predictions(models, pairs, left_out)
-    if all(comparison.logit_correlation is not None for comparison in comparisons):
+    known = all(comparison.logit_correlation is not None for comparison in comparisons)
+    width = max(model.dimension for model in models)
+    if known and (intervals or models[0].num_inputs * models[0].num_labels * width <= _PASS_WORK):
         for tile in _tiles(models, pairs):
             for place, of_pair in _of_tile(tile, names, comparisons, settings, left_out, spread):
                 _merge(found[place], of_pair)

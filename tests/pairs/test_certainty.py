@@ -242,6 +242,15 @@ def test_what_takes_too_long_beside_is_left_out(monkeypatch: pytest.MonkeyPatch)
     c = compare(represent(P), represent(CLOSE), intervals=True)
     assert (c.certificate_any_pivot, c.choice_kept, "label_term" in c.chance) == (None, None, False)
     assert c.verdict().kind
+    monkeypatch.setattr(certainty, "_PASS_WORK", 1)
+    plain = compare(represent(P), represent(CLOSE))
+    assert (plain.input_set_rank, plain.debiased_cka_embeddings, set(plain.chance)) == (
+        None,
+        None,
+        {"kl", "kl_reverse", "same_top_label"},
+    )
+    assert plain.js_divergence == c.js_divergence
+    assert compare(represent(P), represent(CLOSE), intervals=True).debiased_cka_embeddings is not None
 
 
 def test_ignored_labels_and_terms_by_mean_have_intervals_too() -> None:
