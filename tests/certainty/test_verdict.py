@@ -9,7 +9,7 @@ from closedist import InputError, Representations
 from closedist.certainty.groups import contiguous_blocks
 from closedist.certainty.interval import Interval
 from closedist.certainty.of_pairs import pair_intervals
-from closedist.certainty.verdict import Verdict, verdict
+from closedist.certainty.verdict import Verdict, verdict, verdict_of
 from closedist.measures.settings import Settings
 from tests.certainty.prepared import prepared
 from tests.random_models import linear_map, mapped, noisy, random_model, represent
@@ -135,3 +135,45 @@ def test_noise_within_the_tolerance_is_the_same_and_beyond_it_is_not() -> None:
     assert judged(P, noisy(P, 0.02, 1)).kind == "same"
     assert judged(P, noisy(P, 0.02, 1), tolerance=1e-6).kind == "not the same"
     assert judged(P, noisy(P, 2.0, 1)).kind == "not the same"
+
+
+def of_numbers(exact: bool, **intervals: Interval) -> Verdict:
+    given = {
+        "certificate": interval(1.9, 2),
+        "dissimilarity": interval(0, 0.01),
+        "unsigned_certificate": interval(0, 1),
+    }
+    given |= {"logit_correlation": interval(0.5, 0.6)} | intervals
+    return verdict_of(1.95, 0.005, 0.55, given, 100, exact=exact, tolerance=0.05)
+
+
+def test_where_d_was_searched_for_its_upper_limit_is_that_of_the_unsigned_certificate() -> None:
+    assert of_numbers(exact=True).reason.endswith("labels do not correspond")
+    assert of_numbers(exact=False).kind == "undecided"
+    assert of_numbers(exact=False, unsigned_certificate=interval(0, 0.03)).reason.endswith("labels do not correspond")
+
+
+def test_chance_is_a_logit_correlation_that_may_be_zero() -> None:
+    far = {"dissimilarity": interval(0.5, 0.9)}
+    assert "nothing to do" in of_numbers(exact=True, **far, logit_correlation=interval(-0.1, 0.1)).sentence
+    for low, high in ((0.1, 0.2), (-0.3, -0.1)):
+        assert "nothing to do" not in of_numbers(exact=True, **far, logit_correlation=interval(low, high)).sentence
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "kind", "reason"),
+    [
+        (0.97, 0.99, "same", "upper limit of the certificate"),
+        (0.1, 0.3, "not the same", "lower limit of d_f,g"),
+        (-0.99, -0.97, "not the same", "labels do not correspond"),
+        (0.9, 0.97, "undecided", "lies between"),
+        (-0.4, 0.6, "not the same", "lower limit of d_f,g"),
+    ],
+)
+def test_two_labels_are_judged_by_the_correlation_of_their_log_odds(
+    low: float, high: float, kind: str, reason: str
+) -> None:
+    around = Interval(low, high, 0.01, 0.0, low, high)
+    found = verdict_of(None, None, (low + high) / 2, {"logit_correlation": around}, 100, exact=False, tolerance=0.05)
+    assert found.kind == kind
+    assert reason in found.reason
