@@ -31,7 +31,8 @@ def main() -> None:
             (c,) = closedist.compare_all(models, subset_size=SUBSET_SIZE, num_subsets=num_subsets)
             seconds.append(time.perf_counter() - start)
         low, high = c.dissimilarity_embeddings, c.unsigned_certificate
-        print(f"M = {dimension}: {low:.4f} … {high:.4f}, {high / low - 1:.0%} wide; {seconds[1] - seconds[0]:.1f} s more")
+        more = seconds[1] - seconds[0]
+        print(f"M = {dimension}: {low:.4f} … {high:.4f}, {high / low - 1:.0%} wide; {more:.1f} s more")
 
 
 if __name__ == "__main__":
