@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from closedist.explanation.records import Explanation
     from closedist.extraction import extract, extract_logits
     from closedist.extraction.scikit_learn import from_sklearn
-    from closedist.measures.cca import linear_cka, mean_cca, mean_cca_matrix
+    from closedist.measures.cca import mean_cca, mean_cca_matrix
+    from closedist.measures.cka import linear_cka, linear_cka_matrix
     from closedist.measures.distillation import distillation_loss
-    from closedist.measures.likelihood import kl_divergence
+    from closedist.measures.likelihood import kl_divergence, kl_matrix
     from closedist.measures.llv import llv_distance
     from closedist.measures.logit_bounds import capacity_floor
     from closedist.measures.logit_correlation import label_correlations
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from closedist.measures.probe_transfer import probe_transfer
     from closedist.measures.representation_distance import representation_distance
     from closedist.measures.subset_dissimilarity import subset_dissimilarity
-    from closedist.measures.svd import mean_svd
+    from closedist.measures.svd import mean_svd, mean_svd_matrix
     from closedist.measures.top_k import kl_of_top_k
     from closedist.page.write import report
     from closedist.pairs import compare, compare_all
@@ -52,9 +53,11 @@ _HOMES = {
     "from_sklearn": "closedist.extraction.scikit_learn",
     "group_models": "closedist.explanation.groups",
     "kl_divergence": "closedist.measures.likelihood",
+    "kl_matrix": "closedist.measures.likelihood",
     "kl_of_top_k": "closedist.measures.top_k",
     "label_correlations": "closedist.measures.logit_correlation",
-    "linear_cka": "closedist.measures.cca",
+    "linear_cka": "closedist.measures.cka",
+    "linear_cka_matrix": "closedist.measures.cka",
     "llv_distance": "closedist.measures.llv",
     "logit_distance": "closedist.measures.logit_distance",
     "logit_distance_by_input": "closedist.measures.logit_distance",
@@ -62,6 +65,7 @@ _HOMES = {
     "mean_cca": "closedist.measures.cca",
     "mean_cca_matrix": "closedist.measures.cca",
     "mean_svd": "closedist.measures.svd",
+    "mean_svd_matrix": "closedist.measures.svd",
     "model_map": "closedist.explanation.groups",
     "probe_transfer": "closedist.measures.probe_transfer",
     "report": "closedist.page.write",
@@ -87,9 +91,11 @@ __all__ = [
     "from_sklearn",
     "group_models",
     "kl_divergence",
+    "kl_matrix",
     "kl_of_top_k",
     "label_correlations",
     "linear_cka",
+    "linear_cka_matrix",
     "llv_distance",
     "logit_distance",
     "logit_distance_by_input",
@@ -97,6 +103,7 @@ __all__ = [
     "mean_cca",
     "mean_cca_matrix",
     "mean_svd",
+    "mean_svd_matrix",
     "model_map",
     "probe_transfer",
     "report",
