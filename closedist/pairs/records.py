@@ -106,7 +106,7 @@ def _whole(parts: Sequence[tuple[NDArray[np.int64], NDArray[Any]]], count: int) 
 def _array(values: Any, count: int) -> NDArray[Any]:
     """A column's entries as (m,) or (m, several)."""
     if isinstance(values, Tensor):
-        found: NDArray[Any] = values.cpu().numpy()
+        found: NDArray[Any] = values.cpu().numpy().copy()  # what it may be a part of is not kept
         return found
     if not isinstance(values, list):
         return np.full(count, values)
