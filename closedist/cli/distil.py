@@ -46,7 +46,8 @@ def distil(
     """
     Common(threads=threads, log=log).set_up()
     from closedist.measures.distillation import KINDS
-    from closedist.paper.distillation.experiment import Distillation, epochs_in_all, run, with_epochs, with_widths
+    from closedist.paper.distillation.experiment import run
+    from closedist.paper.distillation.plan import Distillation, epochs_in_all, with_epochs, with_widths
     from closedist.paper.distillation.setups import SET_UPS
     from closedist.system.files import read_json
     from closedist.system.progress import progress

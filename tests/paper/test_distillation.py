@@ -8,8 +8,9 @@ import torch
 
 from closedist import InputError, Representations
 from closedist.paper.distillation import training
-from closedist.paper.distillation.experiment import Distillation, run, with_epochs, with_widths
+from closedist.paper.distillation.experiment import run
 from closedist.paper.distillation.networks import embed, initial_weights, stacked
+from closedist.paper.distillation.plan import Distillation, with_epochs, with_widths
 from closedist.paper.distillation.setups import SET_UPS, Data
 from closedist.paper.distillation.training import Schedule, Stopped
 

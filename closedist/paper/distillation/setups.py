@@ -11,6 +11,7 @@ from closedist.paper.distillation.networks import Architecture
 from closedist.paper.distillation.training import Schedule
 
 SPIRALS_SEED = 400  # of the first published run, whose data all others read
+CONCEPT = "probe"  # the head of a teacher's that no student sees, as the published files name it
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class SetUp:
         teacher: the teacher's network; students have its first head only.
         teacher_schedule, student_schedule: how both train.
         plain_heads: whether the teacher's heads have PyTorch's default initialisation.
+        student_dimension: of the students' embeddings; None is the teacher's.
     """
 
     name: str
@@ -50,12 +52,14 @@ class SetUp:
     teacher_schedule: Schedule
     student_schedule: Schedule
     plain_heads: bool
+    student_dimension: int | None = None
 
     @property
     def student(self) -> Architecture:
-        """The teacher's network with the classifier's head alone."""
+        """The teacher's network with the classifier's head alone, and embeddings of the student's dimension."""
         heads = {"linear": self.teacher.heads["linear"]}
-        return Architecture(self.teacher.sizes, heads, self.teacher.dropout)
+        sizes = (*self.teacher.sizes[:-1], self.student_dimension or self.teacher.sizes[-1])
+        return Architecture(sizes, heads, self.teacher.dropout)
 
 
 def _spirals() -> Data:
@@ -69,8 +73,8 @@ def _digits() -> Data:
     return Data(
         train.inputs,
         test.inputs,
-        {"linear": train.labels, "probe": train.concepts},
-        {"linear": test.labels, "probe": test.concepts},
+        {"linear": train.labels, CONCEPT: train.concepts},
+        {"linear": test.labels, CONCEPT: test.concepts},
     )
 
 
@@ -92,7 +96,7 @@ SET_UPS = {
             published="digits",
             teacher_model="cbm",
             load=_digits,
-            teacher=Architecture((64, 256, 5), {"linear": 10, "probe": 4}),
+            teacher=Architecture((64, 256, 5), {"linear": 10, CONCEPT: 4}),
             teacher_schedule=Schedule(150, 256, 2e-3, 0.985, 0, 50),
             student_schedule=Schedule(150, 256, 2e-3, 0.985, 0, 5),
             plain_heads=False,

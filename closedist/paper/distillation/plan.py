@@ -1,0 +1,101 @@
+"""What is to be trained: how many teachers and students, under which losses, and what their files are called."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from closedist.paper.distillation.setups import SetUp
+from closedist.paper.distillation.training import Schedule
+
+FIRST_TEACHER, FIRST_STUDENT = 400, 40  # the paper's first seeds
+FORMAT = 2  # of what is written; in the digests
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """What is to be trained.
+
+    Attributes:
+        set_up: data, networks and schedules.
+        teachers, students: how many teachers, and students of each under each loss.
+        kinds: the losses.
+        temperature: of all.
+        label_share: α; the loss is (1 − α)·distillation + α·cross-entropy with the labels.
+    """
+
+    set_up: SetUp
+    teachers: int
+    students: int
+    kinds: tuple[str, ...]
+    temperature: float = 1.0
+    label_share: float = 0.0
+
+    @property
+    def teacher_seeds(self) -> tuple[int, ...]:
+        """The teachers' seeds."""
+        return tuple(range(FIRST_TEACHER, FIRST_TEACHER + self.teachers))
+
+    @property
+    def student_seeds(self) -> tuple[int, ...]:
+        """The students' seeds, the same for every teacher and loss."""
+        return tuple(range(FIRST_STUDENT, FIRST_STUDENT + self.students))
+
+    @property
+    def teacher_digest(self) -> str:
+        """Of all that a teacher depends on but its seed."""
+        return _digest("teacher", self.set_up.teacher, self.set_up.teacher_schedule, self.set_up.published)
+
+    @property
+    def student_digest(self) -> str:
+        """Of all that a student depends on but its teacher's seed, its loss and its own seed."""
+        set_up = self.set_up
+        return _digest(
+            "student", set_up.student, set_up.student_schedule, set_up.published, self.temperature, self.label_share,
+            self.teacher_digest,
+        )  # fmt: skip
+
+    def teacher_name(self, seed: int) -> str:
+        """The paper's name of a teacher's files."""
+        set_up = self.set_up
+        last = set_up.teacher_schedule.epochs - 1
+        return f"{set_up.published}-standard-{set_up.teacher_model}-epoch{last}-seed{seed}"
+
+    def student_name(self, teacher: int, kind: str, seed: int) -> str:
+        """The paper's name of a student's files; "l1" and "l2" are centred here, "l1-raw" and "l2-raw" the paper's."""
+        set_up = self.set_up
+        model = "kldistill" if kind == "kl" else f"logitdistill-{kind}"
+        dimension = set_up.student.sizes[-1]
+        size = f"-{dimension}" if dimension > 2 else ""
+        last = set_up.student_schedule.epochs - 1
+        return f"{set_up.published}-standard-{model}-mlp{size}-tseed{teacher}-epoch{last}-seed{seed}"
+
+
+def with_widths(set_up: SetUp, widths: Sequence[int]) -> SetUp:
+    """The set-up with other hidden layers."""
+    sizes = (set_up.teacher.sizes[0], *widths, set_up.teacher.sizes[-1])
+    return replace(set_up, teacher=replace(set_up.teacher, sizes=sizes))
+
+
+def with_epochs(set_up: SetUp, teacher: int | None, student: int | None) -> SetUp:
+    """The set-up with other numbers of epochs; warm-up is at most a tenth of them."""
+
+    def shorter(schedule: Schedule, epochs: int | None) -> Schedule:
+        if epochs is None:
+            return schedule
+        return replace(schedule, epochs=epochs, warm_up=min(schedule.warm_up, epochs // 10))
+
+    return replace(
+        set_up,
+        teacher_schedule=shorter(set_up.teacher_schedule, teacher),
+        student_schedule=shorter(set_up.student_schedule, student),
+    )
+
+
+def epochs_in_all(plan: Distillation) -> int:
+    """How many epochs of whole programs there are to train."""
+    return plan.set_up.teacher_schedule.epochs + plan.teachers * plan.set_up.student_schedule.epochs
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(json.dumps([FORMAT, *map(repr, parts)]).encode()).hexdigest()[:12]
