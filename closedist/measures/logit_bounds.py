@@ -66,7 +66,8 @@ def logit_variances(roots: LogitRoots) -> Tensor:
 def canonical_correlations(roots: LogitRoots) -> Tensor:
     """(…, k) canonical correlations ρ of the two models' embeddings, descending."""
     own, other = (Projection.onto(part, roots.num_inputs).left for part in roots.embeddings())
-    return torch.linalg.svdvals(own.mT @ other).clamp(max=1.0)
+    values: Tensor = torch.linalg.svdvals(own.mT @ other).clamp(max=1.0)
+    return values
 
 
 def variance_apart(variances: Tensor, correlations: Tensor) -> Tensor:
