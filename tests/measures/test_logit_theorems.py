@@ -1,4 +1,4 @@
-"""What a distance of logits is proved to say (SEQUEL.md 1.4): each theorem on random pairs, by definitions written out."""
+"""What a distance of logits is proved to say (SEQUEL.md 1.4): each theorem on random pairs, definitions written out."""
 
 from itertools import combinations
 
