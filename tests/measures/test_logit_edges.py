@@ -98,3 +98,13 @@ def test_single_precision_is_read_as_it_is_and_reckoned_in_double():
     double = [Representations(*(part.astype(np.float64) for part in pair)) for pair in (arrays[:2], arrays[2:])]
     assert logit_distance(*single) == pytest.approx(logit_distance(*double), rel=1e-13)
     assert representation_distance(*single) == pytest.approx(representation_distance(*double), rel=1e-13)
+
+
+def test_a_vocabulary_s_weights_count_only_what_they_say():
+    rng = np.random.default_rng(9)
+    labels = 20_000
+    p, q = (Representations(rng.normal(size=(30, 4)), rng.normal(size=(labels, 4))) for _ in range(2))
+    weights = np.zeros(labels)
+    weights[rng.choice(labels, 50, replace=False)] = 1.0  # the tokens that are used
+    used = [Representations(m.embeddings, m.unembeddings[torch.from_numpy(weights > 0)]) for m in (p, q)]
+    assert logit_distance(p, q, weights) == pytest.approx(logit_distance(*used), rel=1e-10)
