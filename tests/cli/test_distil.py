@@ -14,12 +14,25 @@ def test_students_are_trained_scored_and_found_again(tmp_path, capsys):
     assert closedist(*options, "-o", str(tmp_path)) == 0
     first = capsys.readouterr().out
     assert "2 students" in first
-    assert "relative_d_rep" in first
+    assert "relative d_rep" in first
+    assert "concept, fitted probe" in first
+    assert "at KL" in first
     assert max(map(len, first.replace(str(tmp_path), "f").splitlines())) <= 120
     written = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     assert closedist(*options, "-o", str(tmp_path)) == 0
     assert capsys.readouterr().out == first
     assert written == {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+
+
+def test_a_baseline_learns_from_labels_and_students_may_be_smaller(tmp_path, capsys):
+    options = ["--teachers=1", "--students=2", "--loss=l2,labels", "--epochs=2", "--widths=8", "--dimension=2"]
+    assert closedist("distil", "--data=digits", *options, "-o", str(tmp_path)) == 0
+    out = capsys.readouterr().out
+    assert "labels" in out
+    assert "at KL" not in out  # one loss of distillation has nothing to be compared with
+    names = {path.name for path in tmp_path.glob("*.pt")}
+    assert "digits-standard-classifier-mlp-tseed400-epoch1-seed40.pt" in names  # dimension 2 is not in a name
+    assert "digits-standard-logitdistill-l2-mlp-tseed400-epoch1-seed41.pt" in names
 
 
 @pytest.mark.parametrize(

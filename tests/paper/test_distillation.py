@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from closedist import InputError, Representations
+from closedist import InputError, Representations, capacity_floor
 from closedist.paper.distillation import training
 from closedist.paper.distillation.experiment import run
 from closedist.paper.distillation.networks import embed, initial_weights, stacked
@@ -108,6 +108,32 @@ def test_every_student_is_scored_at_every_evaluation_and_its_representations_are
 def test_students_come_closer_to_their_teacher(tmp_path):
     content = json.loads(run_all(small(epochs=40), tmp_path)[0].read_text())
     assert content["test"]["kl_to_teacher"][-1] < 0.2 * content["test"]["kl_to_teacher"][0]
+
+
+def test_the_baseline_learns_the_labels_and_not_its_teacher(tmp_path):
+    files = run_all(small(kinds=("l2", "labels"), epochs=30, students=1), tmp_path)
+    alone = run_all(small(kinds=("labels",), epochs=30, students=1), tmp_path / "alone")
+    for path in alone:  # whatever the teacher, the same model
+        state = torch.load(path.with_name(path.name.removeprefix("metrics-")).with_suffix(".pt"), weights_only=True)
+        other = torch.load(tmp_path / path.name.removeprefix("metrics-").replace(".json", ".pt"), weights_only=True)
+        for key, value in state.items():
+            torch.testing.assert_close(other[key], value, rtol=1e-4, atol=1e-6)
+    distilled, baseline = (json.loads(files[index].read_text())["test"] for index in (0, 1))
+    assert distilled["kl_to_teacher"][-1] < 0.5 * baseline["kl_to_teacher"][-1]
+    assert baseline["acc"][-1] > 0.8
+
+
+def test_a_smaller_student_comes_no_closer_than_its_dimension_allows(tmp_path):
+    plan = small(kinds=("l2",), epochs=30, students=1)
+    plan = replace(plan, set_up=replace(plan.set_up, student_dimension=1))
+    name = run_all(plan, tmp_path)[0].stem.removeprefix("metrics-")
+    content = json.loads((tmp_path / f"metrics-{name}.json").read_text())["test"]
+    student = Representations.load(tmp_path / f"{name}_reps_test.safetensors")
+    teacher = Representations.load(tmp_path / f"{plan.teacher_name(400)}_reps_test.safetensors")
+    assert student.dimension == 1
+    floor = float(capacity_floor(teacher)[0])
+    for distance, apart in zip(content["d_logit_centred"], content["variance_apart"], strict=True):
+        assert floor**2 <= apart * (1 + 1e-9) <= distance**2 * (1 + 1e-9) ** 2
 
 
 def test_another_experiment_in_the_same_folder_is_refused(tmp_path):

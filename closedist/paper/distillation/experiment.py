@@ -10,7 +10,7 @@ from closedist.measures.distillation import distillation_loss
 from closedist.paper.distillation.concepts import concept_scores, fitted_accuracy, head_accuracy
 from closedist.paper.distillation.files import is_there, read_weights, write_model
 from closedist.paper.distillation.networks import Architecture, StateDict, embed, initial_weights, stacked, unstacked
-from closedist.paper.distillation.plan import Distillation
+from closedist.paper.distillation.plan import LABELS, Distillation
 from closedist.paper.distillation.scores import score
 from closedist.paper.distillation.setups import CONCEPT, Data, SetUp
 from closedist.paper.distillation.training import Group, train
@@ -91,12 +91,9 @@ def _students(
         logits = torch.bmm(embeddings, own["linear.weight"].mT)
         logits = logits.reshape(len(kinds), len(seeds), *logits.shape[1:])
         wanted = teacher_logits[rows]
-        parts = [_distilled(logits[index], wanted, kind, plan.temperature) for index, kind in enumerate(kinds)]
-        losses = torch.cat(parts)
-        if plan.label_share:
-            right = labels[rows].repeat(len(kinds), 1)
-            losses = (1 - plan.label_share) * losses + plan.label_share * _cross_entropy(logits.flatten(0, 1), right)
-        return losses
+        return torch.cat(
+            [_loss(plan, own, kind, wanted, labels[rows]) for own, kind in zip(logits, kinds, strict=True)]
+        )
 
     metrics_file = folder / f"students-{digest}-tseed{teacher}.progress.json"
     history: dict[str, dict[str, list[dict[str, float]]]] = {name: {"train": [], "test": []} for name in names.values()}
@@ -150,10 +147,14 @@ def _of_teacher(set_up: SetUp, weights: StateDict, data: Data) -> dict[str, obje
     return {"epoch_num": epochs, "test": {key: [value] for key, value in found.items()}}
 
 
-def _distilled(logits: Tensor, wanted: Tensor, kind: str, temperature: float) -> Tensor:
-    """(seeds,) one kind's losses."""
-    losses = [distillation_loss(own, teacher, kind, temperature) for own, teacher in zip(logits, wanted, strict=True)]
-    return torch.stack(losses)
+def _loss(plan: Distillation, logits: Tensor, kind: str, wanted: Tensor, right: Tensor) -> Tensor:
+    """(seeds,) losses of the students of one kind, from (seeds, B, C) logits and their teacher's, and (seeds, B)."""
+    share = 1.0 if kind == LABELS else plan.label_share
+    losses = share * _cross_entropy(logits, right)
+    if share == 1.0:
+        return losses
+    distilled = [distillation_loss(*pair, kind, plan.temperature) for pair in zip(logits, wanted, strict=True)]
+    return losses + (1.0 - share) * torch.stack(distilled)
 
 
 def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:

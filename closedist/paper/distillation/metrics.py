@@ -25,7 +25,7 @@ class ModelName:
         text: the name, without folder and ending.
         data: the data set, as the second paper calls it.
         part: "standard", or the part of it that was trained on.
-        loss: of distillation; None for models that learned from labels.
+        loss: of distillation; "labels" for students that learned from labels and stand beside a teacher; else None.
         teacher, seed: seeds; teacher is None where there was none.
         dimension: of the embeddings, where it is not 2.
     """
@@ -71,10 +71,11 @@ def parse_name(text: str, *, published: bool) -> ModelName:
             f"{text[:100]!r} is no name of a distilled model or a teacher, such as "
             "synthetic-standard-kldistill-mlp-tseed400-epoch249-seed40"
         )
-    loss = {"kldistill": "kl", "logitdistill": match["loss"]}.get(match["model"])
-    if loss and loss != "kl" and published:
-        loss += "-raw"
     teacher = None if match["teacher"] is None else int(match["teacher"])
+    baseline = None if teacher is None else "labels"
+    loss = {"kldistill": "kl", "logitdistill": match["loss"]}.get(match["model"], baseline)
+    if published and match["model"] == "logitdistill":
+        loss = f"{loss}-raw"
     return ModelName(
         text, match["data"], match["part"], loss, teacher, int(match["seed"]), int(match["dimension"] or 2)
     )

@@ -9,6 +9,7 @@ from closedist.paper.distillation.setups import SetUp
 from closedist.paper.distillation.training import Schedule
 
 FIRST_TEACHER, FIRST_STUDENT = 400, 40  # the paper's first seeds
+LABELS = "labels"  # the kind of students that learn from the labels and never see a teacher: the baseline
 FORMAT = 2  # of what is written; in the digests
 
 
@@ -19,7 +20,7 @@ class Distillation:
     Attributes:
         set_up: data, networks and schedules.
         teachers, students: how many teachers, and students of each under each loss.
-        kinds: the losses.
+        kinds: the losses, of which "labels" is none of distillation: students that never see their teacher.
         temperature: of all.
         label_share: α; the loss is (1 − α)·distillation + α·cross-entropy with the labels.
     """
@@ -64,7 +65,7 @@ class Distillation:
     def student_name(self, teacher: int, kind: str, seed: int) -> str:
         """The paper's name of a student's files; "l1" and "l2" are centred here, "l1-raw" and "l2-raw" the paper's."""
         set_up = self.set_up
-        model = "kldistill" if kind == "kl" else f"logitdistill-{kind}"
+        model = {"kl": "kldistill", LABELS: "classifier"}.get(kind, f"logitdistill-{kind}")
         dimension = set_up.student.sizes[-1]
         size = f"-{dimension}" if dimension > 2 else ""
         last = set_up.student_schedule.epochs - 1
