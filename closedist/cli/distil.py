@@ -48,12 +48,12 @@ def distil(
     Common(threads=threads, log=log).set_up()
     from closedist.measures.distillation import KINDS
     from closedist.paper.distillation.experiment import run
-    from closedist.paper.distillation.matched import at_one_kl
-    from closedist.paper.distillation.metrics import read_metrics
     from closedist.paper.distillation.plan import LABELS, Distillation, epochs_in_all, with_epochs, with_widths
     from closedist.paper.distillation.setups import SET_UPS
-    from closedist.paper.distillation.tables import as_text, at_this_kl, last_epoch
     from closedist.paper.results.archive import open_results
+    from closedist.paper.results.matched import at_one_kl
+    from closedist.paper.results.student_metrics import read_metrics
+    from closedist.paper.results.student_tables import as_text, at_this_kl, last_epoch
     from closedist.system.progress import progress
 
     kinds = tuple(loss.split(","))

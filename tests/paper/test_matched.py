@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from closedist import InputError
-from closedist.paper.distillation.effects import inverse_variance, random_effects
-from closedist.paper.distillation.matched import at_one_kl, last_crossing
-from closedist.paper.distillation.metrics import Metrics, ModelName
+from closedist.paper.results.effects import inverse_variance, random_effects
+from closedist.paper.results.matched import at_one_kl, last_crossing
+from closedist.paper.results.student_metrics import Metrics, ModelName
 
 
 def student(loss, kl, teacher=400, seed=40, **scores):

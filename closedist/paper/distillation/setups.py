@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from closedist.paper.data.digits import rotated_digits
-from closedist.paper.data.spirals import spiral_splits
+from closedist.paper.data.spirals import SPIRALS_SEED, spiral_splits
 from closedist.paper.distillation.networks import Architecture
 from closedist.paper.distillation.training import Schedule
 
-SPIRALS_SEED = 400  # of the first published run, whose data all others read
 CONCEPT = "probe"  # the head of a teacher's that no student sees, as the published files name it
 
 

@@ -6,8 +6,8 @@ import zipfile
 import pytest
 
 from closedist import InputError
-from closedist.paper.distillation.metrics import parse_name, read_metrics
 from closedist.paper.results.archive import open_results
+from closedist.paper.results.student_metrics import parse_name, read_metrics
 
 NAME = "synthetic-standard-logitdistill-l1-mlp-tseed400-epoch249-seed40"
 PUBLISHED = {

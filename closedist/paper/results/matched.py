@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedist.errors import InputError
-from closedist.paper.distillation.effects import Estimate, random_effects
-from closedist.paper.distillation.metrics import Metrics
+from closedist.paper.results.effects import Estimate, random_effects
+from closedist.paper.results.student_metrics import Metrics
 
 Floats = NDArray[np.float64]
 KL = "kl_to_teacher"

@@ -1,13 +1,15 @@
 """Tables of distilled students: at their last epoch, and at one KL to the teacher."""
 
+import csv
+import io
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from closedist.paper.distillation.effects import Estimate, random_effects
-from closedist.paper.distillation.matched import AtOneKL, by_teacher_and_seed
-from closedist.paper.distillation.metrics import Metrics
+from closedist.paper.results.effects import Estimate, random_effects
+from closedist.paper.results.matched import AtOneKL, by_teacher_and_seed
+from closedist.paper.results.student_metrics import Metrics
 
 Table = NDArray[np.float64]
 Rows = list[list[str]]  # the head first; the first cell of each names it
@@ -64,6 +66,31 @@ def as_markdown(rows: Rows) -> str:
     """A table as GitHub shows it."""
     lines = [rows[0], ["---", *("---:" for _ in rows[0][1:])], *rows[1:]]
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def as_latex(rows: Rows) -> str:
+    """A tabular for ``\\input`` with the rules of the booktabs package."""
+    signs = {"±": "$\\pm$", "‖": "$\\|$", "−": "$-$", "—": "---", "…": "\\dots", "_": "\\_"}
+
+    def line(row: list[str]) -> str:
+        return " & ".join("".join(signs.get(letter, letter) for letter in cell) for cell in row) + " \\\\"
+
+    columns = "l" + "r" * (len(rows[0]) - 1)
+    head = [
+        "% needs \\usepackage{booktabs}",
+        f"\\begin{{tabular}}{{{columns}}}",
+        "\\toprule",
+        line(rows[0]),
+        "\\midrule",
+    ]
+    return "\n".join([*head, *map(line, rows[1:]), "\\bottomrule", "\\end{tabular}"]) + "\n"
+
+
+def as_csv(rows: Rows) -> str:
+    """Comma-separated values, cells as they are shown."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 def as_text(rows: Rows) -> str:
