@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator
 from numpy.typing import NDArray
 
 from closedist.errors import InputError
@@ -145,6 +146,9 @@ def _limit(axes: Axes, low: float, high: float, *, logarithmic: bool) -> None:
         axes.set_yscale("log")
         axes.set_ylim(low / 1.1, high * 1.1)
         plain_log_ticks(axes.yaxis)
+        axes.yaxis.set_major_locator(
+            LogLocator(subs=(1, 2, 5) if high < 30 * low else (1,), numticks=20)
+        )  # panels are low
     elif high > low:
         axes.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
 
