@@ -122,7 +122,7 @@ def _draw_curves(students: Sequence[Metrics], losses: tuple[str, str]) -> Figure
         figure = new_figure(PAGE_WIDTH, 1.45 * rows + 0.4)
         grid = figure.subplots(rows, COLUMNS, squeeze=False).flatten()
         for axes in grid[len(panels) :]:
-            axes.set_axis_off()
+            axes.remove()
         for axes, (split, score) in zip(grid, panels, strict=False):
             for loss, color in zip(losses, GROUP_COLORS, strict=False):
                 _draw_mean(axes, chosen[loss], split, score, color)
@@ -187,7 +187,7 @@ def _draw_at_one_kl(found: AtOneKL) -> Figure:
         figure = new_figure(PAGE_WIDTH, 1.55 * rows + 0.4)
         grid = figure.subplots(rows, COLUMNS, squeeze=False).flatten()
         for axes in grid[len(scores) :]:
-            axes.set_axis_off()
+            axes.remove()
         for axes, score in zip(grid, scores, strict=False):
             for position, loss in enumerate(found.losses):
                 _draw_students(axes, found, score, loss, position)

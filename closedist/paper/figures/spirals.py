@@ -39,7 +39,7 @@ def draw_spirals(points: ArrayLike, labels: ArrayLike, models: Mapping[str, Repr
         figure = new_figure(PAGE_WIDTH, PAGE_WIDTH / columns * rows + 0.4)
         grid = figure.subplots(rows, columns, squeeze=False).flatten()
         for axes in grid[len(panels) :]:
-            axes.set_axis_off()
+            axes.remove()
         for axes, (title, places) in zip(grid, panels.items(), strict=False):
             _scatter(axes, places, classes)
             axes.set(title=title, aspect="equal", adjustable="datalim")
