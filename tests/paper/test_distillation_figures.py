@@ -74,12 +74,22 @@ def test_curves_are_means_with_intervals_over_teachers_and_students_and_the_pape
 
 def test_every_student_is_a_point_at_one_kl():
     plots = make_distillation_at_one_kl(family())
-    (figure,) = plots.figures.values()
+    figure = plots.figures["distillation_at_one_kl"]
     assert_nothing_is_cut_or_covered(figure)
     panel = next(axes for axes in figure.axes if axes.get_title() == "m_CCA")
     assert sum(len(line.get_xdata()) for line in panel.lines if line.get_marker() == ".") == 3 * 3 * 4
     assert [label.get_text() for label in panel.get_xticklabels()] == ["kl", "l1", "l2"]
     assert "nats" in texts(figure)
+
+
+def test_every_student_is_a_path_through_all_kls():
+    students = family()
+    figure = make_distillation_at_one_kl(students).figures["distillation_over_kl"]
+    assert_nothing_is_cut_or_covered(figure)
+    panel = next(axes for axes in figure.axes if axes.get_title() == "m_CCA")
+    paths = [line.get_xydata() for line in panel.lines if len(line.get_xdata()) == len(EPOCHS)]
+    assert len(paths) == len(students)
+    np.testing.assert_allclose(paths[0], np.column_stack([students[0].test[k] for k in ("kl_to_teacher", "m_cca")]))
 
 
 def test_students_that_are_not_comparable_are_said():

@@ -21,7 +21,7 @@ from closedist.paper.figures.style import (
     plain_log_ticks,
 )
 from closedist.paper.results.effects import random_effects
-from closedist.paper.results.matched import AtOneKL, at_one_kl, by_teacher_and_seed
+from closedist.paper.results.matched import KL, AtOneKL, at_one_kl, by_teacher_and_seed
 from closedist.paper.results.student_metrics import UNIFORM, Metrics
 from closedist.paper.results.student_tables import WORDS, as_csv, as_latex, as_markdown, at_this_kl, last_epoch
 
@@ -34,6 +34,7 @@ CURVES = (
     "concept_fitted", "concept_carried",
 )  # fmt: skip
 LOGARITHMIC = ("kl_to_teacher", "d_logit", "d_rep", UNIFORM)
+OVER_KL = ("d_logit", "m_cca", "concept_fitted")
 COLUMNS = 4
 
 
@@ -49,7 +50,10 @@ def make_distillation_curves(students: Sequence[Metrics]) -> Plots:
 
 
 def make_distillation_at_one_kl(students: Sequence[Metrics]) -> Plots:
-    """distillation_at_one_kl: every student a point, at one KL to the teacher, with means and honest intervals."""
+    """distillation_at_one_kl: every student a point, at one KL to the teacher, with means and honest intervals.
+
+    Beside it distillation_over_kl, every student's path through all KLs: whether another KL would say otherwise.
+    """
     losses = _losses(students)
     found = at_one_kl(students, losses)
     notes = [
@@ -57,7 +61,8 @@ def make_distillation_at_one_kl(students: Sequence[Metrics]) -> Plots:
         for loss in losses
         if (count := found.not_comparable(loss))
     ]
-    return Plots({"distillation_at_one_kl": _draw_at_one_kl(found)}, notes)
+    figures = {"distillation_at_one_kl": _draw_at_one_kl(found), "distillation_over_kl": _draw_over_kl(students, found)}
+    return Plots(figures, notes)
 
 
 def make_distillation_bound(students: Sequence[Metrics]) -> Plots:
@@ -178,6 +183,23 @@ def _inverse_variance_means(table: Floats) -> Floats:
     weights = 1 / np.where(variances == 0, 1.0, variances)
     means: Floats = (weights * table.mean(1)).sum(0) / weights.sum(0)
     return np.where(agree, np.nan, means)
+
+
+def _draw_over_kl(students: Sequence[Metrics], found: AtOneKL) -> Figure:
+    """A panel for each of a few scores: every student's score against its KL, from evaluation to evaluation."""
+    scores = [score for score in OVER_KL if score in found.scores]
+    with closedist_style():
+        figure = new_figure(PAGE_WIDTH, 2.3)
+        for axes, score in zip(figure.subplots(1, len(scores), squeeze=False)[0], scores, strict=True):
+            for loss, color in zip(found.losses, GROUP_COLORS, strict=False):
+                for student in _of(students, loss):
+                    axes.plot(student.test[KL], student.test[score], c=color, lw=0.5, alpha=0.6)
+            axes.axvline(found.kl, c="#222222", ls="--", lw=0.8)
+            axes.set(xscale="log", xlabel="KL(teacher‖student), test", title=WORDS[score])
+        handles = [Line2D([], [], c=color, label=loss) for loss, color in zip(found.losses, GROUP_COLORS, strict=False)]
+        handles.append(Line2D([], [], c="#222222", ls="--", label=f"the one KL, {found.kl:.3f}"))
+        figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+    return figure
 
 
 def _draw_at_one_kl(found: AtOneKL) -> Figure:
