@@ -13,7 +13,7 @@ from closedist.errors import InputError
 
 def distil(
     *,
-    data: Literal["spirals", "digits"],
+    data: Literal["spirals", "spirals-interpolation", "spirals-extrapolation", "digits"],
     teachers: Count = 5,
     students: Count = 5,
     loss: str = "kl,l1,l2",
@@ -31,7 +31,9 @@ def distil(
     Stopped with Ctrl-C and run again, it goes on where it was. Needs closedist[experiments].
 
     Args:
-        data: the second paper's spirals, or handwritten digits in four rotations, of which students see the digit only.
+        data: the second paper's spirals, or these but for a ring of radii 4 to 7 (interpolation), or a ring of 3 to 7
+            alone (extrapolation), scored outside too; or handwritten digits in four rotations, of which students see
+            the digit only.
         teachers: how many.
         students: of each teacher, under each loss.
         loss: of kl, l1, l2 (logits centred over the labels), l1-raw and l2-raw (the paper's), as in kl,l2; and labels,

@@ -105,6 +105,19 @@ def test_every_student_is_scored_at_every_evaluation_and_its_representations_are
     assert Representations.load(tmp_path / f"{name}_reps_test.safetensors").num_inputs == 32
 
 
+def test_inputs_unlike_those_of_the_training_are_scored_too(tmp_path):
+    plan = small(kinds=("l2",), students=1)
+    data = plan.set_up.load()
+    far = data.test * 5
+    outside = replace(data, outside=(far, data.test_labels["linear"]))
+    plan = replace(plan, set_up=replace(plan.set_up, load=lambda: outside, part="interpolation"))
+    (path, _) = run_all(plan, tmp_path)
+    assert path.name.startswith("metrics-synthetic-interpolation-logitdistill-l2-")
+    found = json.loads(path.read_text())
+    assert len(found["outside"]["kl_to_teacher"]) == len(found["epoch_num"])
+    assert found["outside"]["d_logit"][-1] > found["test"]["d_logit"][-1]
+
+
 def test_students_come_closer_to_their_teacher(tmp_path):
     content = json.loads(run_all(small(epochs=40), tmp_path)[0].read_text())
     assert content["test"]["kl_to_teacher"][-1] < 0.2 * content["test"]["kl_to_teacher"][0]

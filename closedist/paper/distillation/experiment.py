@@ -83,8 +83,8 @@ def _students(
         advance(set_up.student_schedule.epochs)
         return files
     classifier = {key: value for key, value in weights.items() if key.startswith(("encoder.", "linear."))}
-    on_train, on_test = (represent(set_up.teacher, classifier, inputs) for inputs in (data.train, data.test))
-    teacher_logits = on_train.embeddings @ on_train.unembeddings.T
+    beside = {split: represent(set_up.teacher, classifier, inputs) for split, (inputs, _) in data.splits.items()}
+    teacher_logits = beside["train"].embeddings @ beside["train"].unembeddings.T
     labels = data.train_labels["linear"]
 
     def objective(embeddings: Tensor, own: StateDict, rows: Tensor) -> Tensor:
@@ -96,20 +96,22 @@ def _students(
         )
 
     metrics_file = folder / f"students-{digest}-tseed{teacher}.progress.json"
-    history: dict[str, dict[str, list[dict[str, float]]]] = {name: {"train": [], "test": []} for name in names.values()}
+    history: dict[str, dict[str, list[dict[str, float]]]] = {
+        name: {split: [] for split in data.splits} for name in names.values()
+    }
     if metrics_file.exists():
         history |= read_json(metrics_file)
 
     def evaluate(epoch: int, stack: StateDict) -> None:
         for name, own in zip(names.values(), unstacked(stack), strict=True):
-            trained, tested = (represent(set_up.student, own, inputs) for inputs in (data.train, data.test))
+            students = {split: represent(set_up.student, own, inputs) for split, (inputs, _) in data.splits.items()}
             found = {
-                "train": score(on_train, trained, labels).as_dict(),
-                "test": score(on_test, tested, data.test_labels["linear"]).as_dict(),
+                split: score(beside[split], students[split], right).as_dict()
+                for split, (_, right) in data.splits.items()
             }
             if CONCEPT in data.test_labels:
                 head, concepts = weights[f"{CONCEPT}.weight"], data.test_labels[CONCEPT]
-                found["test"] |= concept_scores(on_test, head, tested, concepts).as_dict()
+                found["test"] |= concept_scores(beside["test"], head, students["test"], concepts).as_dict()
             for split, scores in found.items():
                 earlier = [row for row in history[name][split] if row["epoch"] < epoch]
                 history[name][split] = [*earlier, {"epoch": epoch, **scores}]

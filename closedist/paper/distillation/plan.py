@@ -45,14 +45,15 @@ class Distillation:
     @property
     def teacher_digest(self) -> str:
         """Of all that a teacher depends on but its seed."""
-        return _digest("teacher", self.set_up.teacher, self.set_up.teacher_schedule, self.set_up.published)
+        set_up = self.set_up
+        return _digest("teacher", set_up.teacher, set_up.teacher_schedule, *set_up.of_data)
 
     @property
     def student_digest(self) -> str:
         """Of all that a student depends on but its teacher's seed, its loss and its own seed."""
         set_up = self.set_up
         return _digest(
-            "student", set_up.student, set_up.student_schedule, set_up.published, self.temperature, self.label_share,
+            "student", set_up.student, set_up.student_schedule, *set_up.of_data, self.temperature, self.label_share,
             self.teacher_digest,
         )  # fmt: skip
 
@@ -60,7 +61,7 @@ class Distillation:
         """The paper's name of a teacher's files."""
         set_up = self.set_up
         last = set_up.teacher_schedule.epochs - 1
-        return f"{set_up.published}-standard-{set_up.teacher_model}-epoch{last}-seed{seed}"
+        return f"{set_up.published}-{set_up.part}-{set_up.teacher_model}-epoch{last}-seed{seed}"
 
     def student_name(self, teacher: int, kind: str, seed: int) -> str:
         """The paper's name of a student's files; "l1" and "l2" are centred here, "l1-raw" and "l2-raw" the paper's."""
@@ -69,7 +70,7 @@ class Distillation:
         dimension = set_up.student.sizes[-1]
         size = f"-{dimension}" if dimension > 2 else ""
         last = set_up.student_schedule.epochs - 1
-        return f"{set_up.published}-standard-{model}-mlp{size}-tseed{teacher}-epoch{last}-seed{seed}"
+        return f"{set_up.published}-{set_up.part}-{model}-mlp{size}-tseed{teacher}-epoch{last}-seed{seed}"
 
 
 def with_widths(set_up: SetUp, widths: Sequence[int]) -> SetUp:
