@@ -13,7 +13,7 @@ from closedist.errors import InputError
 
 def distil(
     *,
-    data: Literal["spirals", "spirals-interpolation", "spirals-extrapolation", "digits"],
+    data: Literal["spirals", "spirals-interpolation", "spirals-extrapolation", "digits", "sub"],
     teachers: Count = 5,
     students: Count = 5,
     loss: str = "kl,l1,l2",
@@ -23,6 +23,7 @@ def distil(
     temperature: Annotated[float, Parameter(validator=Number(gt=0))] = 1.0,
     label_share: Annotated[float, Parameter(validator=Number(gte=0, lt=1))] = 0.0,
     output: Annotated[Path, Parameter(name=["--output", "-o"])],
+    data_folder: Path = Path("downloaded_data"),
     threads: Count | None = None,
     log: Literal["debug", "info", "warning"] = "info",
 ) -> None:
@@ -32,8 +33,8 @@ def distil(
 
     Args:
         data: the second paper's spirals, or these but for a ring of radii 4 to 7 (interpolation), or a ring of 3 to 7
-            alone (extrapolation), scored outside too; or handwritten digits in four rotations, of which students see
-            the digit only.
+            alone (extrapolation), scored outside too; handwritten digits in four rotations, of which students see the
+            digit only; or SUB, whose file of embeddings it asks for.
         teachers: how many.
         students: of each teacher, under each loss.
         loss: of kl, l1, l2 (logits centred over the labels), l1-raw and l2-raw (the paper's), as in kl,l2; and labels,
@@ -44,6 +45,7 @@ def distil(
         temperature: of the distillation.
         label_share: α, where the loss is (1 − α)·distillation + α·cross-entropy with the labels.
         output: the folder to which everything is written.
+        data_folder: where data files are looked for.
         threads: processor threads. Default: all cores.
         log: how much to say on standard error.
     """
@@ -73,7 +75,7 @@ def distil(
         set_up = with_widths(set_up, widths)
     plan = Distillation(set_up, teachers, students, kinds, temperature, label_share)
     with progress("training", epochs_in_all(plan)) as advance:
-        files = run(plan, output, advance)
+        files = run(plan, output, data_folder, advance)
     print(f"{len(files)} students; weights, test representations and scores of every epoch evaluated are in {output}\n")
     written = {path.name for path in files}
     trained = [one for one in read_metrics(open_results(output)) if f"metrics-{one.name.text}.json" in written]

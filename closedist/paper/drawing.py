@@ -11,6 +11,7 @@ from closedist.paper.config import paper_dataset
 from closedist.paper.constructed import NOISE_STEP, compare_all_noisy_copies, kl_table
 from closedist.paper.data.radial import radial_split
 from closedist.paper.data.spirals import SPIRALS_SEED, spiral_splits
+from closedist.paper.distillation.constructed import equal_answers_other_unembeddings, equal_embeddings_other_answers
 from closedist.paper.figures.plots import Plots
 from closedist.paper.figures.registry import FIGURES, Need
 from closedist.paper.figures.trained import LABEL_COUNTS
@@ -165,4 +166,10 @@ NEEDS: dict[Need, Callable[[Sources, list[str]], Material]] = {  # the list take
     "m_CCA and losses": _mcca_and_losses,
     "students": _students,
     "spirals": _spirals,
+    "constructed pairs": lambda *_: (
+        {
+            "G: equal embeddings": equal_embeddings_other_answers(),
+            "H: equal answers": equal_answers_other_unembeddings(),
+        },
+    ),
 }

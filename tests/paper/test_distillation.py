@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -27,12 +28,12 @@ def small(kinds=("kl", "l2"), epochs=4, students=2, seed=0):
         name: replace(getattr(set_up, name), batch_size=24, learning_rate=1e-2, evaluate_every=2)
         for name in ("teacher_schedule", "student_schedule")
     }
-    set_up = replace(set_up, load=lambda: data, teacher=teacher, **schedules)
+    set_up = replace(set_up, load=lambda folder: data, teacher=teacher, **schedules)
     return Distillation(set_up, 2, students, kinds)
 
 
 def run_all(plan, folder):
-    return run(plan, folder, lambda epochs: None)
+    return run(plan, folder, Path(), lambda epochs: None)
 
 
 def weights_of(folder):
@@ -107,10 +108,10 @@ def test_every_student_is_scored_at_every_evaluation_and_its_representations_are
 
 def test_inputs_unlike_those_of_the_training_are_scored_too(tmp_path):
     plan = small(kinds=("l2",), students=1)
-    data = plan.set_up.load()
+    data = plan.set_up.load(Path())
     far = data.test * 5
     outside = replace(data, outside=(far, data.test_labels["linear"]))
-    plan = replace(plan, set_up=replace(plan.set_up, load=lambda: outside, part="interpolation"))
+    plan = replace(plan, set_up=replace(plan.set_up, load=lambda folder: outside, part="interpolation"))
     (path, _) = run_all(plan, tmp_path)
     assert path.name.startswith("metrics-synthetic-interpolation-logitdistill-l2-")
     found = json.loads(path.read_text())

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from pathlib import Path
 
 import pytest
 
@@ -40,7 +41,7 @@ def test_another_seed_gives_other_points():
 
 @pytest.mark.parametrize(("part", "low", "high"), [("interpolation", 4, 7), ("extrapolation", 3, 7)])
 def test_the_variants_train_on_one_side_of_two_radii_and_keep_the_rest(part, low, high):
-    data = SET_UPS[f"spirals-{part}"].load()
+    data = SET_UPS[f"spirals-{part}"].load(Path())
     closed, opened = (lambda r: (r >= low) & (r <= high)), (lambda r: (r > low) & (r < high))
     for points, labels in (data.splits["train"], data.splits["test"]):
         radius = points.norm(dim=1)

@@ -18,19 +18,20 @@ from closedist.representations import Representations
 from closedist.system.files import read_json, write_json
 
 
-def run(plan: Distillation, folder: Path, advance: Callable[[float], None]) -> list[Path]:
+def run(plan: Distillation, folder: Path, data_folder: Path, advance: Callable[[float], None]) -> list[Path]:
     """Train what is missing and score it; the metrics' files, one a student.
 
     Args:
         plan: what.
         folder: where everything goes.
+        data_folder: where data files are, for set-ups that have some.
         advance: told how many epochs of a whole program were done since its last call.
 
     Raises:
         InputError: the folder holds another experiment's files, or cannot be written.
         Stopped: Ctrl-C; run again, it goes on.
     """
-    data = plan.set_up.load()
+    data = plan.set_up.load(data_folder)
     teachers = _teachers(plan, data, folder, advance)
     files: list[Path] = []
     for seed, weights in teachers.items():

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from closedist.paper.data.digits import rotated_digits
+from closedist.paper.data.digits import Digits, rotated_digits
 from closedist.paper.data.spirals import SPIRALS_SEED, spiral_splits
+from closedist.paper.data.sub import ATTRIBUTES, CLASSES, WIDTH, Birds, sub_splits
 from closedist.paper.distillation.networks import Architecture
 from closedist.paper.distillation.training import Schedule
 
@@ -49,7 +51,7 @@ class SetUp:
         name: what the command line calls it.
         published: what the paper's files call its data.
         teacher_model: what the paper's files call its teacher.
-        load: its data.
+        load: its data, from the folder of data files.
         teacher: the teacher's network; students have its first head only.
         teacher_schedule, student_schedule: how both train.
         plain_heads: whether the teacher's heads have PyTorch's default initialisation.
@@ -60,7 +62,7 @@ class SetUp:
     name: str
     published: str
     teacher_model: str
-    load: Callable[[], Data]
+    load: Callable[[Path], Data]
     teacher: Architecture
     teacher_schedule: Schedule
     student_schedule: Schedule
@@ -81,13 +83,13 @@ class SetUp:
         return Architecture(sizes, heads, self.teacher.dropout)
 
 
-def _spirals() -> Data:
+def _spirals(folder: Path) -> Data:
     splits = spiral_splits(SPIRALS_SEED)
     (train, labels), (test, test_labels) = splits.train, splits.test
     return Data(train, test, {"linear": labels}, {"linear": test_labels})
 
 
-def _spirals_by_radius(low: float, high: float, *, between: bool) -> Data:
+def _spirals_by_radius(folder: Path, low: float, high: float, *, between: bool) -> Data:
     """Training and test points between two radii, or those not between them; the other points of all parts outside."""
     splits = spiral_splits(SPIRALS_SEED)
 
@@ -102,14 +104,17 @@ def _spirals_by_radius(low: float, high: float, *, between: bool) -> Data:
     return Data(train[0], test[0], {"linear": train[1]}, {"linear": test[1]}, outside)
 
 
-def _digits() -> Data:
-    train, test = rotated_digits()
-    return Data(
-        train.inputs,
-        test.inputs,
-        {"linear": train.labels, CONCEPT: train.concepts},
-        {"linear": test.labels, CONCEPT: test.concepts},
-    )
+def _digits(folder: Path) -> Data:
+    return _with_concepts(*rotated_digits())
+
+
+def _sub(folder: Path) -> Data:
+    return _with_concepts(*sub_splits(folder))
+
+
+def _with_concepts(train: Digits | Birds, test: Digits | Birds) -> Data:
+    labels, test_labels = ({"linear": part.labels, CONCEPT: part.concepts} for part in (train, test))
+    return Data(train.inputs, test.inputs, labels, test_labels)
 
 
 SPIRALS = SetUp(
@@ -123,8 +128,8 @@ SPIRALS = SetUp(
     plain_heads=True,
 )
 RADII = {  # of the paper's scripts
-    "interpolation": partial(_spirals_by_radius, 4.0, 7.0, between=False),
-    "extrapolation": partial(_spirals_by_radius, 3.0, 7.0, between=True),
+    "interpolation": partial(_spirals_by_radius, low=4.0, high=7.0, between=False),
+    "extrapolation": partial(_spirals_by_radius, low=3.0, high=7.0, between=True),
 }
 SET_UPS = {
     set_up.name: set_up
@@ -139,6 +144,16 @@ SET_UPS = {
             teacher=Architecture((64, 256, 5), {"linear": 10, CONCEPT: 4}),
             teacher_schedule=Schedule(150, 256, 2e-3, 0.985, 0, 50),
             student_schedule=Schedule(150, 256, 2e-3, 0.985, 0, 5),
+            plain_heads=False,
+        ),
+        SetUp(
+            name="sub",
+            published="sub",
+            teacher_model="cbm",
+            load=_sub,
+            teacher=Architecture((WIDTH, 2048, 10), {"linear": CLASSES, CONCEPT: ATTRIBUTES}),
+            teacher_schedule=Schedule(500, 512, 5e-3, 0.995, 20, 50),
+            student_schedule=Schedule(500, 512, 5e-3, 0.995, 20, 10),
             plain_heads=False,
         ),
     )

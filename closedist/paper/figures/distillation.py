@@ -23,7 +23,7 @@ from closedist.paper.figures.style import (
 from closedist.paper.results.effects import random_effects
 from closedist.paper.results.matched import KL, AtOneKL, at_one_kl, by_teacher_and_seed
 from closedist.paper.results.student_metrics import UNIFORM, Metrics
-from closedist.paper.results.student_tables import WORDS, as_csv, as_latex, as_markdown, at_this_kl, last_epoch
+from closedist.paper.results.student_tables import WORDS, at_this_kl, last_epoch, table_formats
 
 Floats = NDArray[np.float64]
 LOSSES = ("kl", "l1", "l2", "l1-raw", "l2-raw")
@@ -94,10 +94,7 @@ def make_distillation_table(students: Sequence[Metrics]) -> Plots:
     tables = {"distillation_last_epoch": last_epoch(students, with_baseline)}
     if len(losses) > 1:
         tables["distillation_at_one_kl"] = at_this_kl(at_one_kl(students, losses))
-    written = {"latex": ("tex", as_latex), "markdown": ("md", as_markdown), "csv": ("csv", as_csv)}
-    return Plots(
-        {}, tables={name: {key: (end, to(rows)) for key, (end, to) in written.items()} for name, rows in tables.items()}
-    )
+    return Plots({}, tables={name: table_formats(rows) for name, rows in tables.items()})
 
 
 def _losses(students: Sequence[Metrics]) -> list[str]:

@@ -13,7 +13,15 @@ if TYPE_CHECKING:
 
 # what a figure is made from: `closedist.paper.drawing` finds or makes it
 Need = Literal[
-    "points", "noisy copies", "permuted pairs", "results", "representations", "m_CCA and losses", "students", "spirals"
+    "points",
+    "noisy copies",
+    "permuted pairs",
+    "results",
+    "representations",
+    "m_CCA and losses",
+    "students",
+    "spirals",
+    "constructed pairs",
 ]
 Paper = Literal["llv", "logit-distance"]  # the first and the second
 SECOND: Paper = "logit-distance"
@@ -78,6 +86,13 @@ FIGURES = {
         PaperFigure("distillation_bound", "students", "distillation:make_distillation_bound", paper=SECOND),
         PaperFigure(
             "distillation_table", "students", "distillation:make_distillation_table", is_table=True, paper=SECOND
+        ),
+        PaperFigure(
+            "constructed_pairs",
+            "constructed pairs",
+            "constructed_pairs:make_constructed_pairs",
+            is_table=True,
+            paper=SECOND,
         ),
         PaperFigure("spirals", "spirals", "spirals:make_spirals", paper=SECOND),
     )

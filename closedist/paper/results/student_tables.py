@@ -93,6 +93,11 @@ def as_csv(rows: Rows) -> str:
     return text.getvalue()
 
 
+def table_formats(rows: Rows) -> dict[str, tuple[str, str]]:
+    """A table as figures' files have it: by format, its ending and its text."""
+    return {"latex": ("tex", as_latex(rows)), "markdown": ("md", as_markdown(rows)), "csv": ("csv", as_csv(rows))}
+
+
 def as_text(rows: Rows) -> str:
     """A table with columns of one width."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]

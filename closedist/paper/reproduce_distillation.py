@@ -1,0 +1,110 @@
+"""The second paper from nothing to figures: every set-up that this machine can train, each in a folder of its own."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from closedist.errors import InputError
+from closedist.paper.data.elsewhere import ELSEWHERE, files_needed
+from closedist.paper.distillation.experiment import run
+from closedist.paper.distillation.plan import Distillation, epochs_in_all
+from closedist.paper.distillation.setups import SET_UPS
+from closedist.paper.drawing import Sources, draw
+from closedist.paper.figures.registry import FIGURES, SECOND, TABLE_FORMATS, PaperFigure
+from closedist.paper.folders import Folders
+from closedist.paper.reproduce import Report
+
+FOLDER = "distilled"  # below the results folder
+RAW = ("kl", "l1-raw", "l2-raw")  # the published losses
+CENTRED = ("kl", "l1", "l2")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One set-up of the paper's, or its stand-in.
+
+    Attributes:
+        name: of its folders.
+        plan: what is trained.
+        folder: where.
+    """
+
+    name: str
+    plan: Distillation
+    folder: Path
+
+    @property
+    def missing(self) -> int:
+        """How many models are not there yet, of ``models``."""
+        plan = self.plan
+        names = [plan.teacher_name(seed) for seed in plan.teacher_seeds]
+        names += [
+            plan.student_name(teacher, kind, seed)
+            for teacher in plan.teacher_seeds
+            for kind in plan.kinds
+            for seed in plan.student_seeds
+        ]
+        return sum(not (self.folder / f"metrics-{name}.json").exists() for name in names)
+
+    @property
+    def models(self) -> int:
+        """How many models it has."""
+        return self.plan.teachers * (1 + self.plan.students * len(self.plan.kinds))
+
+
+def second_paper(teachers: int, students: int, results: Path) -> list[Part]:
+    """What can be trained here, the quickest first."""
+
+    def part(name: str, set_up: str, kinds: tuple[str, ...], dimension: int | None = None) -> Part:
+        row = replace(SET_UPS[set_up], student_dimension=dimension)
+        return Part(name, Distillation(row, teachers, students, kinds), results / FOLDER / name)
+
+    return [
+        part("digits", "digits", (*CENTRED, "labels")),
+        part("digits-smaller-students", "digits", ("l2",), 3),  # for theorem F.1
+        *(part(name, name, RAW) for name in ("spirals", "spirals-interpolation", "spirals-extrapolation")),
+    ]
+
+
+def run_second_paper(
+    parts: Sequence[Part], folders: Folders, formats: Sequence[str], advance: Callable[[float], None]
+) -> Report:
+    """Train what is missing and draw every figure of the second paper, each part's in its own folder.
+
+    Raises:
+        InputError: a folder holds another experiment's files, or cannot be written.
+        Stopped: Ctrl-C; run again, it goes on.
+    """
+    report = Report()
+    _draw("constructed_pairs", folders, folders.figures, formats, report)
+    for part in parts:
+        missing = part.missing
+        report.result_files += run(part.plan, part.folder, folders.data, advance)
+        report.trained += missing
+        of_part = replace(folders, results=part.folder)
+        for figure in FIGURES.values():
+            if figure.paper == SECOND and _is_of(figure, part):
+                _draw(figure.name, of_part, folders.figures / part.name, formats, report)
+    report.left_out += [f"{name}: {files_needed(name, folders.data)}" for name in ELSEWHERE]
+    return report
+
+
+def epochs_of(parts: Sequence[Part]) -> int:
+    """How many epochs of whole programs all parts have."""
+    return sum(epochs_in_all(part.plan) for part in parts)
+
+
+def _is_of(figure: PaperFigure, part: Part) -> bool:
+    if figure.needs == "spirals":
+        return part.name == "spirals"
+    distilled = [kind for kind in part.plan.kinds if kind != "labels"]
+    return figure.needs == "students" and (len(distilled) > 1 or figure.name == "distillation_bound")
+
+
+def _draw(name: str, folders: Folders, where: Path, formats: Sequence[str], report: Report) -> None:
+    try:
+        plots = draw(name, Sources(folders))
+    except InputError as error:
+        report.left_out.append(f"{name}: {error}")
+        return
+    report.figure_files += plots.save(where, TABLE_FORMATS[:2] if FIGURES[name].is_table else formats)
