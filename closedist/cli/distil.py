@@ -83,4 +83,4 @@ def distil(
     distilled = [kind for kind in kinds if kind != LABELS]
     if len(distilled) > 1:
         print(as_text(at_this_kl(at_one_kl(trained, distilled))))
-    print("Test inputs, each teacher's coordinates; ± half a 95 % interval over teachers and students drawn at random")
+    print("Test inputs, each teacher's coordinates; in brackets 95 % over teachers and students drawn at random")

@@ -118,12 +118,16 @@ def test_tables_have_the_numbers_in_every_format():
         rows = list(csv.reader(io.StringIO(formats["csv"][1])))
         assert rows[0][1:] == ["kl", "l1", "l2"]
         assert "\\toprule" in formats["latex"][1]
-        assert "±" not in formats["latex"][1]
+        assert "_" not in formats["latex"][1].replace("\\_", "")
         assert formats["markdown"][1].count("\n") == len(rows) + 1
     rows = {row[0]: row[1:] for row in csv.reader(io.StringIO(tables["distillation_last_epoch"]["csv"][1]))}
     table = np.array([s.test["m_cca"][-1] for s in family() if s.name.loss == "kl"]).reshape(3, 4)
     found = random_effects(table)
-    assert rows["m_CCA"][0] == f"{found.value:.3f} ± {found.high - found.value:.3f}"
+    assert rows["m_CCA"][0] == f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"
+    table = np.array([s.test["d_logit"][-1] for s in family() if s.name.loss == "kl"]).reshape(3, 4)
+    found = random_effects(np.log(table))
+    low, value, high = np.exp([found.low, found.value, found.high])
+    assert rows["d_logit"][0] == f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def test_one_student_of_each_loss_is_enough_to_draw():

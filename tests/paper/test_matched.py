@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from closedist import InputError
-from closedist.paper.results.effects import inverse_variance, random_effects
+from closedist.paper.results.effects import inverse_variance, on_log_scale, random_effects
 from closedist.paper.results.matched import at_one_kl, last_crossing
 from closedist.paper.results.student_metrics import Metrics, ModelName
 
@@ -73,6 +73,27 @@ def test_a_difference_pairs_students_of_one_teacher_and_one_seed():
     ]
     found = at_one_kl(students, ("kl", "l2")).difference("acc", "l2", "kl")
     assert (found.low, found.value, found.high) == pytest.approx((2.0, 2.0, 2.0))
+
+
+def test_distances_differ_by_factors():
+    kl = np.array([3.0, 2.0, 1.5, 1.0])
+    rng = np.random.default_rng(0)
+    shared = np.exp(rng.normal(size=(4, 3)))
+    students = [
+        student(loss, kl, teacher, seed, d_rep=np.full(4, shared[teacher, seed] * factor))
+        for loss, factor in (("kl", 1.0), ("l2", 5.0))
+        for teacher in range(4)
+        for seed in range(3)
+    ]
+    found = at_one_kl(students, ("kl", "l2"))
+    ratio = found.difference("d_rep", "l2", "kl")
+    assert (ratio.low, ratio.value, ratio.high) == pytest.approx((5.0, 5.0, 5.0))
+    own = found.estimate("d_rep", "kl")
+    logs = random_effects(np.log(shared))
+    assert (own.low, own.value, own.high) == pytest.approx(tuple(np.exp([logs.low, logs.value, logs.high])))
+    assert own.low > 0
+    with pytest.raises(InputError, match="not above 0"):
+        on_log_scale([[1.0, 0.0]])
 
 
 def test_students_that_are_missing_are_named():

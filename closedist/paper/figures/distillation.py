@@ -20,8 +20,7 @@ from closedist.paper.figures.style import (
     new_figure,
     plain_log_ticks,
 )
-from closedist.paper.results.effects import random_effects
-from closedist.paper.results.matched import KL, AtOneKL, at_one_kl, by_teacher_and_seed
+from closedist.paper.results.matched import DISTANCES, KL, AtOneKL, at_one_kl, by_teacher_and_seed, estimated
 from closedist.paper.results.student_metrics import UNIFORM, Metrics
 from closedist.paper.results.student_tables import WORDS, at_this_kl, last_epoch, table_formats
 
@@ -33,7 +32,6 @@ CURVES = (
     "kl_to_teacher", "acc", "acc_to_teacher", "d_logit", "d_rep", UNIFORM, "relative_d_rep", "m_cca", "cca",
     "concept_fitted", "concept_carried",
 )  # fmt: skip
-LOGARITHMIC = ("kl_to_teacher", "d_logit", "d_rep", UNIFORM)
 OVER_KL = ("d_logit", "m_cca", "concept_fitted")
 COLUMNS = 4
 
@@ -130,7 +128,7 @@ def _draw_curves(students: Sequence[Metrics], losses: tuple[str, str]) -> Figure
                 _draw_mean(axes, chosen[loss], split, score, color)
             axes.set_title(f"{NAMES[score]}, {split}" if score in first.train else NAMES[score])
             values = [value for loss in losses for one in chosen[loss] for value in getattr(one, split)[score]]
-            _limit(axes, min(values), max(values), logarithmic=score in LOGARITHMIC and min(values) > 0)
+            _limit(axes, min(values), max(values), logarithmic=score in DISTANCES and min(values) > 0)
         handles = [Line2D([], [], c=color, label=loss) for loss, color in zip(losses, GROUP_COLORS, strict=False)]
         handles += [
             Line2D([], [], c="#222222", label="mean, 95 % over teachers and students"),
@@ -163,12 +161,13 @@ def _draw_mean(axes: Axes, students: Sequence[Metrics], split: str, score: str, 
     if len(values) % len(teachers) or any(student.epochs != epochs for student in students):
         raise InputError("not every teacher has as many students, or they were not evaluated at the same epochs")
     table = values.reshape(len(teachers), -1, len(epochs))
-    mean = values.mean(0)
-    axes.plot(epochs, mean, c=color)
     axes.plot([epochs[-1]] * len(values), values[:, -1], ".", c=color, ms=2, alpha=0.7)
-    if len(values) > 1:
-        found = [random_effects(table[..., epoch]) for epoch in range(len(epochs))]
+    if len(values) == 1:
+        axes.plot(epochs, values[0], c=color)
+    else:
+        found = [estimated(score, table[..., epoch]) for epoch in range(len(epochs))]
         low, high = [one.low for one in found], [one.high for one in found]
+        axes.plot(epochs, [one.value for one in found], c=color)
         axes.fill_between(epochs, low, high, color=color, alpha=0.15, lw=0)
         axes.plot(epochs, _inverse_variance_means(table), c=color, ls=":", lw=0.9)
 
@@ -210,6 +209,10 @@ def _draw_at_one_kl(found: AtOneKL) -> Figure:
         for axes, score in zip(grid, scores, strict=False):
             for position, loss in enumerate(found.losses):
                 _draw_students(axes, found, score, loss, position)
+            if score in DISTANCES:
+                axes.set_yscale("log")
+                plain_log_ticks(axes.yaxis)
+                axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=20))
             axes.set(title=WORDS[score], xlim=(-0.5, len(found.losses) - 0.5))
             axes.set_xticks(range(len(found.losses)), found.losses)
         figure.suptitle(
@@ -225,6 +228,6 @@ def _draw_students(axes: Axes, found: AtOneKL, score: str, loss: str, position: 
         axes.plot([position - 0.15 + apart] * len(values), values, ".", ms=2.5, c=GROUP_COLORS[position % 4], alpha=0.7)
     estimate = found.estimate(score, loss) if table.size > 1 else None
     if estimate:
-        half = estimate.high - estimate.value
+        around = [[estimate.value - estimate.low], [estimate.high - estimate.value]]
         marker = GROUP_MARKERS[position % 4]
-        axes.errorbar(position + 0.25, estimate.value, half, fmt=marker, c=GROUP_COLORS[position % 4], ms=3)
+        axes.errorbar(position + 0.25, estimate.value, around, fmt=marker, c=GROUP_COLORS[position % 4], ms=3)

@@ -60,6 +60,23 @@ def random_effects(table: ArrayLike) -> Estimate:
     return Estimate(float(mean), float(mean) - half, float(mean) + half, error)
 
 
+def on_log_scale(table: ArrayLike) -> Estimate:
+    """The same for positive numbers whose spread is in factors: the geometric mean and its interval.
+
+    Args:
+        table: (T, S), of positive numbers.
+
+    Raises:
+        InputError: it is no such table.
+    """
+    values = np.asarray(table, np.float64)
+    if not (values > 0).all():
+        raise InputError("table: a number is not above 0, and has no logarithm")
+    found = random_effects(np.log(values))
+    value, low, high = np.exp([found.value, found.low, found.high]).tolist()
+    return Estimate(value, low, high, value * found.standard_error)
+
+
 def inverse_variance(groups: Sequence[ArrayLike]) -> Estimate:
     """The second paper's mean over teachers: each weighted by n/var of its students, with bands of two errors.
 

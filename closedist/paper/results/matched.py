@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedist.errors import InputError
-from closedist.paper.results.effects import Estimate, random_effects
-from closedist.paper.results.student_metrics import Metrics
+from closedist.paper.results.effects import Estimate, on_log_scale, random_effects
+from closedist.paper.results.student_metrics import UNIFORM, Metrics
 
 Floats = NDArray[np.float64]
 KL = "kl_to_teacher"
+DISTANCES = (KL, "d_logit", "relative_d_logit", "d_rep", "relative_d_rep", UNIFORM, "concept_lost")  # spread in factors
 
 
 @dataclass(frozen=True)
@@ -41,16 +42,23 @@ class AtOneKL:
 
     def estimate(self, score: str, loss: str) -> Estimate | None:
         """A score's mean with its interval, teachers and students drawn at random; None unless all are comparable."""
-        return _estimate(self.scores[score][self.losses.index(loss)])
+        table = self.scores[score][self.losses.index(loss)]
+        return None if np.isnan(table).any() else estimated(score, table)
 
     def difference(self, score: str, loss: str, other: str) -> Estimate | None:
-        """How much larger it is under one loss than under another, for the same teacher and seed."""
-        table = self.scores[score]
-        return _estimate(table[self.losses.index(loss)] - table[self.losses.index(other)])
+        """How much larger it is under one loss than under another, for the same teacher and seed.
+
+        Of distances (``DISTANCES``) it is the ratio, of others the difference.
+        """
+        first, second = (self.scores[score][self.losses.index(name)] for name in (loss, other))
+        if np.isnan(first).any() or np.isnan(second).any():
+            return None
+        return on_log_scale(first / second) if score in DISTANCES else random_effects(first - second)
 
 
-def _estimate(table: Floats) -> Estimate | None:
-    return None if np.isnan(table).any() else random_effects(table)
+def estimated(score: str, table: Floats) -> Estimate:
+    """A score's mean over (T, S) students, teachers and seeds, with its interval: distances on the log scale."""
+    return on_log_scale(table) if score in DISTANCES and (table > 0).all() else random_effects(table)
 
 
 def at_one_kl(students: Sequence[Metrics], losses: Sequence[str]) -> AtOneKL:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from closedist.paper.results.effects import Estimate, random_effects
-from closedist.paper.results.matched import AtOneKL, by_teacher_and_seed
+from closedist.paper.results.effects import Estimate
+from closedist.paper.results.matched import DISTANCES, AtOneKL, by_teacher_and_seed, estimated
 from closedist.paper.results.student_metrics import Metrics
 
 Table = NDArray[np.float64]
@@ -44,8 +44,8 @@ def at_this_kl(found: AtOneKL) -> Rows:
     rows = [[f"at KL {found.kl:.4f}", *found.losses]]
     for score, words in WORDS.items():
         if score in found.scores:
-            rows.append([words, *map(_at, found.scores[score])])
-    rows.append(["epochs until there", *(_at(found.epochs[index], 0) for index in range(len(found.losses)))])
+            rows.append([words, *(_at(score, table) for table in found.scores[score])])
+    rows.append(["epochs until there", *("—" if np.isnan(own).any() else f"{own.mean():.0f}" for own in found.epochs)])
     if any(found.not_comparable(loss) for loss in found.losses):
         counts = [f"{found.not_comparable(loss)} of {found.epochs[0].size}" for loss in found.losses]
         rows.append(["students that are closer all along", *counts])
@@ -54,11 +54,12 @@ def at_this_kl(found: AtOneKL) -> Rows:
 
 def differences(found: AtOneKL, pairs: Sequence[tuple[str, str]]) -> Rows:
     """At one KL, how much larger scores are under the first of two losses, teacher by teacher and seed by seed."""
-    rows = [["difference at one KL", *(f"{first} − {second}" for first, second in pairs)]]
+    rows = [["at one KL, difference or ratio (×)", *(f"{first} to {second}" for first, second in pairs)]]
     for score, words in WORDS.items():
         if score in found.scores and score != "kl_to_teacher":
             cells = (found.difference(score, *pair) for pair in pairs)
-            rows.append([words, *("—" if cell is None else _shown(cell) for cell in cells)])
+            ratio = "× " if score in DISTANCES else ""
+            rows.append([words, *("—" if cell is None else ratio + _cell(cell) for cell in cells)])
     return rows
 
 
@@ -70,7 +71,7 @@ def as_markdown(rows: Rows) -> str:
 
 def as_latex(rows: Rows) -> str:
     """A tabular for ``\\input`` with the rules of the booktabs package."""
-    signs = {"±": "$\\pm$", "‖": "$\\|$", "−": "$-$", "—": "---", "…": "\\dots", "_": "\\_"}
+    signs = {"×": "$\\times$", "‖": "$\\|$", "−": "$-$", "—": "---", "…": "\\dots", "_": "\\_"}
 
     def line(row: list[str]) -> str:
         return " & ".join("".join(signs.get(letter, letter) for letter in cell) for cell in row) + " \\\\"
@@ -120,25 +121,22 @@ def _last(found: dict[tuple[int, int], Metrics], score: str) -> Estimate | float
     values = [found[key].test[score][-1] for key in keys]
     if len(values) == 1 or len(keys) < len(teachers) * len(seeds):
         return float(np.mean(values))
-    return random_effects(np.reshape(values, (len(teachers), len(seeds))))
+    return estimated(score, np.reshape(values, (len(teachers), len(seeds))))
 
 
-def _at(table: Table, digits: int | None = None) -> str:
+def _at(score: str, table: Table) -> str:
     """A loss's cell; a dash where a student is not comparable."""
     if np.isnan(table).any():
         return "—"
-    mean = float(table.mean())
-    return f"{mean:.{digits}f}" if digits is not None else _cell(random_effects(table) if table.size > 1 else mean)
+    return _cell(estimated(score, table) if table.size > 1 else float(table.mean()))
 
 
 def _cell(found: Estimate | float) -> str:
+    """A number, or a mean with its interval."""
     if isinstance(found, Estimate):
-        return _shown(found)
-    return f"{found:.3f}"
+        return f"{_number(found.value)} [{_number(found.low)}, {_number(found.high)}]"
+    return _number(found)
 
 
-def _shown(found: Estimate) -> str:
-    """A mean and how far the interval reaches to either side."""
-    half = found.high - found.value
-    digits = 3 if abs(found.value) < 10 else 2
-    return f"{found.value:.{digits}f} ± {half:.{digits}f}"
+def _number(value: float) -> str:
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
