@@ -66,7 +66,8 @@ def of_theorem_f1(models: list[Metrics]) -> str:
         for apart, distance in zip(split["variance_apart"], split["d_logit_centred"], strict=True)
     ]
     held = sum(share <= 1 for share in shares)
-    return f"Theorem F.1, both sides centred, holds at {held:,} of {len(shares):,} evaluations; the closest at {max(shares):.3f}."
+    total = f"{len(shares):,} evaluations; the closest at {max(shares):.3f}"
+    return f"Theorem F.1, both sides centred, holds at {held:,} of {total}."
 
 
 def main(place: str) -> None:

@@ -7,13 +7,13 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from closedist.cli.options import Common, Count, Widths
+from closedist.cli.options import Common, Count, Cuda, Widths, device
 from closedist.errors import InputError
 
 
 def distil(
     *,
-    data: Literal["spirals", "spirals-interpolation", "spirals-extrapolation", "digits", "sub"],
+    data: Literal["spirals", "spirals-interpolation", "spirals-extrapolation", "digits", "cifar10", "cifar100", "sub"],
     teachers: Count = 5,
     students: Count = 5,
     loss: str = "kl,l1,l2",
@@ -24,6 +24,7 @@ def distil(
     label_share: Annotated[float, Parameter(validator=Number(gte=0, lt=1))] = 0.0,
     output: Annotated[Path, Parameter(name=["--output", "-o"])],
     data_folder: Path = Path("downloaded_data"),
+    cuda: Cuda = False,
     threads: Count | None = None,
     log: Literal["debug", "info", "warning"] = "info",
 ) -> None:
@@ -34,7 +35,7 @@ def distil(
     Args:
         data: the second paper's spirals, or these but for a ring of radii 4 to 7 (interpolation), or a ring of 3 to 7
             alone (extrapolation), scored outside too; handwritten digits in four rotations, of which students see the
-            digit only; or SUB, whose file of embeddings it asks for.
+            digit only; CIFAR-10 (hours); CIFAR-100 (torchvision and a GPU) or SUB, whose files it asks for.
         teachers: how many.
         students: of each teacher, under each loss.
         loss: of kl, l1, l2 (logits centred over the labels), l1-raw and l2-raw (the paper's), as in kl,l2; and labels,
@@ -60,7 +61,7 @@ def distil(
     from closedist.paper.results.student_tables import as_text, at_this_kl, last_epoch
     from closedist.system.progress import progress
 
-    kinds = tuple(loss.split(","))
+    on, kinds = device(cuda), tuple(loss.split(","))
     for kind in kinds:
         if kind not in (*KINDS, LABELS):
             raise InputError(
@@ -75,7 +76,7 @@ def distil(
         set_up = with_widths(set_up, widths)
     plan = Distillation(set_up, teachers, students, kinds, temperature, label_share)
     with progress("training", epochs_in_all(plan)) as advance:
-        files = run(plan, output, data_folder, advance)
+        files = run(plan, output, data_folder, advance, on)
     print(f"{len(files)} students; weights, test representations and scores of every epoch evaluated are in {output}\n")
     written = {path.name for path in files}
     trained = [one for one in read_metrics(open_results(output)) if f"metrics-{one.name.text}.json" in written]

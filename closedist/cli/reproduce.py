@@ -113,7 +113,7 @@ def _second_paper(teachers: int, students: int, formats: "Sequence[str]", common
     from closedist.system.progress import progress
 
     common.check_folders()
-    parts = second_paper(teachers, students, common.results_folder)
+    parts = second_paper(teachers, students, common.folders)
     print(f"{'set-up':<26}{'models':>8}{'there already':>15}{'to train':>10}{'epochs of programs':>20}")
     for part in parts:
         there = part.models - part.missing

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from closedist.errors import InputError
+from closedist.paper.data.cifar10 import images_available
 from closedist.paper.data.elsewhere import ELSEWHERE, files_needed
 from closedist.paper.distillation.experiment import run
 from closedist.paper.distillation.plan import Distillation, epochs_in_all
@@ -52,18 +53,21 @@ class Part:
         return self.plan.teachers * (1 + self.plan.students * len(self.plan.kinds))
 
 
-def second_paper(teachers: int, students: int, results: Path) -> list[Part]:
-    """What can be trained here, the quickest first."""
+def second_paper(teachers: int, students: int, folders: Folders) -> list[Part]:
+    """What can be trained here, the quickest first; CIFAR-10 where its images are."""
 
     def part(name: str, set_up: str, kinds: tuple[str, ...], dimension: int | None = None) -> Part:
         row = replace(SET_UPS[set_up], student_dimension=dimension)
-        return Part(name, Distillation(row, teachers, students, kinds), results / FOLDER / name)
+        return Part(name, Distillation(row, teachers, students, kinds), folders.results / FOLDER / name)
 
-    return [
+    parts = [
         part("digits", "digits", (*CENTRED, "labels")),
         part("digits-smaller-students", "digits", ("l2",), 3),  # for theorem F.1
         *(part(name, name, RAW) for name in ("spirals", "spirals-interpolation", "spirals-extrapolation")),
     ]
+    if images_available(folders.data):
+        parts += [part("cifar10", "cifar10", CENTRED), part("cifar10-smaller-students", "cifar10", ("l2",), 3)]
+    return parts
 
 
 def run_second_paper(

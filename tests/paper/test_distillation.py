@@ -10,7 +10,7 @@ import torch
 from closedist import InputError, Representations, capacity_floor
 from closedist.paper.distillation import training
 from closedist.paper.distillation.experiment import run
-from closedist.paper.distillation.networks import embed, initial_weights, stacked
+from closedist.paper.distillation.networks import initial_weights, stacked
 from closedist.paper.distillation.plan import Distillation, with_epochs, with_widths
 from closedist.paper.distillation.setups import SET_UPS, Data
 from closedist.paper.distillation.training import Schedule, Stopped
@@ -161,7 +161,7 @@ def test_a_stack_of_networks_embeds_as_each_alone():
     architecture = replace(SET_UPS["digits"].teacher, sizes=(64, 16, 5))
     states = [initial_weights(architecture, seed, xavier_heads=True) for seed in (1, 2)]
     inputs = torch.randn(7, 64)
-    both = embed(architecture, stacked(states), inputs.unsqueeze(0))
+    both = architecture.embed(stacked(states), inputs.unsqueeze(0), None)
     for state, embeddings in zip(states, both, strict=True):
         hidden = torch.relu(inputs @ state["encoder.0.weight"].T + state["encoder.0.bias"])
         alone = hidden @ state["encoder.3.weight"].T + state["encoder.3.bias"]

@@ -20,16 +20,16 @@ def small_parts(monkeypatch):
 
 
 def test_the_second_paper_s_plan_has_five_teachers_and_five_students_of_each_loss(tmp_path):
-    parts = {part.name: part for part in second_paper(5, 5, tmp_path)}
+    parts = {part.name: part for part in second_paper(5, 5, Folders.under(tmp_path, tmp_path / "data"))}
     assert parts["spirals"].models == 5 + 5 * 5 * 3
     assert parts["spirals"].plan.kinds == ("kl", "l1-raw", "l2-raw")
-    assert parts["digits-smaller-students"].plan.set_up.student.sizes[-1] == 3
+    assert parts["digits-smaller-students"].plan.set_up.student.dimension == 3
     assert all(part.missing == part.models for part in parts.values())
 
 
 def test_everything_is_trained_drawn_and_found_again(tmp_path, small_parts):
     folders = Folders.under(tmp_path, tmp_path / "data")
-    parts = second_paper(1, 2, folders.results)
+    parts = second_paper(1, 2, folders)
     report = run_second_paper(parts, folders, ["png"], lambda epochs: None)
     assert report.trained == sum(part.models for part in parts)
     drawn = {path.relative_to(folders.figures).as_posix() for path in report.figure_files}
@@ -61,4 +61,4 @@ def test_the_plan_is_printed_before_anything_is_trained(tmp_path, monkeypatch, c
 def test_an_image_data_set_s_part_is_the_set_up_that_is_named():
     for name, row in SET_UPS.items():
         assert row.name == name
-        assert replace(row, student_dimension=2).student.sizes[-1] == 2
+        assert replace(row, student_dimension=2).student.dimension == 2

@@ -9,7 +9,7 @@ from torch import Tensor
 from closedist.measures.distillation import distillation_loss
 from closedist.paper.distillation.concepts import concept_scores, fitted_accuracy, head_accuracy
 from closedist.paper.distillation.files import is_there, read_weights, write_model
-from closedist.paper.distillation.networks import Architecture, StateDict, embed, initial_weights, stacked, unstacked
+from closedist.paper.distillation.networks import Network, StateDict, initial_weights, stacked, unstacked
 from closedist.paper.distillation.plan import LABELS, Distillation
 from closedist.paper.distillation.scores import score
 from closedist.paper.distillation.setups import CONCEPT, Data, SetUp
@@ -17,8 +17,17 @@ from closedist.paper.distillation.training import Group, train
 from closedist.representations import Representations
 from closedist.system.files import read_json, write_json
 
+CPU = torch.device("cpu")
+BLOCK = 1 << 14  # inputs evaluated at once
 
-def run(plan: Distillation, folder: Path, data_folder: Path, advance: Callable[[float], None]) -> list[Path]:
+
+def run(
+    plan: Distillation,
+    folder: Path,
+    data_folder: Path,
+    advance: Callable[[float], None],
+    device: torch.device = CPU,
+) -> list[Path]:
     """Train what is missing and score it; the metrics' files, one a student.
 
     Args:
@@ -26,20 +35,23 @@ def run(plan: Distillation, folder: Path, data_folder: Path, advance: Callable[[
         folder: where everything goes.
         data_folder: where data files are, for set-ups that have some.
         advance: told how many epochs of a whole program were done since its last call.
+        device: where models are trained and evaluated.
 
     Raises:
         InputError: the folder holds another experiment's files, or cannot be written.
         Stopped: Ctrl-C; run again, it goes on.
     """
     data = plan.set_up.load(data_folder)
-    teachers = _teachers(plan, data, folder, advance)
+    teachers = _teachers(plan, data, folder, advance, device)
     files: list[Path] = []
     for seed, weights in teachers.items():
-        files += _students(plan, data, seed, weights, folder, advance)
+        files += _students(plan, data, seed, weights, folder, advance, device)
     return files
 
 
-def _teachers(plan: Distillation, data: Data, folder: Path, advance: Callable[[float], None]) -> dict[int, StateDict]:
+def _teachers(
+    plan: Distillation, data: Data, folder: Path, advance: Callable[[float], None], device: torch.device
+) -> dict[int, StateDict]:
     set_up, seeds, digest = plan.set_up, plan.teacher_seeds, plan.teacher_digest
     names = {seed: plan.teacher_name(seed) for seed in seeds}
     missing = [seed for seed in seeds if not is_there(folder, names[seed], digest)]
@@ -49,7 +61,7 @@ def _teachers(plan: Distillation, data: Data, folder: Path, advance: Callable[[f
             losses = embeddings.new_zeros(len(rows))
             for head, labels in data.train_labels.items():
                 logits = torch.bmm(embeddings, weights[f"{head}.weight"].mT)
-                losses = losses + _cross_entropy(logits, labels[rows])
+                losses = losses + _cross_entropy(logits, labels[rows].to(device))
             return losses
 
         first = [initial_weights(set_up.teacher, seed, xavier_heads=not set_up.plain_heads) for seed in missing]
@@ -64,10 +76,11 @@ def _teachers(plan: Distillation, data: Data, folder: Path, advance: Callable[[f
             digest=digest,
             evaluate=lambda epoch, weights: None,
             advance=advance,
+            device=device,
         )
         for seed, weights in zip(missing, unstacked(trained), strict=True):
-            record = {"configuration": digest, **_of_teacher(set_up, weights, data)}
-            write_model(folder, names[seed], weights, represent(set_up.teacher, weights, data.test), record)
+            record = {"configuration": digest, **_of_teacher(set_up, weights, data, device)}
+            write_model(folder, names[seed], weights, represent(set_up.teacher, weights, data.test, device), record)
         state_file.unlink(missing_ok=True)
     else:
         advance(set_up.teacher_schedule.epochs)
@@ -75,7 +88,13 @@ def _teachers(plan: Distillation, data: Data, folder: Path, advance: Callable[[f
 
 
 def _students(
-    plan: Distillation, data: Data, teacher: int, weights: StateDict, folder: Path, advance: Callable[[float], None]
+    plan: Distillation,
+    data: Data,
+    teacher: int,
+    weights: StateDict,
+    folder: Path,
+    advance: Callable[[float], None],
+    device: torch.device,
 ) -> list[Path]:
     set_up, seeds, kinds, digest = plan.set_up, plan.student_seeds, plan.kinds, plan.student_digest
     names = {(kind, seed): plan.student_name(teacher, kind, seed) for kind in kinds for seed in seeds}
@@ -84,17 +103,17 @@ def _students(
         advance(set_up.student_schedule.epochs)
         return files
     classifier = {key: value for key, value in weights.items() if key.startswith(("encoder.", "linear."))}
-    beside = {split: represent(set_up.teacher, classifier, inputs) for split, (inputs, _) in data.splits.items()}
+    beside = {
+        split: represent(set_up.teacher, classifier, inputs, device) for split, (inputs, _) in data.splits.items()
+    }
     teacher_logits = beside["train"].embeddings @ beside["train"].unembeddings.T
     labels = data.train_labels["linear"]
 
     def objective(embeddings: Tensor, own: StateDict, rows: Tensor) -> Tensor:
         logits = torch.bmm(embeddings, own["linear.weight"].mT)
         logits = logits.reshape(len(kinds), len(seeds), *logits.shape[1:])
-        wanted = teacher_logits[rows]
-        return torch.cat(
-            [_loss(plan, own, kind, wanted, labels[rows]) for own, kind in zip(logits, kinds, strict=True)]
-        )
+        wanted, right = teacher_logits[rows].to(device), labels[rows].to(device)
+        return torch.cat([_loss(plan, own, kind, wanted, right) for own, kind in zip(logits, kinds, strict=True)])
 
     metrics_file = folder / f"students-{digest}-tseed{teacher}.progress.json"
     history: dict[str, dict[str, list[dict[str, float]]]] = {
@@ -105,7 +124,9 @@ def _students(
 
     def evaluate(epoch: int, stack: StateDict) -> None:
         for name, own in zip(names.values(), unstacked(stack), strict=True):
-            students = {split: represent(set_up.student, own, inputs) for split, (inputs, _) in data.splits.items()}
+            students = {
+                split: represent(set_up.student, own, inputs, device) for split, (inputs, _) in data.splits.items()
+            }
             found = {
                 split: score(beside[split], students[split], right).as_dict()
                 for split, (_, right) in data.splits.items()
@@ -129,19 +150,20 @@ def _students(
         digest=f"{digest} {','.join(kinds)} {seeds}",
         evaluate=evaluate,
         advance=advance,
+        device=device,
     )
     for name, own in zip(names.values(), unstacked(trained), strict=True):
         record = {"configuration": digest, **_columns(history[name])}
-        write_model(folder, name, own, represent(set_up.student, own, data.test), record)
+        write_model(folder, name, own, represent(set_up.student, own, data.test, device), record)
     state_file.unlink(missing_ok=True)
     metrics_file.unlink(missing_ok=True)
     return files
 
 
-def _of_teacher(set_up: SetUp, weights: StateDict, data: Data) -> dict[str, object]:
+def _of_teacher(set_up: SetUp, weights: StateDict, data: Data, device: torch.device) -> dict[str, object]:
     """A trained teacher's own numbers, in the published layout."""
     epochs = [set_up.teacher_schedule.epochs - 1]
-    test = represent(set_up.teacher, weights, data.test)
+    test = represent(set_up.teacher, weights, data.test, device)
     found = {"acc": head_accuracy(test.embeddings, test.unembeddings, data.test_labels["linear"])}
     if CONCEPT in data.test_labels:
         concepts = data.test_labels[CONCEPT]
@@ -166,10 +188,11 @@ def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def represent(architecture: Architecture, weights: StateDict, inputs: Tensor) -> Representations:
+def represent(network: Network, weights: StateDict, inputs: Tensor, device: torch.device = CPU) -> Representations:
     """A model's embeddings of inputs, without dropout, and the rows of its classifier."""
-    embeddings = embed(architecture, stacked([weights]), inputs.unsqueeze(0))[0]
-    return Representations(embeddings, weights["linear.weight"])
+    stack = {key: value.to(device) for key, value in stacked([weights]).items()}
+    parts = [network.embed(stack, block.to(device).unsqueeze(0), None)[0].cpu() for block in torch.split(inputs, BLOCK)]
+    return Representations(torch.cat(parts), weights["linear.weight"].cpu())
 
 
 def _columns(history: dict[str, list[dict[str, float]]]) -> dict[str, object]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from closedist.errors import InputError
-from closedist.paper.distillation.networks import Architecture, StateDict, initial_weights
+from closedist.paper.distillation.networks import Network, StateDict, initial_weights
 from closedist.representations import Representations
 from closedist.system.files import read_json, write_atomically, write_json
 
@@ -36,13 +36,13 @@ def is_there(folder: Path, name: str, digest: str) -> bool:
     return True
 
 
-def read_weights(folder: Path, name: str, architecture: Architecture) -> StateDict:
-    """A model's state dict, in the order of its architecture.
+def read_weights(folder: Path, name: str, network: Network) -> StateDict:
+    """A model's state dict, in the order of its network.
 
     Raises:
         InputError: the file is damaged, or of another network.
     """
-    expected = initial_weights(architecture, 0, xavier_heads=True)
+    expected = initial_weights(network, 0, xavier_heads=True)
     try:
         state = torch.load(folder / f"{name}.pt", map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file can make PyTorch's reader fail in any way

@@ -5,6 +5,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from closedist.errors import InputError
+from closedist.paper.distillation.networks import Architecture
 from closedist.paper.distillation.setups import SetUp
 from closedist.paper.distillation.training import Schedule
 
@@ -67,14 +69,20 @@ class Distillation:
         """The paper's name of a student's files; "l1" and "l2" are centred here, "l1-raw" and "l2-raw" the paper's."""
         set_up = self.set_up
         model = {"kl": "kldistill", LABELS: "classifier"}.get(kind, f"logitdistill-{kind}")
-        dimension = set_up.student.sizes[-1]
+        dimension = set_up.student.dimension
         size = f"-{dimension}" if dimension > 2 else ""
         last = set_up.student_schedule.epochs - 1
-        return f"{set_up.published}-{set_up.part}-{model}-mlp{size}-tseed{teacher}-epoch{last}-seed{seed}"
+        return f"{set_up.published}-{set_up.part}-{model}-{set_up.backbone}{size}-tseed{teacher}-epoch{last}-seed{seed}"
 
 
 def with_widths(set_up: SetUp, widths: Sequence[int]) -> SetUp:
-    """The set-up with other hidden layers."""
+    """The set-up with other hidden layers.
+
+    Raises:
+        InputError: its networks are no MLPs.
+    """
+    if not isinstance(set_up.teacher, Architecture):
+        raise InputError(f"widths: the networks of {set_up.name} have none to choose; leave them out")
     sizes = (set_up.teacher.sizes[0], *widths, set_up.teacher.sizes[-1])
     return replace(set_up, teacher=replace(set_up.teacher, sizes=sizes))
 

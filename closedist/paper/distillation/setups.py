@@ -8,10 +8,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from closedist.paper.data.cifar10 import load_cifar10
+from closedist.paper.data.cifar100 import load_cifar100
 from closedist.paper.data.digits import Digits, rotated_digits
 from closedist.paper.data.spirals import SPIRALS_SEED, spiral_splits
 from closedist.paper.data.sub import ATTRIBUTES, CLASSES, WIDTH, Birds, sub_splits
-from closedist.paper.distillation.networks import Architecture
+from closedist.paper.distillation.image_networks import ImageNetwork
+from closedist.paper.distillation.networks import Architecture, Network
 from closedist.paper.distillation.training import Schedule
 
 CONCEPT = "probe"  # the head of a teacher's that no student sees, as the published files name it
@@ -57,18 +60,22 @@ class SetUp:
         plain_heads: whether the teacher's heads have PyTorch's default initialisation.
         student_dimension: of the students' embeddings; None is the teacher's.
         part: of the data, that is trained on, as the paper's files call it.
+        students: their network, where it is not the teacher's.
+        backbone: what the paper's files call it.
     """
 
     name: str
     published: str
     teacher_model: str
     load: Callable[[Path], Data]
-    teacher: Architecture
+    teacher: Network
     teacher_schedule: Schedule
     student_schedule: Schedule
     plain_heads: bool
     student_dimension: int | None = None
     part: str = "standard"
+    students: Network | None = None
+    backbone: str = "mlp"
 
     @property
     def of_data(self) -> tuple[str, ...]:
@@ -76,11 +83,10 @@ class SetUp:
         return (self.published,) if self.part == "standard" else (self.published, self.part)
 
     @property
-    def student(self) -> Architecture:
-        """The teacher's network with the classifier's head alone, and embeddings of the student's dimension."""
-        heads = {"linear": self.teacher.heads["linear"]}
-        sizes = (*self.teacher.sizes[:-1], self.student_dimension or self.teacher.sizes[-1])
-        return Architecture(sizes, heads, self.teacher.dropout)
+    def student(self) -> Network:
+        """The students' network: the classifier's head alone, and embeddings of the students' dimension."""
+        network = replace(self.students or self.teacher, heads={"linear": self.teacher.heads["linear"]})  # type: ignore[type-var]
+        return network.resized(self.student_dimension or self.teacher.dimension)
 
 
 def _spirals(folder: Path) -> Data:
@@ -110,6 +116,19 @@ def _digits(folder: Path) -> Data:
 
 def _sub(folder: Path) -> Data:
     return _with_concepts(*sub_splits(folder))
+
+
+def _cifar10(folder: Path) -> Data:
+    return _images(load_cifar10, folder)
+
+
+def _cifar100(folder: Path) -> Data:
+    return _images(load_cifar100, folder)
+
+
+def _images(load: Callable[[Path, str], tuple[Tensor, Tensor]], folder: Path) -> Data:
+    (train, labels), (test, test_labels) = (load(folder, split) for split in ("train", "test"))
+    return Data(train, test, {"linear": labels}, {"linear": test_labels})
 
 
 def _with_concepts(train: Digits | Birds, test: Digits | Birds) -> Data:
@@ -155,6 +174,30 @@ SET_UPS = {
             teacher_schedule=Schedule(500, 512, 5e-3, 0.995, 20, 50),
             student_schedule=Schedule(500, 512, 5e-3, 0.995, 20, 10),
             plain_heads=False,
+        ),
+        SetUp(
+            name="cifar10",
+            published="cifar10",
+            teacher_model="classifier",
+            load=_cifar10,
+            teacher=ImageNetwork("MedCIFAR10", 128, 5, {"linear": 10}),
+            teacher_schedule=Schedule(20, 32, 1e-3, 0.9, 0, 10),
+            student_schedule=Schedule(30, 32, 1e-3, 0.93, 0, 5),
+            plain_heads=False,
+            students=ImageNetwork("SmallCIFAR10", 84, 5, {"linear": 10}),
+            backbone="smallcifar10",
+        ),
+        SetUp(
+            name="cifar100",
+            published="cifar100",
+            teacher_model="classifier",
+            load=_cifar100,
+            teacher=ImageNetwork("resnet50", 0, 50, {"linear": 100}),
+            teacher_schedule=Schedule(10, 32, 1e-3, 0.995, 3, 5),
+            student_schedule=Schedule(50, 32, 1e-3, 0.995, 3, 5),
+            plain_heads=True,
+            students=ImageNetwork("resnet18", 0, 50, {"linear": 100}),
+            backbone="resnet18",
         ),
     )
 }
