@@ -13,14 +13,17 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from closedist.paper.results.archive import open_results
-from closedist.paper.results.matched import AtOneKL, at_one_kl
+from closedist.paper.results.matched import KL, AtOneKL, at_one_kl, by_teacher_and_seed, last_crossing
 from closedist.paper.results.student_metrics import Metrics, read_metrics
 from closedist.paper.results.student_tables import as_markdown, at_this_kl, differences, last_epoch
 
 LOSSES = ("kl", "l1", "l2")
 CHANCE = 0.25  # four rotations, as many images of each
 PROBE = "concept_fitted"
+OTHER_KLS = (0.05, 0.07, 0.15, 0.2, 0.3, 0.5)
 
 
 def of_teachers(models: list[Metrics]) -> str:
@@ -56,6 +59,20 @@ def answer(found: AtOneKL) -> str:
     )
 
 
+def at_other_kls(models: list[Metrics]) -> str:
+    """The least that any logit student keeps and the most that any KL student keeps, at other KLs."""
+    parts = []
+    for kl in OTHER_KLS:
+        kept: dict[bool, list[float]] = {True: [], False: []}
+        for loss in LOSSES:
+            for model in by_teacher_and_seed(models, loss).values():
+                place = last_crossing(model.test[KL], kl)
+                if place is not None:
+                    kept[loss == "kl"].append(float(np.interp(place, range(len(model.epochs)), model.test[PROBE])))
+        parts.append(f"{max(kept[True]):.3f} and {min(kept[False]):.3f} at {kl}")
+    return f"The KL student that keeps most and the logit student that keeps least, at other KLs: {', '.join(parts)}."
+
+
 def of_theorem_f1(models: list[Metrics]) -> str:
     """How often the theorem holds, with both of its sides about their means."""
     shares = [
@@ -78,7 +95,7 @@ def main(place: str) -> None:
     print(as_markdown(last_epoch(models, (*LOSSES, "labels"))))
     print(as_markdown(at_this_kl(found)))
     print(as_markdown(differences(found, (("l1", "kl"), ("l2", "kl"), ("l1", "l2")))))
-    print(answer(found), of_theorem_f1(models), sep="\n\n")
+    print(answer(found), at_other_kls(models), of_theorem_f1(models), sep="\n\n")
 
 
 def pack(folder: Path, archive: Path) -> None:
