@@ -5,7 +5,7 @@ import pytest
 
 from closedist import InputError
 from closedist.paper.results.effects import inverse_variance, on_log_scale, random_effects
-from closedist.paper.results.matched import at_one_kl, last_crossing
+from closedist.paper.results.matched import at_one_kl, estimated, last_crossing
 from closedist.paper.results.student_metrics import Metrics, ModelName
 
 
@@ -94,6 +94,13 @@ def test_distances_differ_by_factors():
     assert own.low > 0
     with pytest.raises(InputError, match="not above 0"):
         on_log_scale([[1.0, 0.0]])
+
+
+def test_no_interval_of_a_share_leaves_it():
+    table = np.array([[0.9, 1.0, 0.95], [1.0, 0.6, 0.99]])
+    assert random_effects(table).high > 1
+    found = estimated("acc", table)
+    assert (found.high, found.low, found.value) == (1.0, max(0.0, random_effects(table).low), table.mean())
 
 
 def test_students_that_are_missing_are_named():

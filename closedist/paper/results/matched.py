@@ -4,7 +4,7 @@ A student's scores at that KL are read off its own curve over the epochs, where 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,16 @@ from closedist.paper.results.student_metrics import UNIFORM, Metrics
 Floats = NDArray[np.float64]
 KL = "kl_to_teacher"
 DISTANCES = (KL, "d_logit", "relative_d_logit", "d_rep", "relative_d_rep", UNIFORM, "concept_lost")  # spread in factors
+
+SHARES = (
+    "acc",
+    "acc_to_teacher",
+    "m_cca",
+    "m_cca_bound",
+    "concept_fitted",
+    "concept_carried",
+    "concept_lost_by_best_map",
+)
 
 
 @dataclass(frozen=True)
@@ -57,8 +67,14 @@ class AtOneKL:
 
 
 def estimated(score: str, table: Floats) -> Estimate:
-    """A score's mean over (T, S) students, teachers and seeds, with its interval: distances on the log scale."""
-    return on_log_scale(table) if score in DISTANCES and (table > 0).all() else random_effects(table)
+    """A score's mean over (T, S) students, teachers and seeds, with its interval.
+
+    Distances are on the log scale, and no interval of a share leaves [0, 1].
+    """
+    if score in DISTANCES and (table > 0).all():
+        return on_log_scale(table)
+    found = random_effects(table)
+    return replace(found, low=max(0.0, found.low), high=min(1.0, found.high)) if score in SHARES else found
 
 
 def at_one_kl(students: Sequence[Metrics], losses: Sequence[str]) -> AtOneKL:
