@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from closedist.cli.options import Common, Count, Cuda, Widths, device
+from closedist.cli.options import Common, Count, Cuda, Layers, device
 from closedist.errors import InputError
 
 
@@ -17,7 +17,7 @@ def distil(
     teachers: Count = 5,
     students: Count = 5,
     loss: str = "kl,l1,l2",
-    widths: Annotated[Widths | None, Parameter(show_default=False)] = None,
+    widths: Layers = (),
     dimension: Count | None = None,
     epochs: Count | None = None,
     temperature: Annotated[float, Parameter(validator=Number(gt=0))] = 1.0,

@@ -10,7 +10,7 @@ def closedist(*arguments):
 
 
 def test_students_are_trained_scored_and_found_again(tmp_path, capsys):
-    options = ["distil", "--data=digits", "--teachers=1", "--students=1", "--loss=kl,l2", "--epochs=1", "--widths=8"]
+    options = ["distil", "--data=digits", "--teachers=1", "--students=1", "--loss=kl,l2", "--epochs=1", "--widths=8,8"]
     assert closedist(*options, "-o", str(tmp_path)) == 0
     first = capsys.readouterr().out
     assert "2 students" in first
@@ -42,6 +42,8 @@ def test_a_baseline_learns_from_labels_and_students_may_be_smaller(tmp_path, cap
         ("--loss=kl,kl", "twice"),
         ("--temperature=0", "temperature"),
         ("--label-share=1", "label-share"),
+        ("--widths=8,x", "'8,x' is not a list of numbers"),
+        ("--widths=0", "--widths"),
     ],
 )
 def test_a_mistake_is_named_in_one_line(tmp_path, capsys, option, said):

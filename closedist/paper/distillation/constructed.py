@@ -23,7 +23,7 @@ def equal_embeddings_other_answers() -> tuple[Representations, Representations]:
 def equal_answers_other_unembeddings() -> tuple[Representations, Representations]:
     """Appendix H: KL is 0.005 nats both ways, and the unembeddings' m_CCA is 0.67.
 
-    The labels of two pairs exchange their unembeddings; inputs lie midway between them, and the embeddings are the same.
+    The labels of two pairs exchange their unembeddings, and inputs lie midway between them; the embeddings are equal.
     """
     unembeddings = 5.5 * _circle(np.array([0, 1, 2, 3, 10, 16, 20, 26]) * np.pi / 16)
     generator = np.random.default_rng(0)

@@ -76,6 +76,7 @@ def make_distillation_bound(students: Sequence[Metrics]) -> Plots:
                 axes.plot(student.epochs, squared, c=GROUP_COLORS[0], alpha=0.6, lw=0.7)
                 axes.plot(student.epochs, student.test["variance_apart"], c=GROUP_COLORS[1], ls="--", alpha=0.6, lw=0.7)
             axes.set(yscale="log", xlabel="epoch", title=f"loss {loss}, {len(_of(students, loss))} students")
+            plain_log_ticks(axes.yaxis)
         handles = [
             Line2D([], [], c=GROUP_COLORS[0], label="$d_{\\mathrm{logit}}^2$ about its mean"),
             Line2D([], [], c=GROUP_COLORS[1], ls="--", label="$\\sum_i\\lambda_i(1-\\rho_i^2)$"),
@@ -147,7 +148,7 @@ def _limit(axes: Axes, low: float, high: float, *, logarithmic: bool) -> None:
         axes.set_ylim(low / 1.1, high * 1.1)
         plain_log_ticks(axes.yaxis)
         axes.yaxis.set_major_locator(
-            LogLocator(subs=(1, 2, 5) if high < 30 * low else (1,), numticks=20)
+            LogLocator(subs=(1, 2, 5) if high < 30 * low else (1, 3), numticks=20)
         )  # panels are low
     elif high > low:
         axes.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
@@ -192,6 +193,7 @@ def _draw_over_kl(students: Sequence[Metrics], found: AtOneKL) -> Figure:
                     axes.plot(student.test[KL], student.test[score], c=color, lw=0.5, alpha=0.6)
             axes.axvline(found.kl, c="#222222", ls="--", lw=0.8)
             axes.set(xscale="log", xlabel="KL(teacher‖student), test", title=WORDS[score])
+            plain_log_ticks(axes.xaxis)
         handles = [Line2D([], [], c=color, label=loss) for loss, color in zip(found.losses, GROUP_COLORS, strict=False)]
         handles.append(Line2D([], [], c="#222222", ls="--", label=f"the one KL, {found.kl:.3f}"))
         figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
