@@ -20,6 +20,8 @@ def distil(
     widths: Layers = (),
     dimension: Count | None = None,
     epochs: Count | None = None,
+    evaluate_every: Count | None = None,
+    keep: Layers = (),
     temperature: Annotated[float, Parameter(validator=Number(gt=0))] = 1.0,
     label_share: Annotated[float, Parameter(validator=Number(gte=0, lt=1))] = 0.0,
     output: Annotated[Path, Parameter(name=["--output", "-o"])],
@@ -43,6 +45,8 @@ def distil(
         dimension: of the students' embeddings; default: the teachers'.
         widths: of the hidden layers, as in 64,64,64; default: the set-up's.
         epochs: of teachers and of students; default: the set-up's.
+        evaluate_every: how many epochs lie between two evaluations of students; default: the set-up's.
+        keep: after how many epochs students' weights are kept too, as in 10,20,30; evaluations of theirs.
         temperature: of the distillation.
         label_share: α, where the loss is (1 − α)·distillation + α·cross-entropy with the labels.
         output: the folder to which everything is written.
@@ -53,7 +57,14 @@ def distil(
     Common(threads=threads, log=log).set_up()
     from closedist.measures.distillation import KINDS
     from closedist.paper.distillation.experiment import run
-    from closedist.paper.distillation.plan import LABELS, Distillation, epochs_in_all, with_epochs, with_widths
+    from closedist.paper.distillation.plan import (
+        LABELS,
+        Distillation,
+        epochs_in_all,
+        with_epochs,
+        with_evaluations,
+        with_widths,
+    )
     from closedist.paper.distillation.setups import SET_UPS
     from closedist.paper.results.archive import open_results
     from closedist.paper.results.matched import at_one_kl
@@ -74,7 +85,13 @@ def distil(
     set_up = replace(with_epochs(SET_UPS[data], epochs, epochs), student_dimension=dimension)
     if widths:
         set_up = with_widths(set_up, widths)
-    plan = Distillation(set_up, teachers, students, kinds, temperature, label_share)
+    if evaluate_every:
+        set_up = with_evaluations(set_up, evaluate_every)
+    schedule = set_up.student_schedule
+    for kept in keep:
+        if kept > schedule.epochs or not schedule.evaluated(kept - 1):
+            raise InputError(f"--keep: no evaluation after {kept} epochs; they are every {schedule.evaluate_every}")
+    plan = Distillation(set_up, teachers, students, kinds, temperature, label_share, keep)
     with progress("training", epochs_in_all(plan)) as advance:
         files = run(plan, output, data_folder, advance, on)
     print(f"{len(files)} students; weights, test representations and scores of every epoch evaluated are in {output}\n")

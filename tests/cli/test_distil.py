@@ -1,6 +1,9 @@
 """closedist distil from outside: what it says, what it writes, and what it refuses."""
 
+import json
+
 import pytest
+import torch
 
 from closedist.cli import COMMANDS, make_app, run
 
@@ -35,6 +38,25 @@ def test_a_baseline_learns_from_labels_and_students_may_be_smaller(tmp_path, cap
     assert "digits-standard-logitdistill-l2-mlp-tseed400-epoch1-seed41.pt" in names
 
 
+def test_weights_are_kept_and_scores_written_at_the_epochs_asked_for(tmp_path, capsys):
+    options = [
+        "--teachers=1",
+        "--students=1",
+        "--loss=l2",
+        "--epochs=4",
+        "--widths=8",
+        "--evaluate-every=2",
+        "--keep=2",
+    ]
+    assert closedist("distil", "--data=digits", *options, "-o", str(tmp_path)) == 0
+    name = "digits-standard-logitdistill-l2-mlp-5-tseed400-epoch{}-seed40"
+    early, late = (torch.load(tmp_path / f"{name.format(epoch)}.pt", weights_only=True) for epoch in (1, 3))
+    assert early.keys() == late.keys()
+    assert not torch.equal(early["linear.weight"], late["linear.weight"])
+    assert json.loads((tmp_path / f"metrics-{name.format(3)}.json").read_text())["epoch_num"] == [1, 3]
+    assert not (tmp_path / f"metrics-{name.format(1)}.json").exists()
+
+
 @pytest.mark.parametrize(
     ("option", "said"),
     [
@@ -44,6 +66,8 @@ def test_a_baseline_learns_from_labels_and_students_may_be_smaller(tmp_path, cap
         ("--label-share=1", "label-share"),
         ("--widths=8,x", "'8,x' is not a list of numbers"),
         ("--widths=0", "--widths"),
+        ("--keep=7", "--keep: no evaluation after 7 epochs; they are every 5"),
+        ("--keep=155", "--keep: no evaluation after 155 epochs"),
     ],
 )
 def test_a_mistake_is_named_in_one_line(tmp_path, capsys, option, said):

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from closedist.measures.distillation import distillation_loss
 from closedist.paper.distillation.concepts import concept_scores, fitted_accuracy, head_accuracy
-from closedist.paper.distillation.files import is_there, read_weights, write_model
+from closedist.paper.distillation.files import is_there, read_weights, write_model, write_weights
 from closedist.paper.distillation.networks import Network, StateDict, initial_weights, stacked, unstacked
 from closedist.paper.distillation.plan import LABELS, Distillation
 from closedist.paper.distillation.scores import score
@@ -123,7 +123,7 @@ def _students(
         history |= read_json(metrics_file)
 
     def evaluate(epoch: int, stack: StateDict) -> None:
-        for name, own in zip(names.values(), unstacked(stack), strict=True):
+        for (key, name), own in zip(names.items(), unstacked(stack), strict=True):
             students = {
                 split: represent(set_up.student, own, inputs, device) for split, (inputs, _) in data.splits.items()
             }
@@ -137,6 +137,8 @@ def _students(
             for split, scores in found.items():
                 earlier = [row for row in history[name][split] if row["epoch"] < epoch]
                 history[name][split] = [*earlier, {"epoch": epoch, **scores}]
+            if epoch + 1 in plan.keep:
+                write_weights(folder, plan.student_name(teacher, *key, epoch + 1), own)
         write_json(metrics_file, history)
 
     first = [initial_weights(set_up.student, seed, xavier_heads=True) for _ in kinds for seed in seeds]

@@ -13,11 +13,16 @@ from closedist.system.files import read_json, write_atomically, write_json
 
 def write_model(folder: Path, name: str, weights: StateDict, model: Representations, record: dict[str, object]) -> None:
     """A model's files; the record, by which it counts as done, comes last."""
+    write_weights(folder, name, weights)
+    model.save(folder / f"{name}_reps_test.safetensors")
+    write_json(folder / f"metrics-{name}.json", record)
+
+
+def write_weights(folder: Path, name: str, weights: StateDict) -> None:
+    """A model's state dict."""
     buffer = io.BytesIO()
     torch.save(weights, buffer)
     write_atomically(folder / f"{name}.pt", buffer.getvalue())
-    model.save(folder / f"{name}_reps_test.safetensors")
-    write_json(folder / f"metrics-{name}.json", record)
 
 
 def is_there(folder: Path, name: str, digest: str) -> bool:

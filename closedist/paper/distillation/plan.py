@@ -24,6 +24,7 @@ class Distillation:
         teachers, students: how many teachers, and students of each under each loss.
         kinds: the losses, of which "labels" is none of distillation: students that never see their teacher.
         temperature: of all.
+        keep: after how many epochs students' weights are kept too, beside those at the end.
         label_share: α; the loss is (1 − α)·distillation + α·cross-entropy with the labels.
     """
 
@@ -33,6 +34,7 @@ class Distillation:
     kinds: tuple[str, ...]
     temperature: float = 1.0
     label_share: float = 0.0
+    keep: tuple[int, ...] = ()
 
     @property
     def teacher_seeds(self) -> tuple[int, ...]:
@@ -65,13 +67,16 @@ class Distillation:
         last = set_up.teacher_schedule.epochs - 1
         return f"{set_up.published}-{set_up.part}-{set_up.teacher_model}-epoch{last}-seed{seed}"
 
-    def student_name(self, teacher: int, kind: str, seed: int) -> str:
-        """The paper's name of a student's files; "l1" and "l2" are centred here, "l1-raw" and "l2-raw" the paper's."""
+    def student_name(self, teacher: int, kind: str, seed: int, epochs: int | None = None) -> str:
+        """The paper's name of a student's files after so many epochs, by default all.
+
+        "l1" and "l2" are centred here, "l1-raw" and "l2-raw" the paper's.
+        """
         set_up = self.set_up
         model = {"kl": "kldistill", LABELS: "classifier"}.get(kind, f"logitdistill-{kind}")
         dimension = set_up.student.dimension
         size = f"-{dimension}" if dimension > 2 else ""
-        last = set_up.student_schedule.epochs - 1
+        last = (epochs or set_up.student_schedule.epochs) - 1
         return f"{set_up.published}-{set_up.part}-{model}-{set_up.backbone}{size}-tseed{teacher}-epoch{last}-seed{seed}"
 
 
@@ -85,6 +90,11 @@ def with_widths(set_up: SetUp, widths: Sequence[int]) -> SetUp:
         raise InputError(f"widths: the networks of {set_up.name} have none to choose; leave them out")
     sizes = (set_up.teacher.sizes[0], *widths, set_up.teacher.sizes[-1])
     return replace(set_up, teacher=replace(set_up.teacher, sizes=sizes))
+
+
+def with_evaluations(set_up: SetUp, every: int) -> SetUp:
+    """The set-up with students that are scored after every so many epochs."""
+    return replace(set_up, student_schedule=replace(set_up.student_schedule, evaluate_every=every))
 
 
 def with_epochs(set_up: SetUp, teacher: int | None, student: int | None) -> SetUp:
