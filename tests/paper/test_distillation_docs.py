@@ -1,6 +1,9 @@
 """docs/second-paper.md has the numbers of the shipped run of digits × rotation, and its figures can be drawn."""
 
+import os
+import re
 import runpy
+import subprocess
 import sys
 from pathlib import Path
 
@@ -59,3 +62,23 @@ def test_the_practitioner_s_scripts_run(tmp_path, capsys, monkeypatch):
     for model in packed:
         for key, values in model.test.items():
             assert values == pytest.approx(whole[model.name.text].test[key], rel=1e-5)
+
+
+@pytest.mark.slow
+def test_the_practitioner_s_commands_run(tmp_path):
+    page = (ROOT / "docs" / "distillation.md").read_text()
+    commands = [line for block in re.findall(r"```bash\n(.+?)```", page, re.DOTALL) for line in block.splitlines()]
+    assert len(commands) == 4
+    for command in commands:
+        words = command.replace("examples/", f"{ROOT}/examples/").split()
+        program = [sys.executable, "-m", "closedist"] if words[0] == "closedist" else [sys.executable]
+        done = subprocess.run(
+            [*program, *words[1:]],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, (command, done.stderr)
+    assert list((tmp_path / "figures").glob("distillation_curves_*.png"))
