@@ -114,10 +114,10 @@ def _second_paper(teachers: int, students: int, formats: "Sequence[str]", common
 
     common.check_folders()
     parts = second_paper(teachers, students, common.folders)
-    print(f"{'set-up':<26}{'models':>8}{'there already':>15}{'to train':>10}{'epochs of programs':>20}")
+    print(f"{'set-up':<26}{'models':>8}{'there already':>15}{'to train':>10}{'estimate':>12}")
     for part in parts:
-        there = part.models - part.missing
-        print(f"{part.name:<26}{part.models:>8}{there:>15}{part.missing:>10}{epochs_of([part]):>20,}")
+        there, estimate = part.models - part.missing, _duration(part.seconds(common.data_folder))
+        print(f"{part.name:<26}{part.models:>8}{there:>15}{part.missing:>10}{estimate:>12}")
     if dry_run:
         return
     with progress("training", epochs_of(parts)) as advance:

@@ -7,6 +7,8 @@ from pathlib import Path
 from closedist.errors import InputError
 from closedist.paper.data.cifar10 import images_available
 from closedist.paper.data.elsewhere import ELSEWHERE, files_needed
+from closedist.paper.data.sub import FILE as SUB_FILE
+from closedist.paper.distillation.estimate import seconds_left
 from closedist.paper.distillation.experiment import run
 from closedist.paper.distillation.plan import Distillation, epochs_in_all
 from closedist.paper.distillation.setups import SET_UPS
@@ -37,15 +39,34 @@ class Part:
     @property
     def missing(self) -> int:
         """How many models are not there yet, of ``models``."""
+        return len(self._missing_teachers) + sum(self._missing_students.values())
+
+    def seconds(self, data_folder: Path) -> float:
+        """An estimate of the training that is left, evaluations aside."""
+        programs = sum(count > 0 for count in self._missing_students.values())
+        if not self.missing:
+            return 0.0
+        return seconds_left(self.plan, bool(self._missing_teachers), programs, data_folder)
+
+    @property
+    def _missing_teachers(self) -> list[int]:
+        return [seed for seed in self.plan.teacher_seeds if not self._is_there(self.plan.teacher_name(seed))]
+
+    @property
+    def _missing_students(self) -> dict[int, int]:
+        """By teacher, how many of its students are not there."""
         plan = self.plan
-        names = [plan.teacher_name(seed) for seed in plan.teacher_seeds]
-        names += [
-            plan.student_name(teacher, kind, seed)
+        return {
+            teacher: sum(
+                not self._is_there(plan.student_name(teacher, kind, seed))
+                for kind in plan.kinds
+                for seed in plan.student_seeds
+            )
             for teacher in plan.teacher_seeds
-            for kind in plan.kinds
-            for seed in plan.student_seeds
-        ]
-        return sum(not (self.folder / f"metrics-{name}.json").exists() for name in names)
+        }
+
+    def _is_there(self, name: str) -> bool:
+        return (self.folder / f"metrics-{name}.json").exists()
 
     @property
     def models(self) -> int:
@@ -54,7 +75,7 @@ class Part:
 
 
 def second_paper(teachers: int, students: int, folders: Folders) -> list[Part]:
-    """What can be trained here, the quickest first; CIFAR-10 where its images are."""
+    """What can be trained here, the quickest first; CIFAR-10 and SUB where their files are."""
 
     def part(name: str, set_up: str, kinds: tuple[str, ...], dimension: int | None = None) -> Part:
         row = replace(SET_UPS[set_up], student_dimension=dimension)
@@ -67,6 +88,8 @@ def second_paper(teachers: int, students: int, folders: Folders) -> list[Part]:
     ]
     if images_available(folders.data):
         parts += [part("cifar10", "cifar10", CENTRED), part("cifar10-smaller-students", "cifar10", ("l2",), 3)]
+    if (folders.data / SUB_FILE).exists():
+        parts.append(part("sub", "sub", RAW))
     return parts
 
 
@@ -89,7 +112,8 @@ def run_second_paper(
         for figure in FIGURES.values():
             if figure.paper == SECOND and _is_of(figure, part):
                 _draw(figure.name, of_part, folders.figures / part.name, formats, report)
-    report.left_out += [f"{name}: {files_needed(name, folders.data)}" for name in ELSEWHERE]
+    trained = {part.name for part in parts}
+    report.left_out += [f"{name}: {files_needed(name, folders.data)}" for name in ELSEWHERE if name not in trained]
     return report
 
 

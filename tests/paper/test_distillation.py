@@ -60,7 +60,7 @@ def test_a_stopped_training_goes_on_to_the_same_bits(tmp_path, monkeypatch):
             return False
 
     stopped = False
-    real = training._one_epoch
+    real = training.one_epoch
 
     def one_epoch(*arguments):
         nonlocal stopped
@@ -68,7 +68,7 @@ def test_a_stopped_training_goes_on_to_the_same_bits(tmp_path, monkeypatch):
         real(*arguments)
 
     monkeypatch.setattr(training, "stop_requests", Requests)
-    monkeypatch.setattr(training, "_one_epoch", one_epoch)
+    monkeypatch.setattr(training, "one_epoch", one_epoch)
     times = 0
     while True:
         try:

@@ -1,11 +1,14 @@
 """reproduce --paper logit-distance: each set-up that this machine can train, in its folder; the rest is named."""
 
 from dataclasses import replace
+from typing import get_args, get_type_hints
 
 import pytest
 
 from closedist.cli import COMMANDS, make_app, run
+from closedist.cli.distil import distil
 from closedist.paper import reproduce_distillation
+from closedist.paper.distillation.estimate import seconds_left
 from closedist.paper.distillation.plan import with_epochs, with_widths
 from closedist.paper.distillation.setups import SET_UPS
 from closedist.paper.folders import Folders
@@ -46,6 +49,32 @@ def test_everything_is_trained_drawn_and_found_again(tmp_path, small_parts):
     assert "cifar-100-python/train" in left_out
     assert "sub_dinov2_base.npz" in left_out
     assert run_second_paper(parts, folders, ["png"], lambda epochs: None).trained == 0
+    assert [part.seconds(folders.data) for part in parts] == [0.0] * len(parts)
+
+
+def test_the_estimate_counts_what_is_left(tmp_path, small_parts):
+    folders = Folders.under(tmp_path, tmp_path / "data")
+    digits = second_paper(2, 1, folders)[0]
+    asked = []
+
+    def noted(plan, teachers, programs, data_folder):
+        asked.append((teachers, programs))
+        return seconds_left(plan, teachers, programs, data_folder)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reproduce_distillation, "seconds_left", noted)
+        assert digits.seconds(folders.data) > 0
+        run_second_paper([second_paper(1, 1, folders)[0]], folders, ["png"], lambda epochs: None)
+        assert digits.seconds(folders.data) > 0
+    assert asked == [(True, 2), (True, 1)]
+
+
+def test_what_has_its_files_is_part_of_the_plan(tmp_path):
+    folders = Folders.under(tmp_path, tmp_path / "data")
+    assert not {"sub", "cifar10"} & {part.name for part in second_paper(1, 1, folders)}
+    (tmp_path / "data/cifar-10-batches-bin").mkdir(parents=True)
+    (tmp_path / "data/sub_dinov2_base.npz").touch()
+    assert {"sub", "cifar10"} <= {part.name for part in second_paper(1, 1, folders)}
 
 
 def test_the_plan_is_printed_before_anything_is_trained(tmp_path, monkeypatch, capsys):
@@ -58,7 +87,9 @@ def test_the_plan_is_printed_before_anything_is_trained(tmp_path, monkeypatch, c
     assert not list(tmp_path.rglob("*.pt"))
 
 
-def test_an_image_data_set_s_part_is_the_set_up_that_is_named():
+def test_every_set_up_has_its_name_on_the_command_line():
+    named = get_args(get_type_hints(distil, include_extras=True)["data"])
+    assert set(named) == set(SET_UPS)
     for name, row in SET_UPS.items():
         assert row.name == name
         assert replace(row, student_dimension=2).student.dimension == 2

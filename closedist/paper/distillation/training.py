@@ -107,7 +107,7 @@ def train(
         for epoch in range(first, schedule.epochs):
             for options in optimizer.param_groups:
                 options["lr"] = schedule.rate(epoch)
-            _one_epoch(group, state, inputs, schedule.batch_size, optimizer, generators)
+            one_epoch(group, state, inputs, schedule.batch_size, optimizer, generators)
             advance(1)
             if schedule.evaluated(epoch):
                 evaluate(epoch, {key: value.detach() for key, value in state.items()})
@@ -118,7 +118,7 @@ def train(
     return {key: value.detach() for key, value in state.items()}
 
 
-def _one_epoch(
+def one_epoch(
     group: Group,
     state: StateDict,
     inputs: Tensor,
@@ -126,6 +126,7 @@ def _one_epoch(
     optimizer: torch.optim.Optimizer,
     generators: Sequence[torch.Generator],
 ) -> None:
+    """A step for every batch of the inputs in a new order; the state and the generators move on."""
     order = torch.stack([torch.randperm(len(inputs), generator=generator) for generator in generators])
     for start in range(0, len(inputs), batch_size):
         rows = order[:, start : start + batch_size]
