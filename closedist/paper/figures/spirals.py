@@ -14,7 +14,11 @@ from closedist.representations import Representations
 
 
 def make_spirals(points: ArrayLike, labels: ArrayLike, models: Mapping[str, Representations]) -> Plots:
-    """spirals: the inputs, (N, 2), with their labels, (N,), and the models' embeddings of them, by title."""
+    """spirals: the inputs, (N, 2), with their labels, (N,), and the models' embeddings of them, by title.
+
+    Those after the first model's are carried onto its by the map that the labels dictate, f' → A f' + t: coordinates of
+    models trained apart have nothing in common.
+    """
     return Plots({"spirals": draw_spirals(points, labels, models)})
 
 
@@ -32,7 +36,8 @@ def draw_spirals(points: ArrayLike, labels: ArrayLike, models: Mapping[str, Repr
                 f"{title}: {tuple(model.embeddings.shape)} embeddings; of the {len(classes):,} test inputs of the "
                 "spirals, in the plane, are needed"
             )
-        panels[title] = model.embeddings.numpy()
+        first = next(iter(models.values()))
+        panels[title] = model.embeddings.numpy() if model is first else _carried(first, model)
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
     with closedist_style():
@@ -46,6 +51,13 @@ def draw_spirals(points: ArrayLike, labels: ArrayLike, models: Mapping[str, Repr
         handles, names = grid[0].get_legend_handles_labels()
         figure.legend(handles, names, loc="outside lower center", ncols=len(names), title="label", markerscale=3)
     return figure
+
+
+def _carried(onto: Representations, model: Representations) -> NDArray[np.float64]:
+    g, other = (m.unembeddings.double().numpy() for m in (onto, model))
+    a = np.linalg.pinv(g - g.mean(0)) @ (other - other.mean(0))
+    places: NDArray[np.float64] = model.embeddings.double().numpy() @ a.T  # no biases in these networks
+    return places
 
 
 def _scatter(axes: Axes, places: NDArray[np.float64], classes: NDArray[np.int64]) -> None:
