@@ -138,7 +138,7 @@ def test_a_stopped_training_with_batch_norm_goes_on_to_the_same_bits(tmp_path, n
 
 
 def test_networks_of_images_have_no_widths_to_choose():
-    with pytest.raises(InputError, match="widths: the networks of cifar10"):
+    with pytest.raises(InputError, match="--widths: the networks of cifar10"):
         with_widths(SET_UPS["cifar10"], (8,))
 
 

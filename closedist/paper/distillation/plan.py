@@ -87,7 +87,7 @@ def with_widths(set_up: SetUp, widths: Sequence[int]) -> SetUp:
         InputError: its networks are no MLPs.
     """
     if not isinstance(set_up.teacher, Architecture):
-        raise InputError(f"widths: the networks of {set_up.name} have none to choose; leave them out")
+        raise InputError(f"--widths: the networks of {set_up.name} have none to choose; leave the option out")
     sizes = (set_up.teacher.sizes[0], *widths, set_up.teacher.sizes[-1])
     return replace(set_up, teacher=replace(set_up.teacher, sizes=sizes))
 
