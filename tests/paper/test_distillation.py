@@ -1,6 +1,8 @@
 """Students of teachers: one program does what each alone would, and a stopped training goes on to the same bits."""
 
 import json
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from closedist.paper.distillation.networks import initial_weights, stacked
 from closedist.paper.distillation.plan import Distillation, with_epochs, with_widths
 from closedist.paper.distillation.setups import SET_UPS, Data
 from closedist.paper.distillation.training import Schedule, Stopped
+from closedist.system.locks import exclusive
 
 
 def small(kinds=("kl", "l2"), epochs=4, students=2, seed=0):
@@ -81,6 +84,43 @@ def test_a_stopped_training_goes_on_to_the_same_bits(tmp_path, monkeypatch):
     for path in (tmp_path / "undisturbed").glob("metrics-*.json"):
         assert json.loads(path.read_text()) == json.loads((tmp_path / "stopped" / path.name).read_text())
     assert not list((tmp_path / "stopped").glob("*state*"))
+
+
+@pytest.mark.parametrize("when", [0, 1, 2, 3])
+def test_a_training_that_dies_between_scoring_and_saving_goes_on_to_the_same_bits(tmp_path, monkeypatch, when):
+    plan = small(kinds=("kl", "l2"), epochs=6, students=1)
+    plan = replace(plan, teachers=1)
+    files = run_all(plan, tmp_path / "undisturbed")
+    real, calls = training._save, iter(range(100))
+
+    def dying(*arguments):
+        if next(calls) == when:
+            raise SystemError("killed")
+        real(*arguments)
+
+    monkeypatch.setattr(training, "_save", dying)
+    with pytest.raises(SystemError):
+        run_all(plan, tmp_path / "died")
+    run_all(plan, tmp_path / "died")
+    assert_equal_models(weights_of(tmp_path / "undisturbed"), weights_of(tmp_path / "died"))
+    for path in files:
+        assert json.loads(path.read_text()) == json.loads((tmp_path / "died" / path.name).read_text())
+
+
+def test_two_runs_in_one_folder_train_each_model_once_and_say_so(tmp_path, caplog):
+    plan, done = replace(small(students=1), teachers=1), []
+    second = threading.Thread(target=lambda: done.append(run_all(plan, tmp_path)))
+    with exclusive(tmp_path / ".distil.lock", lambda: None):  # held by open files: two threads meet as two processes do
+        second.start()
+        deadline = time.monotonic() + 60
+        while "another run is at work" not in caplog.text and second.is_alive() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert "another run is at work" in caplog.text
+        assert not list(tmp_path.glob("*.pt"))
+    second.join()
+    written = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    assert run_all(plan, tmp_path) == done[0]
+    assert written == {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
 
 
 def test_no_student_depends_on_what_else_trains(tmp_path):

@@ -1,5 +1,6 @@
 """Teachers, then for each of them its students under every loss; what is there already is kept."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from closedist.paper.distillation.setups import CONCEPT, Data, SetUp
 from closedist.paper.distillation.training import Group, train
 from closedist.representations import Representations
 from closedist.system.files import read_json, write_json
+from closedist.system.locks import exclusive
+
+log = logging.getLogger(__name__)
 
 CPU = torch.device("cpu")
 BLOCK = 1 << 14  # inputs evaluated at once
@@ -42,11 +46,12 @@ def run(
         Stopped: Ctrl-C; run again, it goes on.
     """
     data = plan.set_up.load(data_folder)
-    teachers = _teachers(plan, data, folder, advance, device)
-    files: list[Path] = []
-    for seed, weights in teachers.items():
-        files += _students(plan, data, seed, weights, folder, advance, device)
-    return files
+    with exclusive(folder / ".distil.lock", lambda: log.warning("another run is at work in %s: waiting", folder)):
+        teachers = _teachers(plan, data, folder, advance, device)
+        files: list[Path] = []
+        for seed, weights in teachers.items():
+            files += _students(plan, data, seed, weights, folder, advance, device)
+        return files
 
 
 def _teachers(
