@@ -92,6 +92,8 @@ def compare(
     if len(paths) < 2:
         raise InputError("compare needs two files or more, as in: closedist compare p.safetensors q.safetensors")
     alone = len(paths) == 2
+    if alone and cluster.slurm:
+        raise InputError("--slurm: for three files or more; two are one pair, which takes no cluster; leave it out")
     for option, value in (("--permutations", permutations), ("--input-search", input_search != "random")):
         if value and not alone:
             raise InputError(f"{option}: for two files only, and these are {len(paths)}; leave it out")

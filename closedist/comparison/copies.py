@@ -20,15 +20,17 @@ _BLOCKS = (
         {"kl_median": "50 %", "kl_90": "90 %", "kl_99": "99 %", "kl_99_9": "99.9 %", "kl_max": "100 %"},
     ),
     (
-        "predictions, and distances of representations",
+        "predictions",
         {
             "same_top_label": "same top",
-            "perplexity": "PPL",
-            "perplexity_ratio": "PPL ratio",
-            "llv": "d_LLV",
-            "mean_cca_embeddings": "m_CCA",
-            "certificate": "certif.",
+            "perplexity": "perplexity",
+            "perplexity_ratio": "ratio",
+            "logit_correlation": "logit corr.",
         },
+    ),
+    (
+        "distances of representations",
+        {"llv": "d_LLV", "certificate": "certificate", "mean_cca_embeddings": "m_CCA"},
     ),
 )
 
@@ -45,7 +47,7 @@ class Copy:
         same_top_label: the share of positions for which both predict the same token.
         perplexity: exp of the mean of −log q(next token); None where no position has a next one in its sequence.
         perplexity_ratio: that of the copy over that of the reference.
-        llv, mean_cca_embeddings, certificate: as in a :class:`Comparison`.
+        llv, mean_cca_embeddings, certificate, logit_correlation: as in a :class:`Comparison`.
         kl_inputs: on how many positions ``kl`` rests, (Σ kl)²/Σ kl².
     """
 
@@ -65,6 +67,7 @@ class Copy:
     llv: float | None
     mean_cca_embeddings: float | None
     certificate: float | None
+    logit_correlation: float | None
     kl_inputs: float
 
 

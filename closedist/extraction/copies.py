@@ -251,5 +251,6 @@ def _row(
         llv=comparison.llv,
         mean_cca_embeddings=comparison.mean_cca_embeddings,
         certificate=comparison.certificate,
+        logit_correlation=comparison.logit_correlation,
         kl_inputs=float(effective_number(seen.kl[None])),
     )

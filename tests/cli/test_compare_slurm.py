@@ -50,6 +50,12 @@ def files(tmp_path: Path) -> list[str]:
     return [f"m{index}.safetensors" for index in range(len(MODELS))]
 
 
+def test_two_files_need_no_cluster(tmp_path: Path, files: list[str]) -> None:
+    done = subprocess.run(command(*files[:2], "--slurm"), cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "--slurm: for three files or more" in done.stderr
+
+
 def test_options_that_need_slurm_and_one_that_compare_has_not(tmp_path: Path, files: list[str]) -> None:
     for words, said in (
         (["--partition=big"], "options of the group SLURM need --slurm"),

@@ -233,7 +233,7 @@ def test_json_and_csv_have_the_same_rows_under_the_names_of_the_fields(
     assert command(*words, *OPTIONS, "--csv") == 0
     lines = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     wanted = "name kl kl_low kl_high kl_reverse kl_median kl_90 kl_99 kl_99_9 kl_max same_top_label perplexity"
-    wanted += " perplexity_ratio llv mean_cca_embeddings certificate"
+    wanted += " perplexity_ratio llv mean_cca_embeddings certificate logit_correlation"
     assert [row["name"] for row in rows] == ["8 bits", "4 bits"]
     for row, line in zip(rows, lines, strict=True):
         assert {*wanted.split()} <= {*row}
