@@ -44,6 +44,16 @@ def check_same_inputs(first: Tensor, second: Tensor, names: tuple[str, str]) -> 
         )
 
 
+def check_varies(view: Tensor, centred: Tensor, name: str) -> None:
+    """Check that a view, of which the centred one is given too, is not constant up to rounding.
+
+    Raises:
+        InputError: it is.
+    """
+    if not bool(centred.abs().amax() > 4 * torch.finfo(torch.float64).eps * view.abs().amax()):
+        raise InputError(f"{name}: all rows are equal; a constant view is similar to nothing (check how it was made)")
+
+
 def two_views(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> tuple[Tensor, Tensor]:
     """Two views of the same inputs, (n, d) and (n, e), on the first one's device.
 
