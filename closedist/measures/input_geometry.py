@@ -10,6 +10,7 @@ from torch import Tensor
 
 from closedist.errors import InputError
 from closedist.measures.debiased_cka import squared_distance_correlations
+from closedist.measures.distance_ranks import RankTable, ranks_of_all
 from closedist.measures.distance_tables import (
     above_diagonal,
     centred_products,
@@ -24,8 +25,6 @@ from closedist.measures.joint import Joint, joint, of_two
 
 Kind = Literal["spearman", "pearson", "cosine"]
 _RANKED = 1 << 21  # pairs of inputs that are sorted; the ranks of more come from a histogram
-_SHIFT = 52 - 17  # bits of a float64 that a cell of the histogram leaves out: relative width 2⁻¹⁷
-_OCTAVES = 64  # below the largest squared distance; what is smaller is in one cell
 
 
 def rbf_cka(z: ArrayLike | Tensor, w: ArrayLike | Tensor, bandwidth: float = 1.0) -> float:
@@ -128,8 +127,8 @@ def rsa(z: ArrayLike | Tensor, w: ArrayLike | Tensor, kind: Kind = "spearman") -
         z: (n, d) array or tensor, one row an input; n ≥ 3.
         w: (n, e) array or tensor of the same inputs in the same order.
         kind: "spearman", "pearson" or "cosine" of the two lists of squared distances. The last two come from second
-            moments; Spearman's of more than two million pairs from ranks by cells of relative width 2⁻¹⁷, in which
-            all distances have the mean rank (an error below 1e-9).
+            moments; Spearman's of more than two million pairs from a histogram of two million cells, in which all
+            distances have the mean rank (an error below 1e-9).
 
     Raises:
         InputError: the shapes do not fit, a view is constant, all its inputs are at one distance, or another kind.
@@ -160,43 +159,15 @@ def rsa_of(views: Joint, kind: Kind = "spearman") -> Tensor:
     points, squares = columns_and_squares(views.rows("rsa"))
     count = views.num_inputs
     if count * (count - 1) // 2 <= _RANKED:
-        ranks = torch.stack([_ranks(torch.cat(list(upper_blocks(view)))) for view in points])
+        ranks = torch.stack([ranks_of_all(torch.cat(list(upper_blocks(view)))) for view in points])
         return normalised(ranks @ ranks.mT, views.names)
-    tables = [_rank_table(view) for view in points]
+    tables = [RankTable.of(view) for view in points]
     products = squares[0].new_zeros(len(views), len(views))
     for rows in row_blocks(count, len(views)):
         blocks = []
-        for view, square, (table, top) in zip(points, squares, tables, strict=True):
+        for view, square, table in zip(points, squares, tables, strict=True):
             block = distance_block(view, square, rows)
-            blocks.append(table[_cells(block[above_diagonal(block)], top)])
+            blocks.append(table.ranks_of(block[above_diagonal(block)]))
         ranks = torch.stack(blocks)
         products += ranks @ ranks.mT
     return normalised(products, views.names)
-
-
-def _ranks(values: Tensor) -> Tensor:
-    """Ranks less their mean, equal values having the mean of theirs."""
-    ordered, where = values.sort()
-    _, group, sizes = torch.unique_consecutive(ordered, return_inverse=True, return_counts=True)
-    ends = sizes.cumsum(0).to(torch.float64)
-    middle = ends - (sizes - 1) / 2.0
-    ranks = torch.empty_like(ordered)
-    ranks[where] = middle[group] - (len(values) + 1) / 2.0
-    return ranks
-
-
-def _rank_table(view: Tensor) -> tuple[Tensor, int]:
-    """The mean rank, less that of all, of the distances in every cell, and the number of the highest cell."""
-    top = int(torch.stack([block.amax() for block in upper_blocks(view) if len(block)]).amax().view(torch.int64))
-    counts = torch.zeros((_OCTAVES << (52 - _SHIFT)) + 1, dtype=torch.int64, device=view.device)
-    for block in upper_blocks(view):
-        counts += torch.bincount(_cells(block, top), minlength=len(counts))
-    ends = counts.cumsum(0)
-    return (ends - (counts - 1) / 2.0 - (int(ends[-1]) + 1) / 2.0).to(view.dtype), top
-
-
-def _cells(values: Tensor, top: int) -> Tensor:
-    """The cell of each squared distance, by its leading bits."""
-    highest = top >> _SHIFT
-    lowest = highest - (_OCTAVES << (52 - _SHIFT))
-    return ((values.contiguous().view(torch.int64) >> _SHIFT) - lowest).clamp_(min=0)

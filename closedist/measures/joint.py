@@ -31,7 +31,7 @@ class Columns:
 
     def __iter__(self) -> Iterator[Tensor]:
         """The (r, d) views."""
-        return iter(self.side.split(list(self.widths), 1))
+        return iter(torch.split(self.side, list(self.widths), 1))
 
     def __len__(self) -> int:
         """How many views there are."""
@@ -119,7 +119,7 @@ def joint(views: Sequence[ArrayLike | Tensor], names: Sequence[str] | None = Non
     one = as_view(tensors[0], names[0])
     widths = tuple(tensor.shape[1] if tensor.ndim == 2 else 0 for tensor in tensors)
     side = one.new_empty(len(one), sum(widths))
-    for index, (tensor, out) in enumerate(zip(tensors, side.split(list(widths), 1), strict=True)):
+    for index, (tensor, out) in enumerate(zip(tensors, torch.split(side, list(widths), 1), strict=True)):
         view = as_view(tensor, names[index]).to(one.device) if index else one
         check_same_inputs(one, view, (names[0], names[index]))
         torch.sub(view, view.mean(0), out=out)
