@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from closedist.explanation.pair import explain
     from closedist.explanation.records import Explanation
     from closedist.extraction import extract, extract_logits
+    from closedist.extraction.activations import activations
     from closedist.extraction.scikit_learn import from_sklearn
     from closedist.measures.canonical import (
         eigenspace_overlap,
@@ -79,6 +80,7 @@ if TYPE_CHECKING:
     from closedist.measures.top_k import kl_of_top_k
     from closedist.page.write import report
     from closedist.pairs import compare, compare_all
+    from closedist.pairs.layers import layer_matrix
     from closedist.representations import Representations
     from closedist.representations.alignment import align
 
@@ -89,6 +91,7 @@ _HOMES = {
     "Explanation": "closedist.explanation.records",
     "InputError": "closedist.errors",
     "Representations": "closedist.representations",
+    "activations": "closedist.extraction.activations",
     "align": "closedist.representations.alignment",
     "angular_shape_distance": "closedist.measures.shape",
     "angular_shape_distance_matrix": "closedist.measures.shape",
@@ -118,6 +121,7 @@ _HOMES = {
     "jaccard_matrix": "closedist.measures.neighbour_overlap",
     "kl_divergence": "closedist.measures.likelihood",
     "kl_of_top_k": "closedist.measures.top_k",
+    "layer_matrix": "closedist.pairs.layers",
     "linear_cka": "closedist.measures.cca",
     "linear_cka_matrix": "closedist.measures.debiased_cka",
     "linear_r2": "closedist.measures.regression",
@@ -166,6 +170,7 @@ __all__ = [
     "Explanation",
     "InputError",
     "Representations",
+    "activations",
     "align",
     "angular_shape_distance",
     "angular_shape_distance_matrix",
@@ -195,6 +200,7 @@ __all__ = [
     "jaccard_matrix",
     "kl_divergence",
     "kl_of_top_k",
+    "layer_matrix",
     "linear_cka",
     "linear_cka_matrix",
     "linear_r2",

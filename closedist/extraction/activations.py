@@ -1,6 +1,6 @@
 """Activations of any layers of any model, several in one pass; or no more of them than second moments."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -89,7 +89,7 @@ def activations(
     if moments_only and file is not None:
         raise InputError("file: with moments_only no activations are kept; leave one of the two out")
     sources = _sources(model, layers, pool)
-    stream = _runs(sources, batches)
+    stream = _runs(sources, batches, None if moments_only else torch.device("cpu"))
     if moments_only:
         return _moments(sources, stream)
     if file is not None:
@@ -135,7 +135,7 @@ class _Source:
                     raise InputError(f"layers: {name} gives {tuple(output.shape)} of {size} inputs; name others")
                 rows = pooled(output, mask, self.pool, name)
             except InputError:
-                if self.whole and self.names is None:
+                if self.whole and self.names is None and not callable(self.pool):
                     return None  # "all" means all that has a row for each input
                 raise
             if not bool(torch.isfinite(rows).all()):
@@ -190,8 +190,14 @@ def _sources(model: nn.Module | Mapping[str, nn.Module], layers: Layers, pool: P
     return [_Source(str(name), one, layers, pool) for name, one in model.items()]
 
 
-def _runs(sources: Sequence[_Source], batches: Iterable[Any]) -> Iterable[dict[str, Tensor]]:
-    """Rows of every batch, layers of all models together; those of a float32 or half model as they come."""
+def _runs(
+    sources: Sequence[_Source], batches: Iterable[Any], place: torch.device | None
+) -> Iterator[dict[str, Tensor]]:
+    """Copies of the rows of every batch, layers of all models together, on a device or where they come."""
+
+    def copied(_: str, rows: Tensor) -> Tensor:
+        return rows.to(device=place, copy=True)  # later layers may change theirs in place
+
     stream = read_batches(batches, sources[0].model)
     first = next(stream, None)
     if first is None:
@@ -204,7 +210,7 @@ def _runs(sources: Sequence[_Source], batches: Iterable[Any]) -> Iterable[dict[s
             found: dict[str, Tensor] = {}
             for source in sources:
                 with evaluating(source.model):
-                    found |= source.rows(batch, number, lambda _, rows: rows.detach().to("cpu", copy=True))
+                    found |= source.rows(batch, number, copied)
             yield found
             advance(1)
 
