@@ -20,10 +20,19 @@ ENDINGS = ("html", *PICTURES)
 _SHADES = 64
 _NUMBERED = 16  # columns, up to which every cell has its number in it
 _STYLE = """
-table.heat { border-collapse: collapse; font-size: 0.8rem; }
-.heat td { padding: 0; width: 2.6em; height: 1.9em; text-align: center; }
-.heat th { font-weight: 400; padding: 0 0.4em; text-align: right; white-space: nowrap; }
-.heat thead th { writing-mode: vertical-rl; transform: rotate(180deg); text-align: left; padding: 0.4em 0; }
+table.layers { border-collapse: collapse; font-size: 0.8rem; }
+.layers td { padding: 0; width: 2.6em; height: 1.9em; text-align: center; }
+.layers tbody td { /* its text is black or white, as in the other page's heat map */
+  --shade: color-mix(in oklab, var(--near) var(--nearness), var(--far));
+  background: var(--shade); color: oklch(from var(--shade) calc((0.5625 - l) * 1e4) 0 0);
+}
+.layers th { font-weight: 400; padding: 0 0.4em; text-align: right; white-space: nowrap; }
+.layers thead th { writing-mode: vertical-rl; transform: rotate(180deg); text-align: left; padding: 0.4em 0; }
+.curve { width: 100%; max-width: 46rem; }
+.curve polyline { fill: none; stroke: var(--accent); stroke-width: 2; }
+.curve line { stroke: var(--line); }
+.curve circle { fill: var(--accent); }
+.curve text { fill: var(--quiet); font-size: 11px; }
 .list td, .list th { padding: 0.15rem 1rem 0.15rem 0; text-align: left; }
 """
 
@@ -71,7 +80,7 @@ def layers_page(matrix: LayerMatrix, names: Sequence[str] = (), notes: Sequence[
             f'<header><p class="eyebrow">closedist</p><h1>{escape(title)}</h1>\n',
             f'<p class="lead">{escape(_sentence(matrix))}</p><p class="note">{escape(facts)}</p></header>\n<main>\n',
             f'<section><h2>All pairs</h2><div class="wide">{_heat_map(matrix)}</div></section>\n',
-            f"<section><h2>Layer by layer</h2>{_list(matrix)}</section>\n",
+            f"<section><h2>Layer by layer</h2>{_curve(matrix)}{_list(matrix)}</section>\n",
             f"<section><h2>How</h2>{''.join(f'<p>{escape(note)}</p>' for note in notes)}</section>\n" if notes else "",
             "</main>\n</body>\n</html>\n",
         ]
@@ -103,15 +112,10 @@ def _levels(matrix: LayerMatrix) -> NDArray[np.int64]:
 
 
 def _shades() -> str:
-    """A class for each shade between the page's colours of far and near, with text that can be read on it."""
-    lines = []
-    for shade in range(_SHADES):
-        near = 100.0 * shade / (_SHADES - 1)
-        text = "var(--on-accent)" if near > 55 else "var(--ink)"
-        lines.append(
-            f".s{shade} {{ background: color-mix(in oklab, var(--near) {near:.0f}%, var(--far)); color: {text}; }}"
-        )
-    return "\n".join(lines)
+    """A class for each shade between the page's colours of far and near."""
+    return "\n".join(
+        f".layers .s{shade} {{ --nearness: {100 * shade / (_SHADES - 1):.1f}%; }}" for shade in range(_SHADES)
+    )
 
 
 def _heat_map(matrix: LayerMatrix) -> str:
@@ -125,7 +129,33 @@ def _heat_map(matrix: LayerMatrix) -> str:
             for column, value, shade in zip(matrix.columns, values, shades, strict=True)
         )
         rows.append(f'<tr><th scope="row">{escape(name)}</th>{cells}</tr>')
-    return f'<table class="heat"><thead><tr><td></td>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+    return f'<table class="layers"><thead><tr><td></td>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+
+
+def _curve(matrix: LayerMatrix) -> str:
+    """The measure of layers at the same depth, over depth; nothing of a model with itself, where it is the diagonal."""
+    matches = matrix.matches()
+    if matrix.rows == matrix.columns or len(matches) < 2:
+        return ""
+    high = matrix.measure.high if np.isfinite(matrix.measure.high) else max(match.value for match in matches) or 1.0
+    low = min(0.0, *(match.value for match in matches))
+    points = [
+        (40 + 560 * index / (len(matches) - 1), 10 + 140 * (1 - (match.value - low) / (high - low)))
+        for index, match in enumerate(matches)
+    ]
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    said = [escape(f"{match.row}, {match.same_depth}: {match.value:.4f}") for match in matches]
+    dots = "".join(
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3"><title>{what}</title></circle>'
+        for (x, y), what in zip(points, said, strict=True)
+    )
+    axis = f'<text x="4" y="154">{low:.2f}</text><text x="4" y="14">{high:.2f}</text>'
+    title = f"{matrix.measure.title} at the same depth, from the first layer to the last"
+    return (
+        f'<figure><svg class="curve" viewBox="0 0 620 170" role="img" aria-label="{escape(title)}">'
+        f'<line x1="40" y1="150" x2="600" y2="150"/>{axis}<polyline points="{line}"/>{dots}</svg>'
+        f"<figcaption>{escape(title)}</figcaption></figure>"
+    )
 
 
 def _list(matrix: LayerMatrix) -> str:
