@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from closedist.errors import InputError
-from closedist.measures.factors import bases, principal
+from closedist.measures.factors import factors, ranks, spread
 from closedist.measures.joint import Columns, Joint, joint, of_two
 from closedist.measures.pair_norms import nuclear_products, products, rotated_distances, squared_products
 from closedist.measures.shape import angles
@@ -50,14 +50,15 @@ def svcca_of(views: Joint, threshold: float = 0.99) -> Tensor:
     """The same of views that are side by side."""
     if not 0 < threshold <= 1:
         raise InputError(f"threshold: {threshold}; a share of the variance, above 0 and at most 1, is needed")
-    kept = []
-    for axes in principal(views):
-        share = axes.sizes.square().cumsum(0) / axes.sizes.square().sum()
+    found, kept = factors(views), []
+    for one in found:
+        scores, sizes = one.axes()
+        share = sizes.square().cumsum(0) / sizes.square().sum()
         enough = share >= threshold * (1.0 - 4 * torch.finfo(share.dtype).eps)  # so that rounding adds no axis
-        count = int(enough.to(torch.int64).argmax()) + 1 if bool(enough.any()) else len(share)
-        kept.append(axes.scores[:, :count])
-    counts = views.precision.new_tensor([one.shape[1] for one in kept])
-    means = nuclear_products(Columns.of(kept), views.first) / torch.minimum(counts[:, None], counts)
+        kept.append(scores[:, : int(enough.to(torch.int64).argmax()) + 1 if bool(enough.any()) else None])
+    columns = spread(found, kept)
+    counts = views.precision.new_tensor(columns.widths)
+    means = nuclear_products(columns, views.first) / torch.minimum(counts[:, None], counts)
     return means.clamp(max=1.0).fill_diagonal_(1.0)
 
 
@@ -92,10 +93,10 @@ def pwcca_matrix(views: Sequence[ArrayLike | Tensor]) -> Tensor:
 
 def pwcca_of(views: Joint) -> Tensor:
     """The same of views that are side by side."""
-    spaces = bases(views)
-    own = [basis.mT @ view for basis, view in zip(spaces.columns, views.columns, strict=True)]
+    found = factors(views)
+    own = [one.root for one in found]
     result = torch.eye(len(views), dtype=views.precision.dtype, device=views.precision.device)
-    for i, j, product in products(spaces.columns, views.first):
+    for i, j, product in products(spread(found), views.first):
         left, correlations, right = torch.linalg.svd(product, full_matrices=False)
         correlations = correlations.clamp(max=1.0)
         for at, (first, second) in enumerate(zip(i.tolist(), j.tolist(), strict=True)):
@@ -140,8 +141,10 @@ def regularised_cca_of(views: Joint, alpha: float = 0.5) -> Tensor:
     """The same of views that are side by side."""
     if not (math.isfinite(alpha) and 0 <= alpha <= 1):
         raise InputError(f"alpha: {alpha}; a number from 0 (canonical correlations) to 1 (rotations only) is needed")
-    whitened = [axes.scores * (alpha * axes.sizes + (1.0 - alpha)) for axes in principal(views)]
-    return angles(rotated_distances(Columns.of([one / one.norm() for one in whitened]), views.first))
+    found = factors(views)
+    whitened = [scores * (alpha * sizes + (1.0 - alpha)) for scores, sizes in (one.axes() for one in found)]
+    norms = torch.stack([one.norm() for one in whitened])
+    return angles(rotated_distances(spread(found, whitened), norms, views.first))
 
 
 def eigenspace_overlap(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:
@@ -174,15 +177,16 @@ def eigenspace_overlap_matrix(views: Sequence[ArrayLike | Tensor]) -> Tensor:
 
 def eigenspace_overlap_of(views: Joint) -> Tensor:
     """The same of views that are side by side."""
-    spaces = bases(views)
-    larger = torch.maximum(spaces.ranks[:, None], spaces.ranks)
-    return (squared_products(spaces.columns) / larger).clamp(max=1.0).fill_diagonal_(1.0)
+    found = factors(views)
+    rank = ranks(found, views.precision)
+    return (squared_products(spread(found)) / torch.maximum(rank[:, None], rank)).clamp(max=1.0).fill_diagonal_(1.0)
 
 
 def mean_cca_of(views: Joint) -> Tensor:
     """(n, n) mean canonical correlations of views that are side by side, over the smaller rank."""
-    spaces = bases(views)
-    means = nuclear_products(spaces.columns, views.first) / spaces.smaller
+    found = factors(views)
+    rank = ranks(found, views.precision)
+    means = nuclear_products(spread(found), views.first) / torch.minimum(rank[:, None], rank)
     return means.clamp(max=1.0).fill_diagonal_(1.0)
 
 
@@ -197,8 +201,8 @@ def mean_svd_matrix(views: Sequence[ArrayLike | Tensor]) -> Tensor:
 
 def mean_svd_of(views: Joint) -> Tensor:
     """The same of views that are side by side."""
-    for name, view in zip(views.names, views.columns, strict=True):
-        norms = view.norm(dim=0)
+    lengths = torch.linalg.vector_norm(views.columns.side, dim=0)
+    for name, norms in zip(views.names, lengths.split_with_sizes(list(views.columns.widths)), strict=True):
         constant = norms <= 1e-14 * norms.amax()
         if bool(constant.any()):
             raise InputError(
@@ -206,9 +210,6 @@ def mean_svd_of(views: Joint) -> Tensor:
             )
     widths = views.precision.new_tensor(views.columns.widths)
     narrow, wide = torch.minimum(widths[:, None], widths), torch.maximum(widths[:, None], widths)
-    means = nuclear_products(views.columns.each(lambda view: view / view.norm(dim=0)), views.first) / narrow
-    means = torch.minimum(means, (wide / narrow).sqrt())
-    for index, view in enumerate(views.columns):  # with itself it is 1 only of uncorrelated columns, since it is PLS
-        unit = view / view.norm(dim=0)
-        means[index, index] = torch.linalg.svdvals(unit.mT @ unit).mean()
-    return means
+    units = Columns(views.columns.side / lengths, views.columns.widths)
+    means = torch.minimum(nuclear_products(units, views.first) / narrow, (wide / narrow).sqrt())
+    return means.fill_diagonal_(1.0)  # of a correlation matrix, whose trace is the sum of its singular values

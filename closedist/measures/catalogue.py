@@ -164,7 +164,7 @@ MEASURES: tuple[Measure, ...] = (
     ),
     _similarity(
         canonical.mean_svd_of, "mean_svd", "svd", "m_SVD", _RESCALED,
-        "about √(d/n)", "not 1 of a view with itself where its columns correlate", "Nielsen et al. 2025",
+        "about √(d/n)", "depends on the coordinates: a rotation changes it", "Nielsen et al. 2025",
     ),
     _similarity(
         input_geometry.rbf_cka_of, "rbf_cka", "rbf_cka", "RBF-CKA", _ROTATED,

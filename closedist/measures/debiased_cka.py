@@ -22,7 +22,7 @@ def linear_cka_matrix(views: Sequence[ArrayLike | Tensor]) -> Tensor:
 
 def linear_cka_of(views: Joint) -> Tensor:
     """The same of views that are side by side."""
-    products = squared_products(views.unit())
+    products = squared_products(views.columns)
     own = products.diagonal().sqrt()
     return (products / (own[:, None] * own)).clamp(max=1.0).fill_diagonal_(1.0)
 
@@ -90,13 +90,19 @@ def debiased_cka_of(views: Joint) -> Tensor:
         raise InputError(f"{' and '.join(views.names)}: {count} rows; debiased CKA needs at least four inputs")
     squares = views.unit_squares()
     inner = squares @ squares.mT + 1.0 / count  # Σ_i ‖x_i‖²‖y_i‖²
-    hsic = squared_products(views.unit()) - inner + 1.0 / ((count - 1) * (count - 2)) - 2.0 * inner / (count - 2)
+    hsic = _unit_products(views) - inner + 1.0 / ((count - 1) * (count - 2)) - 2.0 * inner / (count - 2)
     own = hsic.diagonal()
     for name, size in zip(views.names, own.tolist(), strict=True):
         if not size > 0:
             raise InputError(f"{name}: its rows differ in too few inputs to be similar to anything; give more inputs")
     sizes = own.sqrt()
     return (hsic / (sizes[:, None] * sizes)).clamp(max=1.0).fill_diagonal_(1.0)
+
+
+def _unit_products(views: Joint) -> Tensor:
+    """(n, n) ‖XᵀY‖² of views of Frobenius norm one."""
+    traces = views.norms.square()
+    return squared_products(views.columns) / (traces[:, None] * traces)
 
 
 def squared_distance_products(views: Joint) -> Tensor:
@@ -107,7 +113,7 @@ def squared_distance_products(views: Joint) -> Tensor:
     """
     count = views.num_inputs
     squares = views.unit_squares()
-    return 2.0 * count * (squares @ squares.mT) + 4.0 * squared_products(views.unit()) - 4.0 / (count - 1)
+    return 2.0 * count * (squares @ squares.mT) + 4.0 * _unit_products(views) - 4.0 / (count - 1)
 
 
 def squared_distance_correlations(views: Joint, *, centred: bool) -> Tensor:

@@ -1,5 +1,6 @@
-"""Each view's own part, done once for all pairs: an orthonormal basis of its columns, and its principal axes."""
+"""Each view's own part, done once for all pairs: X = Q·R with an orthonormal basis Q of its columns."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -8,59 +9,82 @@ from torch import Tensor
 from closedist.measures.cca import orthonormal_basis
 from closedist.measures.joint import Columns, Joint
 
+_WELL_CONDITIONED = 1e-5  # of columns at unit length; Cholesky-QR twice is as good as QR down to about 1e-7
+_TALL = 8  # rows to a column, from which Gram matrices are less work than QR
+
 
 @dataclass(frozen=True)
-class Bases:
-    """Orthonormal bases of n views.
+class Factor:
+    """A view X = Q·root, where Q = tall·turn is an orthonormal basis of its columns.
 
     Attributes:
-        columns: (r, rank) of each view, a basis of its columns.
-        ranks: (n,) float64.
+        tall: (r, h) nearly a basis, or the view's own.
+        turn: (h, k) makes it one, k the rank.
+        root: (k, d) QᵀX.
     """
 
-    columns: Columns
-    ranks: Tensor
+    tall: Tensor
+    turn: Tensor
+    root: Tensor
 
     @property
-    def smaller(self) -> Tensor:
-        """(n, n) the smaller rank of two."""
-        return torch.minimum(self.ranks[:, None], self.ranks)
+    def rank(self) -> int:
+        """k; rounding of the numbers that the view came in does not add to it."""
+        return self.root.shape[0]
+
+    def axes(self) -> tuple[Tensor, Tensor]:
+        """The principal axes: (k, k) coordinates in Q of the scores, and the (k,) singular values of X, descending."""
+        left, sizes, _ = torch.linalg.svd(self.root, full_matrices=False)
+        return left, sizes
 
 
-@dataclass(frozen=True)
-class Principal:
-    """The principal axes of a view, X = U·diag(s)·Vᵀ up to its rank.
-
-    Attributes:
-        scores: (r, rank) U.
-        sizes: (rank,) s, descending.
-    """
-
-    scores: Tensor
-    sizes: Tensor
+def factors(views: Joint) -> list[Factor]:
+    """The factor of every view."""
+    return [_factor(view, precision) for view, precision in zip(views.columns, views.precision, strict=True)]
 
 
-def bases(views: Joint) -> Bases:
-    """Bases of the columns up to their rank, which rounding of the numbers that the views came in does not add to."""
-    found, ranks = [], []
-    for view, precision in zip(views.columns, views.precision, strict=True):
-        basis, rank = orthonormal_basis(view, precision)
-        found.append(basis[:, : int(rank)])  # those beyond the rank are zero
-        ranks.append(int(rank))
-    return Bases(Columns.of(found), views.precision.new_tensor(ranks))
+def _factor(view: Tensor, precision: Tensor) -> Factor:
+    rows, width = view.shape
+    if rows > _TALL * width and (found := _by_gram_matrices(view, precision)) is not None:
+        return found
+    if rows > width:
+        tall, root = torch.linalg.qr(view)
+    else:
+        tall, root = torch.eye(rows, dtype=view.dtype, device=view.device), view
+    turn, rank = orthonormal_basis(root, precision)
+    turn = turn[:, : int(rank)]  # the columns beyond the rank are zero
+    return Factor(tall, turn, turn.mT @ root)
 
 
-def principal(views: Joint) -> list[Principal]:
-    """The principal axes of every view, up to the same rank."""
-    found = []
-    for view, precision in zip(views.columns, views.precision, strict=True):
-        if view.shape[0] > view.shape[1]:
-            basis, root = torch.linalg.qr(view)
-            left, sizes, _ = torch.linalg.svd(root, full_matrices=False)
-            left = basis @ left
-        else:
-            root = view
-            left, sizes, _ = torch.linalg.svd(view, full_matrices=False)
-        rank = int(orthonormal_basis(root, precision)[1])
-        found.append(Principal(left[:, :rank], sizes[:rank]))
-    return found
+def _by_gram_matrices(view: Tensor, precision: Tensor) -> Factor | None:
+    """Cholesky-QR twice (Yamamoto et al., 2015), or nothing where the columns are not well conditioned."""
+    gram = view.mT @ view
+    norms = gram.diagonal().sqrt()
+    lower, failed = torch.linalg.cholesky_ex(gram / (norms[:, None] * norms))
+    if bool(failed) or not bool((norms > 0).all()):
+        return None
+    sizes = torch.linalg.svdvals(lower)
+    if not bool(sizes[-1] > _WELL_CONDITIONED * sizes[0]) or int(orthonormal_basis(lower.mT, precision)[1]) < len(
+        lower
+    ):
+        return None
+    identity = torch.eye(len(lower), dtype=view.dtype, device=view.device)
+    tall = view @ (torch.linalg.solve_triangular(lower, identity, upper=False) / norms).mT
+    again = torch.linalg.cholesky(tall.mT @ tall)
+    turn = torch.linalg.solve_triangular(again, identity, upper=False).mT
+    return Factor(tall, turn, again.mT @ (lower.mT * norms))
+
+
+def spread(found: Sequence[Factor], coordinates: Sequence[Tensor] | None = None) -> Columns:
+    """The bases Q side by side, or what has these (k, m) coordinates in them."""
+    turns = [one.turn if coordinates is None else one.turn @ coordinates[i] for i, one in enumerate(found)]
+    widths = tuple(turn.shape[1] for turn in turns)
+    side = found[0].tall.new_empty(len(found[0].tall), sum(widths))
+    for one, turn, out in zip(found, turns, side.split_with_sizes(list(widths), 1), strict=True):
+        torch.mm(one.tall, turn, out=out)
+    return Columns(side, widths)
+
+
+def ranks(found: Sequence[Factor], like: Tensor) -> Tensor:
+    """(n,) their ranks, as numbers of the kind of another tensor."""
+    return like.new_tensor([float(one.rank) for one in found])

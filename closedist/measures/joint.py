@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from numpy.typing import ArrayLike
@@ -75,16 +76,22 @@ class Joint:
         """n."""
         return len(self.columns)
 
-    def unit(self) -> Columns:
-        """The columns, each view of Frobenius norm one."""
-        return self.columns.each(lambda view: view / view.norm())
+    @cached_property
+    def lengths(self) -> Tensor:
+        """(n, r) norms of the rows of each view's columns."""
+        return torch.stack([torch.linalg.vector_norm(view, dim=1) for view in self.columns])
+
+    @cached_property
+    def norms(self) -> Tensor:
+        """(n,) Frobenius norms of the views."""
+        norms: Tensor = torch.linalg.vector_norm(self.lengths, dim=1)
+        return norms
 
     def unit_squares(self) -> Tensor:
         """(n, r) squared norms of the rows less their mean, of views of Frobenius norm one."""
-        traces = torch.stack([view.square().sum() for view in self.columns])
-        squares = self.squares
+        traces, squares = self.norms.square(), self.squares
         if squares is None:
-            squares = torch.stack([view.square().sum(1) for view in self.columns]) - traces[:, None] / self.num_inputs
+            squares = self.lengths.square() - traces[:, None] / self.num_inputs
         return squares / traces[:, None]
 
     def rows(self, measure: str) -> Columns:
@@ -118,13 +125,16 @@ def joint(views: Sequence[ArrayLike | Tensor], names: Sequence[str] | None = Non
     tensors = [as_tensor(view, name) for view, name in zip(views, names, strict=True)]
     one = as_view(tensors[0], names[0])
     widths = tuple(tensor.shape[1] if tensor.ndim == 2 else 0 for tensor in tensors)
-    side = one.new_empty(len(one), sum(widths))
+    side, largest = one.new_empty(len(one), sum(widths)), []
     for index, (tensor, out) in enumerate(zip(tensors, torch.split(side, list(widths), 1), strict=True)):
         view = as_view(tensor, names[index]).to(one.device) if index else one
         check_same_inputs(one, view, (names[0], names[index]))
         torch.sub(view, view.mean(0), out=out)
-        check_varies(view, out, names[index])
-    return Joint(Columns(side, widths), len(one), spacings(tensors, one.device), tuple(names), first=first)
+        largest.append(torch.stack(torch.aminmax(view)).abs().amax())
+    made = Joint(Columns(side, widths), len(one), spacings(tensors, one.device), tuple(names), first=first)
+    for name, width, own, lengths in zip(names, widths, largest, made.lengths, strict=True):
+        check_varies(lengths.amax(), width**0.5 * own, name)
+    return made
 
 
 def spacings(tensors: Sequence[Tensor], device: torch.device) -> Tensor:

@@ -8,6 +8,7 @@ from torch import Tensor
 from closedist.errors import InputError
 from closedist.measures.joint import Columns, Joint
 from closedist.measures.roots import CentredRoot
+from closedist.measures.views import check_varies
 
 
 class JointRoot:
@@ -70,10 +71,7 @@ class JointRoot:
         squares = []
         parts = zip(self.names, columns, means, self._origins, root[:, -count:].mT, self._largest, strict=True)
         for name, view, mean, origin, square, largest in parts:
-            if not bool(view.norm() > 4 * torch.finfo(torch.float64).eps * self._root.count**0.5 * largest):
-                raise InputError(
-                    f"{name}: all rows are equal; a constant view is similar to nothing (check how it was made)"
-                )
+            check_varies(view.norm(), (self._root.count * view.shape[1]) ** 0.5 * largest, name)
             squares.append(square - 2.0 * (view @ (mean - origin)))
         spacings = torch.tensor(self._spacings, dtype=torch.float64, device=root.device)
         return Joint(columns, self._root.count, spacings, self.names, torch.stack(squares), self.first)

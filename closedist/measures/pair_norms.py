@@ -97,20 +97,20 @@ def nuclear_products(columns: Columns, first: int | None = None) -> Tensor:
     return result
 
 
-def rotated_distances(columns: Columns, first: int | None = None) -> Tensor:
-    """(n, n) min over rotations Q of ‖A − BQ‖ for views of Frobenius norm one; zeros added to the narrower of two.
+def rotated_distances(columns: Columns, norms: Tensor, first: int | None = None) -> Tensor:
+    """(n, n) min over rotations Q of ‖A/‖A‖ − BQ/‖B‖‖, with the views' norms; zeros added to the narrower of two.
 
     It is √(2 − 2‖AᵀB‖_*) (Schönemann, 1966); a small one is taken from A − BQ, since the difference loses its digits.
     """
     result = columns.side.new_zeros(len(columns), len(columns))
     views = list(columns)
     for i, j, product in products(columns, first):
-        squared = 2.0 - 2.0 * nuclear_norm(product)
+        squared = 2.0 - 2.0 * nuclear_norm(product) / (norms[i] * norms[j])
         found = squared.clamp(min=0.0).sqrt()
         for at in (squared < 2.0 * _SMALL).nonzero().flatten().tolist():
             left, _, right = torch.linalg.svd(product[at], full_matrices=False)
             rotation = left @ right
-            a, b = views[int(i[at])], views[int(j[at])]
+            a, b = (views[int(one[at])] / norms[one[at]] for one in (i, j))
             narrow_last = a.shape[1] >= b.shape[1]
             found[at] = (a - b @ rotation.mT).norm() if narrow_last else (a @ rotation - b).norm()
         result[i, j] = result[j, i] = found

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from closedist.errors import InputError
 from closedist.measures.cca import orthonormal_basis
-from closedist.measures.factors import bases, principal
-from closedist.measures.joint import Columns, Joint, joint, of_two
-from closedist.measures.pair_norms import squared_products
+from closedist.measures.factors import factors, spread
+from closedist.measures.joint import Joint, joint, of_two
+from closedist.measures.pair_norms import products, squared_products
 from closedist.measures.roots import triangular
 
 _SMALL = 1e-4  # of a squared GULP distance against its terms: below, it is taken from the difference of the predictors
@@ -49,8 +49,14 @@ def linear_r2_matrix(views: Sequence[ArrayLike | Tensor]) -> Tensor:
 
 
 def linear_r2_of(views: Joint) -> Tensor:
-    """The same of views that are side by side: ‖QᵀY‖² with a basis Q of X and ‖Y‖ = 1."""
-    return squared_products(bases(views).columns, views.unit()).clamp(max=1.0).fill_diagonal_(1.0)
+    """The same of views that are side by side: with X = QR and Y = Q'R' it is ‖QᵀQ'·R'‖²/‖R'‖²."""
+    found = factors(views)
+    result = torch.eye(len(found), dtype=views.precision.dtype, device=views.precision.device)
+    for i, j, product in products(spread(found), views.first):
+        for first, second, of_pair in zip(i.tolist(), j.tolist(), product, strict=True):
+            result[first, second] = (of_pair @ found[second].root).square().sum()
+            result[second, first] = (of_pair.mT @ found[first].root).square().sum()
+    return (result / (views.norms.square())).clamp(max=1.0).fill_diagonal_(1.0)
 
 
 def _cross_validated(views: Joint, groups: ArrayLike) -> float:
@@ -109,11 +115,13 @@ def gulp_of(views: Joint, regularisation: float = 1e-2) -> Tensor:
     """The same of views that are side by side, from predictors H = AAᵀ with A = U·√(s²/(s² + λ))."""
     if not (math.isfinite(regularisation) and regularisation >= 0):
         raise InputError(f"regularisation: {regularisation}; a number from 0 is needed")
-    halves = []
-    for axes in principal(views):
-        share = axes.sizes.square() / axes.sizes.square().sum()
-        halves.append(axes.scores * (share / (share + regularisation)).sqrt())
-    inner = squared_products(Columns.of(halves))
+    found, coordinates = factors(views), []
+    for one in found:
+        scores, sizes = one.axes()
+        share = sizes.square() / sizes.square().sum()
+        coordinates.append(scores * (share / (share + regularisation)).sqrt())
+    columns = spread(found, coordinates)
+    halves, inner = list(columns), squared_products(columns)
     own = inner.diagonal()
     both = own[:, None] + own
     squared = (both - 2.0 * inner).clamp(min=0.0)

@@ -8,10 +8,9 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from closedist.errors import InputError
-from closedist.measures.factors import bases
+from closedist.measures.factors import factors
 from closedist.measures.joint import Columns, Joint, joint, of_two
 from closedist.measures.pair_norms import rotated_distances
-from closedist.measures.roots import triangular
 
 
 def procrustes_distance(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:
@@ -47,7 +46,7 @@ def procrustes_distance_matrix(views: Sequence[ArrayLike | Tensor]) -> Tensor:
 
 def procrustes_of(views: Joint) -> Tensor:
     """The same of views that are side by side."""
-    return rotated_distances(views.unit(), views.first)
+    return rotated_distances(views.columns, views.norms, views.first)
 
 
 def angular_shape_distance(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:
@@ -117,7 +116,8 @@ def bures_distance_matrix(views: Sequence[ArrayLike | Tensor]) -> Tensor:
 
 def bures_of(views: Joint) -> Tensor:
     """The same of views that are side by side: with Σ = RᵀR, the rotation distance of the Rᵀ."""
-    return rotated_distances(_roots(views, "bures_distance").each(lambda root: root / root.norm()), views.first)
+    roots = _roots(views, "bures_distance")
+    return rotated_distances(roots, torch.stack([root.norm() for root in roots]), views.first)
 
 
 def riemannian_distance(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:
@@ -150,17 +150,18 @@ def riemannian_distance_matrix(views: Sequence[ArrayLike | Tensor]) -> Tensor:
 
 def riemannian_of(views: Joint) -> Tensor:
     """The same of views that are side by side: 2·log of the singular values of R_w·R_z⁻¹."""
-    for name, width, rank in zip(views.names, views.columns.widths, bases(views).ranks.tolist(), strict=True):
-        if rank < width:
+    roots = _roots(views, "riemannian_distance")
+    for name, width, root in zip(views.names, views.columns.widths, roots, strict=True):
+        if root.shape[1] < width:
             raise InputError(
-                f"{name}: its {width} columns have rank {rank:.0f}, and the Riemannian distance needs full rank; give "
-                "more inputs, drop columns that others determine, or take bures_distance"
+                f"{name}: its {width} columns have rank {root.shape[1]}, and the Riemannian distance needs full rank; "
+                "give more inputs, drop columns that others determine, or take bures_distance"
             )
-    roots = _roots(views, "riemannian_distance").each(lambda root: root / root.norm())
+    roots = roots.each(lambda root: root / root.norm())
     width = roots.widths[0]
     identity = torch.eye(width, dtype=roots.side.dtype, device=roots.side.device)
     # Rᵀ is kept, so that R_w·R_z⁻¹ is the product of the columns of the one with those of the other
-    inverses = roots.each(lambda root: torch.linalg.solve_triangular(root.mT, identity, upper=True))
+    inverses = roots.each(lambda root: torch.linalg.solve(root.mT, identity))
     result = roots.side.new_zeros(len(roots), len(roots))
     for i, z in enumerate(inverses):
         for j, w in enumerate(roots):
@@ -182,4 +183,4 @@ def _roots(views: Joint, measure: str) -> Columns:
                 f"{views.names[0]} and {name}: {widths[0]} and {width} columns; {measure} compares covariances column "
                 "by column. Take procrustes_distance, which turns one view onto the other"
             )
-    return views.columns.each(lambda view: triangular(view).mT)
+    return Columns.of([one.root.mT for one in factors(views)])

@@ -13,7 +13,7 @@ from closedist.representations.arrays import as_tensor
 def as_view(z: ArrayLike | Tensor, name: str) -> Tensor:
     """An (n, d) view of inputs as a float64 tensor.
 
-    Where squares of the entries would not fit into float64, it is divided by a power of two: no measure of views
+    Where fourth powers of the entries would not fit into float64, it is divided by a power of two: no measure of views
     depends on its scale.
 
     Raises:
@@ -28,7 +28,7 @@ def as_view(z: ArrayLike | Tensor, name: str) -> Tensor:
         raise InputError(f"{name}: NaN or infinity among its entries; all numbers must be finite")
     device = torch.device("cpu") if view.device.type == "mps" else view.device
     view = view.to(device, torch.float64)
-    return view if 1e-100 < size < 1e100 else view * 2.0 ** -min(max(math.frexp(size)[1], -1000), 1000)
+    return view if 1e-60 < size < 1e60 else view * 2.0 ** -min(max(math.frexp(size)[1], -1000), 1000)
 
 
 def check_same_inputs(first: Tensor, second: Tensor, names: tuple[str, str]) -> None:
@@ -44,13 +44,18 @@ def check_same_inputs(first: Tensor, second: Tensor, names: tuple[str, str]) -> 
         )
 
 
-def check_varies(view: Tensor, centred: Tensor, name: str) -> None:
-    """Check that a view, of which the centred one is given too, is not constant up to rounding.
+def check_varies(left: Tensor | float, largest: Tensor | float, name: str) -> None:
+    """Check that a view is not constant up to rounding.
+
+    Args:
+        left: the largest entry of the centred view, or what bounds it from above.
+        largest: that of the view.
+        name: what errors call it.
 
     Raises:
         InputError: it is.
     """
-    if not bool(centred.abs().amax() > 4 * torch.finfo(torch.float64).eps * view.abs().amax()):
+    if not float(left) > 4 * torch.finfo(torch.float64).eps * float(largest):
         raise InputError(f"{name}: all rows are equal; a constant view is similar to nothing (check how it was made)")
 
 
