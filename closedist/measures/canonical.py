@@ -9,9 +9,10 @@ from torch import Tensor
 
 from closedist.errors import InputError
 from closedist.measures.factors import factors, ranks, spread
-from closedist.measures.joint import Columns, Joint, joint, of_two
+from closedist.measures.joint import Joint, joint, of_two
 from closedist.measures.pair_norms import nuclear_products, products, rotated_distances, squared_products
 from closedist.measures.shape import angles
+from closedist.measures.svd import nuclear_norm
 
 
 def svcca(z: ArrayLike | Tensor, w: ArrayLike | Tensor, threshold: float = 0.99) -> float:
@@ -201,8 +202,8 @@ def mean_svd_matrix(views: Sequence[ArrayLike | Tensor]) -> Tensor:
 
 def mean_svd_of(views: Joint) -> Tensor:
     """The same of views that are side by side."""
-    lengths = torch.linalg.vector_norm(views.columns.side, dim=0)
-    for name, norms in zip(views.names, lengths.split_with_sizes(list(views.columns.widths)), strict=True):
+    lengths = views.columns.side.square().sum(0).sqrt().split_with_sizes(list(views.columns.widths))
+    for name, norms in zip(views.names, lengths, strict=True):
         constant = norms <= 1e-14 * norms.amax()
         if bool(constant.any()):
             raise InputError(
@@ -210,6 +211,9 @@ def mean_svd_of(views: Joint) -> Tensor:
             )
     widths = views.precision.new_tensor(views.columns.widths)
     narrow, wide = torch.minimum(widths[:, None], widths), torch.maximum(widths[:, None], widths)
-    units = Columns(views.columns.side / lengths, views.columns.widths)
-    means = torch.minimum(nuclear_products(units, views.first) / narrow, (wide / narrow).sqrt())
+    means = torch.zeros_like(narrow)
+    for i, j, product in products(views.columns, views.first):
+        of_rows, of_columns = (torch.stack([lengths[at] for at in index.tolist()]) for index in (i, j))
+        means[i, j] = means[j, i] = nuclear_norm(product / (of_rows.unsqueeze(2) * of_columns.unsqueeze(1)))
+    means = torch.minimum(means / narrow, (wide / narrow).sqrt())
     return means.fill_diagonal_(1.0)  # of a correlation matrix, whose trace is the sum of its singular values

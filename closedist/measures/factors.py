@@ -1,6 +1,6 @@
 """Each view's own part, done once for all pairs: X = Q·R with an orthonormal basis Q of its columns."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -78,10 +78,16 @@ def _by_gram_matrices(view: Tensor, precision: Tensor) -> Factor | None:
 def spread(found: Sequence[Factor], coordinates: Sequence[Tensor] | None = None) -> Columns:
     """The bases Q side by side, or what has these (k, m) coordinates in them."""
     turns = [one.turn if coordinates is None else one.turn @ coordinates[i] for i, one in enumerate(found)]
+    return turned([one.tall for one in found], turns)
+
+
+def turned(views: Iterable[Tensor], turns: Sequence[Tensor]) -> Columns:
+    """(r, h) views times an (h, m) matrix each, side by side."""
+    views = list(views)
     widths = tuple(turn.shape[1] for turn in turns)
-    side = found[0].tall.new_empty(len(found[0].tall), sum(widths))
-    for one, turn, out in zip(found, turns, side.split_with_sizes(list(widths), 1), strict=True):
-        torch.mm(one.tall, turn, out=out)
+    side = views[0].new_empty(len(views[0]), sum(widths))
+    for view, turn, out in zip(views, turns, side.split_with_sizes(list(widths), 1), strict=True):
+        torch.mm(view, turn, out=out)
     return Columns(side, widths)
 
 

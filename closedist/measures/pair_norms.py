@@ -62,7 +62,9 @@ def products(columns: Columns, first: int | None = None) -> Iterator[tuple[Tenso
     for start, stop in _blocks(columns, columns.side.shape[1]):
         if start >= (count if first is None else first):
             return
-        low = start if first is None else first
+        low = first if first is not None else start + 1 if stop == start + 1 else start  # a view's own is not asked for
+        if low == count:
+            return
         product = columns.side[:, starts[start] : starts[stop]].mT @ columns.side[:, starts[low] :]
         shapes: dict[tuple[int, int], list[tuple[int, int]]] = {}
         for i in range(start, stop if first is None else min(stop, first)):

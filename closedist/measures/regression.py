@@ -10,11 +10,12 @@ from torch import Tensor
 
 from closedist.errors import InputError
 from closedist.measures.cca import orthonormal_basis
-from closedist.measures.factors import factors, spread
-from closedist.measures.joint import Joint, joint, of_two
+from closedist.measures.factors import factors, spread, turned
+from closedist.measures.joint import Columns, Joint, joint, of_two
 from closedist.measures.pair_norms import products, squared_products
 from closedist.measures.roots import triangular
 
+_SMOOTH = 1e-4  # λ from which the rounding of a Gram matrix does not show
 _SMALL = 1e-4  # of a squared GULP distance against its terms: below, it is taken from the difference of the predictors
 
 
@@ -115,12 +116,8 @@ def gulp_of(views: Joint, regularisation: float = 1e-2) -> Tensor:
     """The same of views that are side by side, from predictors H = AAᵀ with A = U·√(s²/(s² + λ))."""
     if not (math.isfinite(regularisation) and regularisation >= 0):
         raise InputError(f"regularisation: {regularisation}; a number from 0 is needed")
-    found, coordinates = factors(views), []
-    for one in found:
-        scores, sizes = one.axes()
-        share = sizes.square() / sizes.square().sum()
-        coordinates.append(scores * (share / (share + regularisation)).sqrt())
-    columns = spread(found, coordinates)
+    tall = len(views.columns.side) > max(views.columns.widths)
+    columns = _by_gram(views, regularisation) if tall and regularisation >= _SMOOTH else _by_axes(views, regularisation)
     halves, inner = list(columns), squared_products(columns)
     own = inner.diagonal()
     both = own[:, None] + own
@@ -128,6 +125,25 @@ def gulp_of(views: Joint, regularisation: float = 1e-2) -> Tensor:
     for i, j in (squared < _SMALL * both).triu(1).nonzero().tolist():
         squared[i, j] = squared[j, i] = _difference(halves[i], halves[j])
     return squared.sqrt().fill_diagonal_(0.0)
+
+
+def _by_gram(views: Joint, regularisation: float) -> Columns:
+    """The A by the Gram matrices XᵀX, whose rounding λ hides: A = XV/√(s² + λ)."""
+    turns = []
+    for view in views.columns:
+        sizes, axes = torch.linalg.eigh(view.mT @ view)
+        turns.append(axes / (sizes.clamp(min=0.0) + regularisation * sizes.sum()).sqrt())
+    return turned(views.columns, turns)
+
+
+def _by_axes(views: Joint, regularisation: float) -> Columns:
+    """The A by the principal axes."""
+    found, coordinates = factors(views), []
+    for one in found:
+        scores, sizes = one.axes()
+        share = sizes.square() / sizes.square().sum()
+        coordinates.append(scores * (share / (share + regularisation)).sqrt())
+    return spread(found, coordinates)
 
 
 def _difference(half: Tensor, other: Tensor) -> Tensor:
