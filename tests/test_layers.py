@@ -1,5 +1,8 @@
 """Layers against layers: exact, in one pass, with a table and curves that say which is which."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -156,3 +159,13 @@ def test_cka_by_minibatches_as_peers_take_it_is_another_number():
 def test_every_measure_of_the_table_takes_what_layer_matrix_passes():
     for one in catalogue.MEASURES:
         assert closedist.layer_matrix(layers(2, 4, 0), measure=one.short).measure is one
+
+
+def test_what_the_documentation_shows_runs():
+    text = (Path(__file__).resolve().parents[1] / "docs" / "layers.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", text, re.S)
+    assert len(blocks) == 2
+    names = {}
+    for block in blocks:
+        exec(compile(block, "docs/layers.md", "exec"), names)
+    assert names["table"].values.shape == (3, 6)

@@ -84,6 +84,13 @@ def activations(
     Raises:
         InputError: a pattern names no layer, layers have no rows to match, a batch is of no known kind or gives
             numbers that are not finite, or a check failed.
+
+    Examples:
+        >>> import torch, closedist
+        >>> model = torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.ReLU(), torch.nn.Linear(5, 2))
+        >>> found = closedist.activations(model, [torch.randn(8, 3), torch.randn(4, 3)])
+        >>> {name: tuple(rows.shape) for name, rows in found.items()}
+        {'0': (12, 5), '1': (12, 5), '2': (12, 2)}
     """
     check_pool(pool)
     if moments_only and file is not None:

@@ -47,7 +47,7 @@ def layers_on_texts(
     """
     vocabularies = [read_vocabulary(model, text.tokenizer) for model in models]
     limits = [one.max_context for one in vocabularies if one.max_context is not None]
-    windows = [token_windows(one, text, max_context=min(limits, default=None)) for one in vocabularies]
+    windows = [token_windows(one, text, max_context=min(limits, default=None)).tokens for one in vocabularies]
     if windows[0] != windows[-1]:
         raise InputError(
             f"{models[-1]} splits the texts into other tokens than {models[0]}; layers are compared on the same "

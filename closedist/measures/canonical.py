@@ -1,15 +1,15 @@
 """Between canonical correlations and rotations: SVCCA, PWCCA, CCA regularised, and the overlap of two spaces."""
 
 import math
-from collections.abc import Sequence
 
+import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from closedist.errors import InputError
 from closedist.measures.factors import factors, ranks, spread
-from closedist.measures.joint import Joint, joint, of_two
+from closedist.measures.joint import Joint, Views, of_all, of_two
 from closedist.measures.pair_norms import nuclear_products, products, rotated_distances, squared_products
 from closedist.measures.shape import angles
 from closedist.measures.svd import nuclear_norm
@@ -34,17 +34,29 @@ def svcca(z: ArrayLike | Tensor, w: ArrayLike | Tensor, threshold: float = 0.99)
         InputError: the shapes do not fit, a view is constant, or the threshold is not such a share.
 
     Source: Raghu, Gilmer, Yosinski, Sohl-Dickstein (2017).
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> round(closedist.svcca(z, z[:, [2, 0, 1]] + 1), 6)
+        1.0
     """
     return of_two(lambda views: svcca_of(views, threshold), z, w)
 
 
-def svcca_matrix(views: Sequence[ArrayLike | Tensor], threshold: float = 0.99) -> Tensor:
+def svcca_matrix(views: Views, threshold: float = 0.99) -> NDArray[np.float64]:
     """(n, n) :func:`svcca` of all pairs of (N, d) views; its other arguments are those of it.
 
     Raises:
         InputError: as the single one.
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> closedist.svcca_matrix([z, z[:, [2, 0, 1]] + 1]).round(6).tolist()
+        [[1.0, 1.0], [1.0, 1.0]]
     """
-    return svcca_of(joint(views), threshold)
+    return of_all(lambda one: svcca_of(one, threshold), views)
 
 
 def svcca_of(views: Joint, threshold: float = 0.99) -> Tensor:
@@ -79,17 +91,29 @@ def pwcca(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:
         InputError: the shapes do not fit, or a view is constant.
 
     Source: Morcos, Raghu, Bengio (2018). Google's code adds the mean to the variables before the weights are taken.
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> round(closedist.pwcca(z, z[:, [2, 0, 1]] + 1), 6)
+        1.0
     """
     return of_two(pwcca_of, z, w)
 
 
-def pwcca_matrix(views: Sequence[ArrayLike | Tensor]) -> Tensor:
+def pwcca_matrix(views: Views) -> NDArray[np.float64]:
     """(n, n) :func:`pwcca` of all pairs of (N, d) views: entry (i, j) is weighted by view i.
 
     Raises:
         InputError: as the single one.
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> closedist.pwcca_matrix([z, z[:, [2, 0, 1]] + 1]).round(6).tolist()
+        [[1.0, 1.0], [1.0, 1.0]]
     """
-    return pwcca_of(joint(views))
+    return of_all(pwcca_of, views)
 
 
 def pwcca_of(views: Joint) -> Tensor:
@@ -125,17 +149,29 @@ def regularised_cca_distance(z: ArrayLike | Tensor, w: ArrayLike | Tensor, alpha
 
     Source: Williams et al. (2021), netrep's LinearMetric(alpha); which lets directions that no input has count at
     α < 1 where their variance rounds to less than 1e-7. Here they do not.
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> round(closedist.regularised_cca_distance(z, z[:, [2, 0, 1]] + 1), 6)
+        0.0
     """
     return of_two(lambda views: regularised_cca_of(views, alpha), z, w)
 
 
-def regularised_cca_distance_matrix(views: Sequence[ArrayLike | Tensor], alpha: float = 0.5) -> Tensor:
+def regularised_cca_distance_matrix(views: Views, alpha: float = 0.5) -> NDArray[np.float64]:
     """(n, n) :func:`regularised_cca_distance` of all pairs of (N, d) views; its other arguments are those of it.
 
     Raises:
         InputError: as the single one.
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> closedist.regularised_cca_distance_matrix([z, z[:, [2, 0, 1]] + 1]).round(6).tolist()
+        [[0.0, 0.0], [0.0, 0.0]]
     """
-    return regularised_cca_of(joint(views), alpha)
+    return of_all(lambda one: regularised_cca_of(one, alpha), views)
 
 
 def regularised_cca_of(views: Joint, alpha: float = 0.5) -> Tensor:
@@ -163,17 +199,29 @@ def eigenspace_overlap(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:
         InputError: the shapes do not fit, or a view is constant.
 
     Source: May et al. (2019), who do not centre.
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> round(closedist.eigenspace_overlap(z, z[:, [2, 0, 1]] + 1), 6)
+        1.0
     """
     return of_two(eigenspace_overlap_of, z, w)
 
 
-def eigenspace_overlap_matrix(views: Sequence[ArrayLike | Tensor]) -> Tensor:
+def eigenspace_overlap_matrix(views: Views) -> NDArray[np.float64]:
     """(n, n) :func:`eigenspace_overlap` of all pairs of (N, d) views.
 
     Raises:
         InputError: as the single one.
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> closedist.eigenspace_overlap_matrix([z, z[:, [2, 0, 1]] + 1]).round(6).tolist()
+        [[1.0, 1.0], [1.0, 1.0]]
     """
-    return eigenspace_overlap_of(joint(views))
+    return of_all(eigenspace_overlap_of, views)
 
 
 def eigenspace_overlap_of(views: Joint) -> Tensor:
@@ -191,13 +239,19 @@ def mean_cca_of(views: Joint) -> Tensor:
     return means.clamp(max=1.0).fill_diagonal_(1.0)
 
 
-def mean_svd_matrix(views: Sequence[ArrayLike | Tensor]) -> Tensor:
+def mean_svd_matrix(views: Views) -> NDArray[np.float64]:
     """(n, n) m_SVD of all pairs of (N, d) views, each entry as :func:`closedist.mean_svd` gives it.
 
     Raises:
         InputError: the shapes do not fit, or a column is constant.
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> closedist.mean_svd_matrix([z, z[:, [2, 0, 1]] + 1]).round(6).tolist()
+        [[1.0, 1.0], [1.0, 1.0]]
     """
-    return mean_svd_of(joint(views))
+    return of_all(mean_svd_of, views)
 
 
 def mean_svd_of(views: Joint) -> Tensor:

@@ -1,23 +1,28 @@
 """CKA of all pairs, the same as a correlation of covariances (RV), and debiased, for few inputs."""
 
-from collections.abc import Sequence
-
+import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from closedist.errors import InputError
-from closedist.measures.joint import Joint, joint, of_two
+from closedist.measures.joint import Joint, Views, of_all, of_two
 from closedist.measures.pair_norms import squared_products
 
 
-def linear_cka_matrix(views: Sequence[ArrayLike | Tensor]) -> Tensor:
+def linear_cka_matrix(views: Views) -> NDArray[np.float64]:
     """(n, n) linear CKA of all pairs of (N, d) views, each entry as :func:`closedist.linear_cka` gives it.
 
     Raises:
         InputError: the shapes do not fit, or a view is constant.
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> closedist.linear_cka_matrix([z, z[:, [2, 0, 1]] + 1]).round(6).tolist()
+        [[1.0, 1.0], [1.0, 1.0]]
     """
-    return linear_cka_of(joint(views))
+    return of_all(linear_cka_of, views)
 
 
 def linear_cka_of(views: Joint) -> Tensor:
@@ -41,17 +46,29 @@ def rv_coefficient(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:
         InputError: the shapes do not fit, or a view is constant.
 
     Source: Escoufier (1973); Robert, Escoufier (1976).
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> round(closedist.rv_coefficient(z, z[:, [2, 0, 1]] + 1), 6)
+        1.0
     """
     return of_two(linear_cka_of, z, w)
 
 
-def rv_coefficient_matrix(views: Sequence[ArrayLike | Tensor]) -> Tensor:
+def rv_coefficient_matrix(views: Views) -> NDArray[np.float64]:
     """(n, n) :func:`rv_coefficient` of all pairs of (N, d) views.
 
     Raises:
         InputError: as the single one.
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> closedist.rv_coefficient_matrix([z, z[:, [2, 0, 1]] + 1]).round(6).tolist()
+        [[1.0, 1.0], [1.0, 1.0]]
     """
-    return linear_cka_of(joint(views))
+    return of_all(linear_cka_of, views)
 
 
 def debiased_cka(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:
@@ -70,17 +87,29 @@ def debiased_cka(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:
         InputError: the shapes do not fit, there are fewer than four inputs, or a view is constant but for a few inputs.
 
     Source: Song et al. (2012); Nguyen, Raghu, Kornblith (2021). netrep and torch_cka average minibatches.
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> round(closedist.debiased_cka(z, z[:, [2, 0, 1]] + 1), 6)
+        1.0
     """
     return of_two(debiased_cka_of, z, w)
 
 
-def debiased_cka_matrix(views: Sequence[ArrayLike | Tensor]) -> Tensor:
+def debiased_cka_matrix(views: Views) -> NDArray[np.float64]:
     """(n, n) :func:`debiased_cka` of all pairs of (N, d) views.
 
     Raises:
         InputError: as the single one.
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> closedist.debiased_cka_matrix([z, z[:, [2, 0, 1]] + 1]).round(6).tolist()
+        [[1.0, 1.0], [1.0, 1.0]]
     """
-    return debiased_cka_of(joint(views))
+    return of_all(debiased_cka_of, views)
 
 
 def debiased_cka_of(views: Joint) -> Tensor:

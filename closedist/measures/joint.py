@@ -1,16 +1,19 @@
 """Views of the same inputs side by side: what every measure of all pairs at once is made of."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from closedist.errors import InputError
 from closedist.measures.views import as_view, check_same_inputs, check_varies
 from closedist.representations.arrays import as_tensor
+
+Views = Sequence[ArrayLike | Tensor] | Mapping[str, ArrayLike | Tensor]
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,16 @@ def joint(views: Sequence[ArrayLike | Tensor], names: Sequence[str] | None = Non
 def spacings(tensors: Sequence[Tensor], device: torch.device) -> Tensor:
     """(n,) the relative spacing of the numbers that each came in."""
     return torch.tensor([torch.finfo(one.dtype).eps for one in tensors], dtype=torch.float64, device=device)
+
+
+def of_all(measure: Callable[[Joint], Tensor], views: Views) -> NDArray[np.float64]:
+    """(n, n) numbers of all pairs of views, which may be named."""
+    if isinstance(views, Mapping):
+        made = joint(list(views.values()), [f"views[{name!r}]" for name in views])
+    else:
+        made = joint(views)
+    found: NDArray[np.float64] = measure(made).cpu().numpy()
+    return found
 
 
 def of_two(measure: Callable[[Joint], Tensor], z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:

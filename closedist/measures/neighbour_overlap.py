@@ -6,12 +6,13 @@ do with the number of inputs, since more inputs make nearer neighbours. Time gro
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from closedist.measures.distance_tables import BLOCK_ELEMENTS, normalised
-from closedist.measures.joint import Joint, joint, of_two
+from closedist.measures.joint import Joint, Views, of_all, of_two
 from closedist.measures.neighbours import Metric, Neighbours, neighbours
 
 
@@ -31,17 +32,29 @@ def mutual_knn(z: ArrayLike | Tensor, w: ArrayLike | Tensor, k: int = 10, metric
         InputError: the shapes do not fit, a view is constant, k is out of its range, or another metric.
 
     Source: Huh, Cheung, Wang, Isola (2024), platonic-rep's mutual_knn: cosines of rows that are not centred.
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> round(closedist.mutual_knn(z, z[:, [2, 0, 1]] + 1), 6)
+        1.0
     """
     return of_two(lambda views: mutual_knn_of(views, k, metric), z, w)
 
 
-def mutual_knn_matrix(views: Sequence[ArrayLike | Tensor], k: int = 10, metric: Metric = "euclidean") -> Tensor:
+def mutual_knn_matrix(views: Views, k: int = 10, metric: Metric = "euclidean") -> NDArray[np.float64]:
     """(n, n) :func:`mutual_knn` of all pairs of (N, d) views; its other arguments are those of it.
 
     Raises:
         InputError: as the single one.
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> closedist.mutual_knn_matrix([z, z[:, [2, 0, 1]] + 1]).round(6).tolist()
+        [[1.0, 1.0], [1.0, 1.0]]
     """
-    return mutual_knn_of(joint(views), k, metric)
+    return of_all(lambda one: mutual_knn_of(one, k, metric), views)
 
 
 def mutual_knn_of(views: Joint, k: int = 10, metric: Metric = "euclidean") -> Tensor:
@@ -63,17 +76,29 @@ def jaccard(z: ArrayLike | Tensor, w: ArrayLike | Tensor, k: int = 10, metric: M
         InputError: as :func:`mutual_knn`.
 
     Source: Schumacher et al. (2021); Klabunde et al. (2025), ReSi: cosines of rows that are not centred.
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> round(closedist.jaccard(z, z[:, [2, 0, 1]] + 1), 6)
+        1.0
     """
     return of_two(lambda views: jaccard_of(views, k, metric), z, w)
 
 
-def jaccard_matrix(views: Sequence[ArrayLike | Tensor], k: int = 10, metric: Metric = "euclidean") -> Tensor:
+def jaccard_matrix(views: Views, k: int = 10, metric: Metric = "euclidean") -> NDArray[np.float64]:
     """(n, n) :func:`jaccard` of all pairs of (N, d) views; its other arguments are those of it.
 
     Raises:
         InputError: as the single one.
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> closedist.jaccard_matrix([z, z[:, [2, 0, 1]] + 1]).round(6).tolist()
+        [[1.0, 1.0], [1.0, 1.0]]
     """
-    return jaccard_of(joint(views), k, metric)
+    return of_all(lambda one: jaccard_of(one, k, metric), views)
 
 
 def jaccard_of(views: Joint, k: int = 10, metric: Metric = "euclidean") -> Tensor:
@@ -101,17 +126,29 @@ def rank_similarity(z: ArrayLike | Tensor, w: ArrayLike | Tensor, k: int = 10, m
         InputError: as :func:`mutual_knn`.
 
     Source: Wang, Li, Hooi, Luo (2022); Klabunde et al. (2025), ReSi: cosines of rows that are not centred.
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> round(closedist.rank_similarity(z, z[:, [2, 0, 1]] + 1), 6)
+        1.0
     """
     return of_two(lambda views: rank_similarity_of(views, k, metric), z, w)
 
 
-def rank_similarity_matrix(views: Sequence[ArrayLike | Tensor], k: int = 10, metric: Metric = "euclidean") -> Tensor:
+def rank_similarity_matrix(views: Views, k: int = 10, metric: Metric = "euclidean") -> NDArray[np.float64]:
     """(n, n) :func:`rank_similarity` of all pairs of (N, d) views; its other arguments are those of it.
 
     Raises:
         InputError: as the single one.
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> closedist.rank_similarity_matrix([z, z[:, [2, 0, 1]] + 1]).round(6).tolist()
+        [[1.0, 1.0], [1.0, 1.0]]
     """
-    return rank_similarity_of(joint(views), k, metric)
+    return of_all(lambda one: rank_similarity_of(one, k, metric), views)
 
 
 def rank_similarity_of(views: Joint, k: int = 10, metric: Metric = "euclidean") -> Tensor:
@@ -144,17 +181,29 @@ def second_order_cosine(z: ArrayLike | Tensor, w: ArrayLike | Tensor, k: int = 1
         InputError: as :func:`mutual_knn`.
 
     Source: Hamilton, Leskovec, Jurafsky (2016). ReSi takes lists of 1 − cosine, of rows that are not centred.
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> round(closedist.second_order_cosine(z, z[:, [2, 0, 1]] + 1), 6)
+        1.0
     """
     return of_two(lambda views: second_order_cosine_of(views, k), z, w)
 
 
-def second_order_cosine_matrix(views: Sequence[ArrayLike | Tensor], k: int = 10) -> Tensor:
+def second_order_cosine_matrix(views: Views, k: int = 10) -> NDArray[np.float64]:
     """(n, n) :func:`second_order_cosine` of all pairs of (N, d) views; its other arguments are those of it.
 
     Raises:
         InputError: as the single one.
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> closedist.second_order_cosine_matrix([z, z[:, [2, 0, 1]] + 1]).round(6).tolist()
+        [[1.0, 1.0], [1.0, 1.0]]
     """
-    return second_order_cosine_of(joint(views), k)
+    return of_all(lambda one: second_order_cosine_of(one, k), views)
 
 
 def second_order_cosine_of(views: Joint, k: int = 10) -> Tensor:
@@ -189,17 +238,29 @@ def cknna(z: ArrayLike | Tensor, w: ArrayLike | Tensor, k: int = 10, metric: Met
 
     Source: Huh, Cheung, Wang, Isola (2024), by the paper's definition. Their code instead takes the unbiased HSIC of
     the masked kernels, finds neighbours by the inner product, and does not centre.
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> round(closedist.cknna(z, z[:, [2, 0, 1]] + 1), 6)
+        1.0
     """
     return of_two(lambda views: cknna_of(views, k, metric), z, w)
 
 
-def cknna_matrix(views: Sequence[ArrayLike | Tensor], k: int = 10, metric: Metric = "euclidean") -> Tensor:
+def cknna_matrix(views: Views, k: int = 10, metric: Metric = "euclidean") -> NDArray[np.float64]:
     """(n, n) :func:`cknna` of all pairs of (N, d) views; its other arguments are those of it.
 
     Raises:
         InputError: as the single one.
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> closedist.cknna_matrix([z, z[:, [2, 0, 1]] + 1]).round(6).tolist()
+        [[1.0, 1.0], [1.0, 1.0]]
     """
-    return cknna_of(joint(views), k, metric)
+    return of_all(lambda one: cknna_of(one, k, metric), views)
 
 
 def cknna_of(views: Joint, k: int = 10, metric: Metric = "euclidean") -> Tensor:

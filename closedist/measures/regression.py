@@ -1,17 +1,16 @@
 """How well one view predicts the other, or anything that the other predicts: R² of linear regression, and GULP."""
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from closedist.errors import InputError
 from closedist.measures.cca import orthonormal_basis
 from closedist.measures.factors import factors, spread, turned
-from closedist.measures.joint import Columns, Joint, joint, of_two
+from closedist.measures.joint import Columns, Joint, Views, joint, of_all, of_two
 from closedist.measures.pair_norms import products, squared_products
 from closedist.measures.roots import triangular
 
@@ -36,17 +35,29 @@ def linear_r2(z: ArrayLike | Tensor, w: ArrayLike | Tensor, groups: ArrayLike | 
         InputError: the shapes do not fit, a view is constant, or there are fewer than two groups.
 
     Source: Kornblith et al. (2019). Packages that take the mean of R² over columns weigh columns of no variance alike.
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> round(closedist.linear_r2(z, z[:, [2, 0, 1]] + 1), 6)
+        1.0
     """
     return of_two(linear_r2_of, z, w) if groups is None else _cross_validated(joint([z, w], ("z", "w")), groups)
 
 
-def linear_r2_matrix(views: Sequence[ArrayLike | Tensor]) -> Tensor:
+def linear_r2_matrix(views: Views) -> NDArray[np.float64]:
     """(n, n) :func:`linear_r2` of all pairs of (N, d) views: entry (i, j) of view j from view i.
 
     Raises:
         InputError: as the single one.
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> closedist.linear_r2_matrix([z, z[:, [2, 0, 1]] + 1]).round(6).tolist()
+        [[1.0, 1.0], [1.0, 1.0]]
     """
-    return linear_r2_of(joint(views))
+    return of_all(linear_r2_of, views)
 
 
 def linear_r2_of(views: Joint) -> Tensor:
@@ -99,17 +110,29 @@ def gulp_distance(z: ArrayLike | Tensor, w: ArrayLike | Tensor, regularisation: 
         InputError: the shapes do not fit, a view is constant, or λ is not a number from 0.
 
     Source: Boix-Adserà, Lawrence, Stepaniants, Rigollet (2022).
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> round(closedist.gulp_distance(z, z[:, [2, 0, 1]] + 1), 6)
+        0.0
     """
     return of_two(lambda views: gulp_of(views, regularisation), z, w)
 
 
-def gulp_distance_matrix(views: Sequence[ArrayLike | Tensor], regularisation: float = 1e-2) -> Tensor:
+def gulp_distance_matrix(views: Views, regularisation: float = 1e-2) -> NDArray[np.float64]:
     """(n, n) :func:`gulp_distance` of all pairs of (N, d) views; its other arguments are those of it.
 
     Raises:
         InputError: as the single one.
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> closedist.gulp_distance_matrix([z, z[:, [2, 0, 1]] + 1]).round(6).tolist()
+        [[0.0, 0.0], [0.0, 0.0]]
     """
-    return gulp_of(joint(views), regularisation)
+    return of_all(lambda one: gulp_of(one, regularisation), views)
 
 
 def gulp_of(views: Joint, regularisation: float = 1e-2) -> Tensor:

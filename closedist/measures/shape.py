@@ -1,15 +1,15 @@
 """Shape distances: how far two sets of points are apart after the best rotation; and distances of their covariances."""
 
 import math
-from collections.abc import Sequence
 
+import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from closedist.errors import InputError
 from closedist.measures.factors import factors
-from closedist.measures.joint import Columns, Joint, joint, of_two
+from closedist.measures.joint import Columns, Joint, Views, of_all, of_two
 from closedist.measures.pair_norms import rotated_distances
 
 
@@ -31,17 +31,29 @@ def procrustes_distance(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:
         InputError: the shapes do not fit, or a view is constant.
 
     Source: Schönemann (1966); Ding, Denain, Steinhardt (2021); Williams et al. (2021).
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> round(closedist.procrustes_distance(z, z[:, [2, 0, 1]] + 1), 6)
+        0.0
     """
     return of_two(procrustes_of, z, w)
 
 
-def procrustes_distance_matrix(views: Sequence[ArrayLike | Tensor]) -> Tensor:
+def procrustes_distance_matrix(views: Views) -> NDArray[np.float64]:
     """(n, n) :func:`procrustes_distance` of all pairs of (N, d) views.
 
     Raises:
         InputError: as the single one.
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> closedist.procrustes_distance_matrix([z, z[:, [2, 0, 1]] + 1]).round(6).tolist()
+        [[0.0, 0.0], [0.0, 0.0]]
     """
-    return procrustes_of(joint(views))
+    return of_all(procrustes_of, views)
 
 
 def procrustes_of(views: Joint) -> Tensor:
@@ -62,17 +74,29 @@ def angular_shape_distance(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> floa
         InputError: the shapes do not fit, or a view is constant.
 
     Source: Williams, Kunz, Kornblith, Linderman (2021), netrep's LinearMetric(alpha=1).
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> round(closedist.angular_shape_distance(z, z[:, [2, 0, 1]] + 1), 6)
+        0.0
     """
     return of_two(angular_of, z, w)
 
 
-def angular_shape_distance_matrix(views: Sequence[ArrayLike | Tensor]) -> Tensor:
+def angular_shape_distance_matrix(views: Views) -> NDArray[np.float64]:
     """(n, n) :func:`angular_shape_distance` of all pairs of (N, d) views.
 
     Raises:
         InputError: as the single one.
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> closedist.angular_shape_distance_matrix([z, z[:, [2, 0, 1]] + 1]).round(6).tolist()
+        [[0.0, 0.0], [0.0, 0.0]]
     """
-    return angular_of(joint(views))
+    return of_all(angular_of, views)
 
 
 def angular_of(views: Joint) -> Tensor:
@@ -101,17 +125,29 @@ def bures_distance(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:
         InputError: the shapes do not fit, the widths differ, or a view is constant.
 
     Source: Bures (1969); Bhatia, Jain, Lim (2019).
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> round(closedist.bures_distance(z, 2 * z), 6)
+        0.0
     """
     return of_two(bures_of, z, w)
 
 
-def bures_distance_matrix(views: Sequence[ArrayLike | Tensor]) -> Tensor:
+def bures_distance_matrix(views: Views) -> NDArray[np.float64]:
     """(n, n) :func:`bures_distance` of all pairs of (N, d) views.
 
     Raises:
         InputError: as the single one.
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> closedist.bures_distance_matrix([z, 2 * z]).round(6).tolist()
+        [[0.0, 0.0], [0.0, 0.0]]
     """
-    return bures_of(joint(views))
+    return of_all(bures_of, views)
 
 
 def bures_of(views: Joint) -> Tensor:
@@ -135,17 +171,29 @@ def riemannian_distance(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:
         InputError: the shapes do not fit, the widths differ, or a covariance is not of full rank.
 
     Source: Pennec, Fillard, Ayache (2006); Shahbazi et al. (2021), who take regularised Gram matrices.
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> round(closedist.riemannian_distance(z, 2 * z), 6)
+        0.0
     """
     return of_two(riemannian_of, z, w)
 
 
-def riemannian_distance_matrix(views: Sequence[ArrayLike | Tensor]) -> Tensor:
+def riemannian_distance_matrix(views: Views) -> NDArray[np.float64]:
     """(n, n) :func:`riemannian_distance` of all pairs of (N, d) views.
 
     Raises:
         InputError: as the single one.
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> closedist.riemannian_distance_matrix([z, 2 * z]).round(6).tolist()
+        [[0.0, 0.0], [0.0, 0.0]]
     """
-    return riemannian_of(joint(views))
+    return of_all(riemannian_of, views)
 
 
 def riemannian_of(views: Joint) -> Tensor:

@@ -105,6 +105,13 @@ def layer_matrix(
     Raises:
         InputError: no such measure or argument of it, the layers do not fit together, or the measure needs activations
             where no more than moments were kept.
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> table = closedist.layer_matrix({"first": z, "second": z[:, ::-1]}, {"last": 2 * z + 1}, "procrustes")
+        >>> table.rows, table.columns, table.values.round(6).tolist()
+        (('first', 'second'), ('last',), [[0.0], [0.0]])
     """
     chosen = measure_called(measure)
     known = list(inspect.signature(chosen.of_joint).parameters)[1:]

@@ -52,7 +52,7 @@ def test_it_prints_the_table_of_a_models_layers(inside, capsys):
     from closedist.extraction.layered_models import read_layered_model
     from closedist.extraction.texts import Text, read_vocabulary, token_windows
 
-    windows = token_windows(read_vocabulary("one"), Text((inside / "text.txt",)))
+    windows = token_windows(read_vocabulary("one"), Text((inside / "text.txt",))).tokens
     batches = [{"input_ids": torch.tensor([window])} for window in windows]
     found = closedist.activations(read_layered_model("one"), batches, "hidden_states", pool=None)
     assert f"{closedist.linear_cka(found['hidden_states.0'], found['hidden_states.2']):.4f}" in printed
