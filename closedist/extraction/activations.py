@@ -33,7 +33,8 @@ def activations(
     pool: Pool = ...,
     file: str | Path | None = ...,
     moments_only: Literal[False] = ...,
-) -> dict[str, Tensor]: ...
+) -> dict[str, Tensor]:
+    """(N, M) activations by layer."""
 
 
 @overload
@@ -45,7 +46,8 @@ def activations(
     pool: Pool = ...,
     file: None = ...,
     moments_only: Literal[True],
-) -> Joint: ...
+) -> Joint:
+    """The joint root factor of all layers."""
 
 
 def activations(
