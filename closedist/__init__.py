@@ -30,13 +30,6 @@ if TYPE_CHECKING:
     )
     from closedist.measures.catalogue import list_measures
     from closedist.measures.cca import linear_cka, mean_cca, mean_cca_matrix
-    from closedist.measures.debiased_cka import (
-        debiased_cka,
-        debiased_cka_matrix,
-        linear_cka_matrix,
-        rv_coefficient,
-        rv_coefficient_matrix,
-    )
     from closedist.measures.distillation import distillation_loss
     from closedist.measures.input_geometry import (
         distance_correlation,
@@ -46,9 +39,17 @@ if TYPE_CHECKING:
         rsa,
         rsa_matrix,
     )
+    from closedist.measures.kernel_alignment import (
+        debiased_cka,
+        debiased_cka_matrix,
+        linear_cka_matrix,
+        rv_coefficient,
+        rv_coefficient_matrix,
+    )
     from closedist.measures.likelihood import kl_divergence
     from closedist.measures.llv import llv_distance
     from closedist.measures.logit_bounds import capacity_floor
+    from closedist.measures.logit_correlation import label_correlations
     from closedist.measures.logit_distance import logit_distance, logit_distance_by_input, logit_distance_by_label
     from closedist.measures.neighbour_overlap import (
         cknna,
@@ -103,8 +104,8 @@ _HOMES = {
     "compare": "closedist.pairs",
     "compare_all": "closedist.pairs",
     "contradiction": "closedist.explanation.groups",
-    "debiased_cka": "closedist.measures.debiased_cka",
-    "debiased_cka_matrix": "closedist.measures.debiased_cka",
+    "debiased_cka": "closedist.measures.kernel_alignment",
+    "debiased_cka_matrix": "closedist.measures.kernel_alignment",
     "distance_correlation": "closedist.measures.input_geometry",
     "distance_correlation_matrix": "closedist.measures.input_geometry",
     "distillation_loss": "closedist.measures.distillation",
@@ -121,9 +122,10 @@ _HOMES = {
     "jaccard_matrix": "closedist.measures.neighbour_overlap",
     "kl_divergence": "closedist.measures.likelihood",
     "kl_of_top_k": "closedist.measures.top_k",
+    "label_correlations": "closedist.measures.logit_correlation",
     "layer_matrix": "closedist.pairs.layers",
     "linear_cka": "closedist.measures.cca",
-    "linear_cka_matrix": "closedist.measures.debiased_cka",
+    "linear_cka_matrix": "closedist.measures.kernel_alignment",
     "linear_r2": "closedist.measures.regression",
     "linear_r2_matrix": "closedist.measures.regression",
     "list_measures": "closedist.measures.catalogue",
@@ -156,8 +158,8 @@ _HOMES = {
     "rows": "closedist.comparison",
     "rsa": "closedist.measures.input_geometry",
     "rsa_matrix": "closedist.measures.input_geometry",
-    "rv_coefficient": "closedist.measures.debiased_cka",
-    "rv_coefficient_matrix": "closedist.measures.debiased_cka",
+    "rv_coefficient": "closedist.measures.kernel_alignment",
+    "rv_coefficient_matrix": "closedist.measures.kernel_alignment",
     "second_order_cosine": "closedist.measures.neighbour_overlap",
     "second_order_cosine_matrix": "closedist.measures.neighbour_overlap",
     "subset_dissimilarity": "closedist.measures.subset_dissimilarity",
@@ -200,6 +202,7 @@ __all__ = [
     "jaccard_matrix",
     "kl_divergence",
     "kl_of_top_k",
+    "label_correlations",
     "layer_matrix",
     "linear_cka",
     "linear_cka_matrix",

@@ -5,6 +5,7 @@ clusters of like inputs, measures the pair, and asks for every number whether it
 inputs at the labels and the input set that the repetition chose. Prints the table of docs/certainty.md:
 
     python examples/coverage.py checkpoints/*MedCIFAR10*seed[01]_*reps_test.safetensors
+    python examples/coverage.py                                                          # random models
 """
 
 import argparse
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from closedist import Representations
 from closedist.certainty.groups import Groups, contiguous_blocks, given_groups
-from closedist.certainty.held import Held
+from closedist.certainty.held import Held, Sides
 from closedist.certainty.intervals import Intervals, wilson
 from closedist.certainty.of_pairs import label_side, means_without, pair_intervals, pair_replicates, similarities
 from closedist.certainty.replicates import replicate_factors, side_by_side
@@ -25,13 +26,13 @@ from closedist.measures.cca import precisions
 from closedist.measures.llv import distances
 from closedist.measures.moments import moments
 from closedist.measures.settings import Settings
-from closedist.measures.stack import family
+from closedist.measures.stack import stacked
 from closedist.measures.svd import label_subsets
 from closedist.measures.terms import Axis, axis_of
 
 PAIR = torch.tensor([[0, 1]])
 CLUSTER = 20  # inputs
-DIVERGENCES = {"kl": "kl", "kl_reverse": "kl_reverse", "js_divergence": "js"}
+PREDICTED = {"kl": "kl", "kl_reverse": "kl_reverse", "js_divergence": "js", "same_top_label": "same_top"}
 
 
 def drawn(members: list[Representations], rows: Tensor) -> list[Representations]:
@@ -39,31 +40,39 @@ def drawn(members: list[Representations], rows: Tensor) -> list[Representations]
     return [Representations(model.embeddings[rows], model.unembeddings, model.bias) for model in members]
 
 
-def measured(members: list[Representations], groups: Groups, settings: Settings) -> tuple[Axis, Held, Tensor]:
+def measured(members: list[Representations], groups: Groups, settings: Settings) -> tuple[Axis, Sides, Held, Tensor]:
     """A pair on its inputs: the axis, what is held, and the factors of its groups."""
-    models = family(members)
+    models = stacked(members)
     found_moments = moments(models, PAIR, groups.codes)
     size = settings.size(max(model.dimension for model in members), models.num_labels)
     found = distances(models, found_moments, PAIR, size, settings)
     precision = precisions([model.embeddings for model in members], models.device)
     used = found.labels.used
     subsets = label_subsets(int(used.sum()), size, settings.num_subsets, settings.seed)[None]
-    held = Held.of(found, PAIR, found_moments.over_labels, precision, used.nonzero()[:, 1][None], subsets, settings)
+    sides = Sides.of(found_moments.over_labels, precision, PAIR)
+    held = Held.of(found.labels, found.by_input, found.items, used.nonzero()[:, 1][None], subsets, settings)
     assert found_moments.groups is not None
     factors = replicate_factors(side_by_side(found.by_label.sides), found_moments.groups.of_pairs(PAIR, 2))
-    return found.by_label, held, factors
+    return found.by_label, sides, held, factors
 
 
 def of_predictions(rows: ByInput, which: Tensor, groups: Groups, given: bool) -> dict[str, Intervals]:
     """The intervals of means over inputs."""
-    columns = {name: getattr(rows, column)[which] for name, column in DIVERGENCES.items()}
-    columns["same_top_label"] = rows.same_top[which]
+    columns = {name: getattr(rows, column)[which] for name, column in PREDICTED.items()}
     values = {name: column.mean()[None] for name, column in columns.items()}
     replicates = {name: means_without(column[None], groups.codes, groups.sizes) for name, column in columns.items()}
     found = pair_intervals(values, replicates, groups.sizes)
     if not given:
         found["same_top_label"] = wilson(values["same_top_label"], len(which))
     return found
+
+
+def random_pair(num_inputs: int = 10_000, num_labels: int = 8, dimension: int = 3) -> list[Representations]:
+    """A model with Gaussian numbers, and the same with noise."""
+    generator = np.random.default_rng(0)
+    f, g = generator.normal(size=(num_inputs, dimension)), generator.normal(size=(num_labels, dimension))
+    noisy = [part + 0.4 * generator.normal(size=part.shape) for part in (f, g)]
+    return [Representations(f, g), Representations(*noisy)]
 
 
 def clusters_of(model: Representations) -> Tensor:
@@ -85,11 +94,10 @@ def coverage(
         kind: "independent" inputs, "clusters" that are given as groups, or clusters that are "ignored".
         settings: how the distance is asked for.
     """
-    models = family(members)
+    models = stacked(members)
     population = axis_of(moments(models, PAIR).over_inputs, models.labels, PAIR)
-    rows, clusters = by_input(models), clusters_of(members[0])
-    truth = {name: getattr(rows, column).mean() for name, column in DIVERGENCES.items()}
-    truth["same_top_label"] = rows.same_top.mean()
+    rows, clusters = by_input(members), clusters_of(members[0])
+    truth = {name: getattr(rows, column).mean() for name, column in PREDICTED.items()}
     generator = np.random.default_rng(seed)
     held_it: dict[str, list[bool]] = {}
     for _ in range(repetitions):
@@ -105,11 +113,11 @@ def coverage(
                     which[torch.from_numpy(generator.permutation(len(which)))],
                     contiguous_blocks(len(which)),
                 )
-        axis, held, factors = measured(drawn(members, which), groups, settings)
-        replicates = pair_replicates(axis, factors, held).values
-        intervals = pair_intervals(label_side(axis, held) | similarities(axis, held), replicates, groups.sizes)
+        axis, sides, held, factors = measured(drawn(members, which), groups, settings)
+        replicates = pair_replicates(axis, factors, sides, held, choices=False).values
+        intervals = pair_intervals(label_side(axis, held) | similarities(axis, sides), replicates, groups.sizes)
         intervals |= of_predictions(rows, which, groups, kind == "clusters")
-        of_all = truth | label_side(population, held) | similarities(population, held)
+        of_all = truth | label_side(population, held) | similarities(population, sides)
         for name, interval in intervals.items():
             inside = (interval.low <= of_all[name]) & (of_all[name] <= interval.high)
             held_it.setdefault(name, []).append(bool(inside))
@@ -119,12 +127,14 @@ def coverage(
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs=2, type=Path, help="two files of representations of the same inputs")
+    parser.add_argument("models", nargs="*", type=Path, help="two files of representations of the same inputs")
     parser.add_argument("--inputs", type=int, default=1000)
     parser.add_argument("--repetitions", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    members = [Representations.load(path) for path in options.models]
+    if len(options.models) not in (0, 2):
+        parser.error("name two files, or none for random models")
+    members = [Representations.load(path) for path in options.models] or random_pair()
     columns = {
         kind: coverage(members, options.inputs, options.repetitions, options.seed, kind, Settings())
         for kind in ("independent", "clusters", "ignored")

@@ -135,9 +135,9 @@ def main(folder: Path) -> None:
     names = list(found)
     for name, member in found.items():
         print(f"{name:20} {accuracy(member, labels):.3f} accuracy   {member!r}")
-    comparisons = closedist.compare_all(list(found.values()), num_subsets=200)
+    comparisons = closedist.compare_all(list(found.values()), intervals=True)
     print()
-    print(matrix_table(comparisons, names))
+    print(matrix_table(comparisons, names, everything=True))
     print(*save(heat_maps(names, comparisons), folder, "digits_pairs", formats=("png",)), sep="\n")
 
 

@@ -158,7 +158,7 @@ def main(folder: Path) -> None:
     members = {name: closedist.extract(model, batches) for name, model in relatives(text, vocabulary).items()}
 
     first, *others = members.values()
-    comparisons = [closedist.compare(first, other, num_subsets=200) for other in others]
+    comparisons = [closedist.compare(first, other) for other in others]
     columns = ("loss", "KL", "d_LLV", "certificate", "d_f,g", "1 - m_CCA", "1 - CKA")
     print(f"\n{'compared with first':30}" + "".join(f"{column:>12}" for column in columns))
     print(f"{'first':30}{loss_of(first, pieces[1:]):12.3f}")

@@ -212,7 +212,7 @@ def test_a_new_measure_is_its_file_its_row_and_the_line_that_computes_it(contrib
     assert shown["package"].startswith(str(contribution.folder))
     assert shown["field"] == shown["read"] == shown["file"]["toy_stretch"] == pytest.approx([2, 8, 4])
     assert "    stretch: of the embeddings" in shown["documented"]
-    assert "\n  stretch                  2.0000\n" in shown["table"]
+    assert "\n  stretch                         2.0000\n" in shown["table"]
     assert shown["json"]["stretch"] == pytest.approx(8)
     assert shown["row"] == ["stretch"]
 

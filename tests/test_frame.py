@@ -38,7 +38,7 @@ def test_a_comparison_says_of_which_models_it_is() -> None:
     p, q, r = REPRESENTATIONS.values()
     assert compare(p, q).names == ("p", "q")
     assert compare(p, q, names=["here", "there"]).names == ("here", "there")
-    assert str(compare(p, q, names=["here", "there"])).startswith("here and there: 60 inputs")
+    assert str(compare(p, q, names=["here", "there"])).startswith("p  here\nq  there\n\n60 inputs")
     assert [c.names for c in compare_all([p, q, r])] == [("0", "1"), ("0", "2"), ("1", "2")]
     named = compare_all(REPRESENTATIONS)
     assert [c.names for c in named] == list(combinations(MODELS, 2))
@@ -122,12 +122,15 @@ def test_one_model_against_the_others(among: bool, files: list[Path], capsys: py
     assert [float(row["kl"]) for row in rows] == pytest.approx(kl, rel=1e-9)
     assert command(*given, "--against", reference) == 0
     header, *lines = capsys.readouterr().out.splitlines()
-    assert header.split("  d_LLV  ")[0].strip() == "8 bits"
-    assert [line.partition("  0.")[0].strip() for line in lines] == ["full", "4 bits, new"]
-    assert header.split().index("reverse") > header.split().index("KL")
+    assert header.split("  verdict  ")[0].strip() == "8 bits"
+    assert [line.partition("  ")[0] for line in map(str.strip, lines)] == ["full", "4 bits, new"]
+    assert all("same" in line or "undecided" in line for line in lines)
     assert f"{kl[1]:.4f}" in lines[1]
+    assert command(*given, "--against", reference, "--all") == 0
+    header = capsys.readouterr().out.splitlines()[0]
+    assert header.split().index("reverse") > header.split().index("KL")
     assert command(others[0], "--against", reference) == 0
-    assert capsys.readouterr().out.startswith("8 bits and full: 60 inputs")
+    assert "p  8 bits\nq  full\n\n60 inputs" in capsys.readouterr().out
 
 
 def test_options_that_exclude_each_other(files: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
@@ -170,6 +173,6 @@ def test_files_of_one_name_are_told_apart_in_tables(tmp_path: Path, capsys: pyte
     for path, one in zip(paths, REPRESENTATIONS.values(), strict=True):
         one.save(path)
     assert command(*paths[:2]) == 0
-    assert capsys.readouterr().out.startswith("a/p and b/p: ")
+    assert "\n\np  a/p\nq  b/p\n\n" in capsys.readouterr().out
     assert command(*paths) == 0
     assert capsys.readouterr().out.startswith("0  a/p\n1  b/p\n2  c/p\n")

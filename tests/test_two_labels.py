@@ -27,7 +27,10 @@ from tests.random_models import noisy, random_model, represent
 from tests.slow_reference import Array, Model
 
 THREE = [random_model(0, 80, 2, 2), random_model(1, 80, 2, 3), noisy(random_model(0, 80, 2, 2), 1e-5, 2)]
-WITH_TWO_LABELS = {"kl", "kl_reverse", "mean_cca_embeddings", "mean_cca_unembeddings", "cka_embeddings", "num_inputs"}
+WITH_TWO_LABELS = {
+    *("kl", "kl_reverse", "js_divergence", "kl_inputs", "same_top_label", "logit_correlation", "num_inputs"),
+    *("mean_cca_embeddings", "mean_cca_unembeddings", "cka_embeddings", "debiased_cka_embeddings"),
+}
 WHY = "two labels have one log-odds"
 
 
@@ -78,18 +81,18 @@ def test_what_needs_three_labels_is_none() -> None:
     assert (c.pivot_label, c.left_out_label, c.input_set, c.num_samples) == (None, None, None, None)
     assert c.m_svd_embeddings == ()
     assert not c.bound_informative
-    assert not c.subsets_sampled
+    assert c.dissimilarity_exact is None
 
 
 def test_a_person_reads_what_there_is_and_why_not_more() -> None:
     models = [represent(model) for model in THREE]
     text = pair_table(compare(*models[:2]), ["first", "second"])
-    assert text.splitlines()[0] == "first and second: 80 inputs, 2 labels"
-    assert all(word in text for word in ("KL divergence", "m_CCA", "linear CKA", "nats, first to second", WHY))
+    assert text.startswith("p  first\nq  second\n\n80 inputs, 2 labels ")
+    assert all(word in text for word in ("KL divergence", "m_CCA", "linear CKA", "p to q, nats", WHY))
     assert not any(word in text for word in ("None", "bounds on", "pivot", "input set", "certificate", "t1"))
     rows = [line for line in text.splitlines() if WHY not in line]
     assert not any("d_LLV" in line or "d_f,g" in line for line in rows)
-    matrix = matrix_table(compare_all(models), ["a", "b", "c"])
+    matrix = matrix_table(compare_all(models), ["a", "b", "c"], everything=True)
     assert WHY in matrix
     assert "None" not in matrix
     assert not any(word in matrix for word in ("nan", "d_f,g (upper right)", "d_LLV (upper right)"))

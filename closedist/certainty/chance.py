@@ -14,7 +14,9 @@ from closedist.measures.settings import Settings
 from closedist.measures.terms import Axis, Powers
 
 
-def chance_of_pairs(axis: Axis, ranks: tuple[Tensor, Tensor], num_inputs: int, settings: Settings) -> dict[str, Tensor]:
+def chance_of_pairs(
+    axis: Axis, ranks: tuple[Tensor, Tensor], num_inputs: int, settings: Settings, *, with_terms: bool = True
+) -> dict[str, Tensor]:
     """(m,) what m pairs would give by chance, of the numbers that are made of root factors.
 
     The t1 is an approximation (the expected squares of its terms, at the labels that are best by them); that of m_CCA
@@ -25,10 +27,11 @@ def chance_of_pairs(axis: Axis, ranks: tuple[Tensor, Tensor], num_inputs: int, s
         ranks: (m,) twice, of the embeddings.
         num_inputs: N.
         settings: how the distance was asked for.
+        with_terms: whether to go through the table of labels for t1.
     """
     zero = torch.zeros(len(axis.pairs), dtype=torch.float64, device=axis.pairs.device)
-    return {
-        "label_term": chance_label_term(axis, settings),
+    of_terms = {"label_term": chance_label_term(axis, settings)} if with_terms else {}
+    return of_terms | {
         "certificate": zero + 1.0,
         "unsigned_certificate": zero + 1.0,
         "logit_correlation": zero,

@@ -35,6 +35,13 @@ class Groups:
         sizes = self.sizes.double()
         return float(sizes.sum().square() / sizes.square().sum())
 
+    def __str__(self) -> str:
+        """What they are, for a person."""
+        if self.num_given is None:
+            return f"{len(self.sizes)} blocks of neighbouring inputs"
+        together = f", put together into {len(self.sizes)}" if self.num_given > len(self.sizes) else ""
+        return f"{self.num_given:,} given groups{together}"
+
 
 def contiguous_blocks(num_inputs: int) -> Groups:
     """20 blocks of neighbouring inputs of nearly equal size; one block an input where there are fewer.
@@ -52,17 +59,20 @@ def contiguous_blocks(num_inputs: int) -> Groups:
     return Groups(codes, torch.bincount(codes), None)
 
 
-def whole_sequences(sequences: Tensor) -> Groups:
-    """20 contiguous blocks of whole sequences of nearly equal number; one a sequence where there are fewer.
+def sequence_blocks(sequences: NDArray[np.int64]) -> Groups:
+    """20 blocks of neighbouring sequences, each with all its inputs; of inputs where there are fewer than 8 sequences.
 
     Args:
-        sequences: (N,) int64 which sequence each input is a position of, in ascending order.
+        sequences: (N,) the sequence that each input belongs to.
 
     Raises:
-        InputError: fewer than 8 sequences.
+        InputError: fewer than 8 inputs.
     """
-    numbers = torch.unique_consecutive(sequences, return_inverse=True)[1]
-    codes = contiguous_blocks(int(numbers[-1]) + 1).codes[numbers]
+    _, first, numbers = np.unique(sequences, return_index=True, return_inverse=True)
+    if len(first) < FEWEST:
+        return contiguous_blocks(len(sequences))
+    in_order = first.argsort().argsort()[numbers]
+    codes = torch.from_numpy(in_order * min(BLOCKS, len(first)) // len(first))
     return Groups(codes, torch.bincount(codes), None)
 
 

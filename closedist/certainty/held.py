@@ -6,11 +6,29 @@ import torch
 from torch import Tensor
 
 from closedist.measures.labels import LabelChoice
-from closedist.measures.llv import Distances
 from closedist.measures.roots import Root, pair_roots
 from closedist.measures.settings import Settings
 from closedist.measures.svd import dissimilarity
-from closedist.measures.terms import unit_log_odds
+from closedist.measures.terms import Axis, unit_log_odds, written_out
+
+
+@dataclass(frozen=True)
+class Sides:
+    """What no input changes of m pairs.
+
+    Attributes:
+        label_roots: the roots of the two unembeddings over the labels, (m, s, M) each.
+        precision: (m,) twice, the relative spacing of the numbers that the embeddings came in.
+    """
+
+    label_roots: tuple[Tensor, Tensor]
+    precision: tuple[Tensor, Tensor]
+
+    @classmethod
+    def of(cls, over_labels: Root, precision: Tensor, pairs: Tensor) -> "Sides":
+        """From the root of n models over the labels, the (n,) precisions of their embeddings and (m, 2) indices."""
+        first, second = pair_roots(over_labels, pairs)
+        return cls((first.vectors, second.vectors), (precision[pairs[:, 0]], precision[pairs[:, 1]]))
 
 
 @dataclass(frozen=True)
@@ -23,8 +41,6 @@ class Held:
         subsets: (m or 1, S, K) positions among them: all subsets, or the one that was found.
         input_term, input_scale_term, input_distance, input_dissimilarity: (m,), (m,), (m, K) and (m,) t2, t4,
             1 − ρ_i and d_SVD of the chosen input set.
-        label_roots: the roots of the two unembeddings over the labels, (m, s, M) each.
-        precision: (m,) twice, the relative spacing of the numbers that the embeddings came in.
         settings: how the distance was asked for.
     """
 
@@ -35,42 +51,29 @@ class Held:
     input_scale_term: Tensor
     input_distance: Tensor
     input_dissimilarity: Tensor
-    label_roots: tuple[Tensor, Tensor]
-    precision: tuple[Tensor, Tensor]
     settings: Settings
 
     @classmethod
     def of(
-        cls,
-        found: Distances,
-        pairs: Tensor,
-        over_labels: Root,
-        precision: Tensor,
-        items: Tensor,
-        subsets: Tensor,
-        settings: Settings,
+        cls, labels: LabelChoice, by_input: Axis, input_set: Tensor, items: Tensor, subsets: Tensor, settings: Settings
     ) -> "Held":
         """What was found of m pairs.
 
         Args:
-            found: their distances.
-            pairs: (m, 2) indices of models.
-            over_labels: the root of n models over the labels.
-            precision: (n,) the relative spacing of the numbers that the models' embeddings came in.
-            items, subsets, settings: as above.
+            labels, items, subsets, settings: as above.
+            by_input: the pairs over labels.
+            input_set: (m, K + 1) the chosen set as items of ``by_input``, the pivot input first.
         """
-        units = unit_log_odds(found.by_input, found.items[:, 0], found.items[:, 1:])
-        every = torch.arange(found.items.shape[1] - 1, device=found.items.device)[None, None]
-        label_roots = pair_roots(over_labels, pairs)
+        terms = written_out(by_input, input_set[:, 0], input_set[:, 1:])
+        units = unit_log_odds(by_input, input_set[:, 0], input_set[:, 1:])
+        every = torch.arange(input_set.shape[1] - 1, device=input_set.device)[None, None]
         return cls(
-            labels=found.labels,
+            labels=labels,
             items=items,
             subsets=subsets,
-            input_term=found.input_term,
-            input_scale_term=found.input_scale_term,
-            input_distance=found.input_terms.correlation_distance,
+            input_term=torch.maximum(terms.rest, terms.pivot).amax(-1),
+            input_scale_term=terms.scale.amax(-1) if settings.reduction == "max" else terms.scale.mean(-1),
+            input_distance=terms.correlation_distance,
             input_dissimilarity=dissimilarity(*units, every)[:, 0],
-            label_roots=(label_roots[0].vectors, label_roots[1].vectors),
-            precision=(precision[pairs[:, 0]], precision[pairs[:, 1]]),
             settings=settings,
         )

@@ -6,33 +6,16 @@ clusters it is the estimator called CV3, MacKinnon, Nielsen and Webb, 2023).
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
 from scipy.special import ndtri, stdtrit
 from torch import Tensor
 
+from closedist.certainty.interval import Interval
+
 CONFIDENCE = 0.95  # of the two-sided intervals, and of each one-sided limit that a verdict uses
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A 95 % confidence interval of one number.
-
-    Attributes:
-        low, high: its ends.
-        standard_error: of the number itself, on its own scale.
-        bias: by how much the number is expected to exceed what infinitely many inputs would give.
-        at_least, at_most: the one-sided 95 % limits, which a verdict uses; they lie inside the interval.
-    """
-
-    low: float
-    high: float
-    standard_error: float
-    bias: float
-    at_least: float
-    at_most: float
 
 
 @dataclass(frozen=True)
@@ -52,7 +35,9 @@ class Scale:
     corrected: bool = False
 
 
-LOG = Scale(torch.log, torch.exp, 0.0, math.inf)  # divergences, distances, certificates
+LOG = Scale(torch.log, torch.exp, 0.0, math.inf)  # divergences, distances
+LOG_TO_ONE = Scale(torch.log, torch.exp, 0.0, 1.0)  # d_SVD and what bounds it whatever the sign
+LOG_TO_TWO = Scale(torch.log, torch.exp, 0.0, 2.0)  # one minus a correlation
 ARTANH = Scale(torch.atanh, torch.tanh, -1.0, 1.0)  # correlations
 SIMILARITY = Scale(torch.atanh, torch.tanh, 0.0, 1.0)  # those that are never negative, such as CKA
 CORRECTED_SIMILARITY = Scale(torch.atanh, torch.tanh, 0.0, 1.0, corrected=True)  # m_CCA: on few inputs it is too large
@@ -75,6 +60,12 @@ class Intervals:
         """One :class:`Interval` for each of m numbers, in order."""
         columns = (self.low, self.high, self.standard_error, self.bias, self.at_least, self.at_most)
         return [Interval(*numbers) for numbers in zip(*(column.flatten().tolist() for column in columns), strict=True)]
+
+
+def by_number(found: Mapping[str, Intervals]) -> list[dict[str, Interval]]:
+    """Of each of m numbers the intervals by name, from those by name of all m."""
+    lists = {name: intervals.as_list() for name, intervals in found.items()}
+    return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
 
 
 def jackknife(values: Tensor, replicates: Tensor, sizes: Tensor, scale: Scale) -> Intervals:

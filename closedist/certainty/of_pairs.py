@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from closedist.certainty.held import Held
+from closedist.certainty.held import Held, Sides
 from closedist.certainty.intervals import (
     ARTANH,
     CORRECTED_SIMILARITY,
     LOG,
+    LOG_TO_ONE,
+    LOG_TO_TWO,
     SHARE,
     SIMILARITY,
     Intervals,
@@ -35,10 +37,10 @@ SCALES = {
     "llv": LOG,
     "label_term": LOG,
     "label_scale_term": LOG,
-    "dissimilarity": LOG,
-    "dissimilarity_embeddings": LOG,
-    "certificate": LOG,
-    "unsigned_certificate": LOG,
+    "dissimilarity": LOG_TO_ONE,
+    "dissimilarity_embeddings": LOG_TO_ONE,
+    "certificate": LOG_TO_TWO,
+    "unsigned_certificate": LOG_TO_ONE,
     "quadratic_bound": LOG,
     "bound": LOG,
     "logit_correlation": ARTANH,
@@ -55,50 +57,57 @@ class Replicates:
 
     Attributes:
         values: (G, m) by the name of the comparison's field.
-        choice_kept: (m,) in how many groups the same pivot and left-out label would have been chosen.
+        choice_kept: (m,) in how many groups the same pivot and left-out label would have been chosen; None where that
+            was not asked for.
     """
 
     values: dict[str, Tensor]
-    choice_kept: Tensor
+    choice_kept: Tensor | None
 
 
-def pair_replicates(axis: Axis, factors: Tensor, held: Held) -> Replicates:
+def pair_replicates(
+    axis: Axis, factors: Tensor, sides: Sides, held: Held | None, *, choices: bool = True
+) -> Replicates:
     """What every measure that is made of root factors is without each group.
 
     Args:
         axis: m pairs over inputs, items are the labels.
         factors: (m, G, k, r) of :func:`~closedist.certainty.replicates.replicate_factors`, of the pairs' own roots.
-        held: what stays as it was chosen.
+        sides: what no input changes.
+        held: what stays as it was chosen; None for two labels, where nothing was.
+        choices: whether labels are chosen anew without each group, to see if they would be the same.
     """
-    bases = _bases(axis, held)
+    bases = _bases(axis, sides)
     parts: list[dict[str, Tensor]] = []
     kept = torch.zeros(len(axis.pairs), dtype=torch.int64, device=axis.pairs.device)
     for group in range(factors.shape[1]):
         part = _without(axis, factors[:, group])
         first, second = (factors[:, group] @ basis for basis in bases)
-        parts.append(label_side(part, held) | _similarities(part, held, (first, second)))
-        kept += _same_choice(part, held)
-    return Replicates({name: torch.stack([part[name] for part in parts]) for name in parts[0]}, kept)
+        parts.append(_similarities(part, sides, (first, second)) | ({} if held is None else label_side(part, held)))
+        if held is not None and choices:
+            kept += _same_choice(part, held)
+    values = {name: torch.stack([part[name] for part in parts]) for name in parts[0]}
+    return Replicates(values, kept if held is not None and choices else None)
 
 
-def similarities(axis: Axis, held: Held) -> dict[str, Tensor]:
+def similarities(axis: Axis, sides: Sides) -> dict[str, Tensor]:
     """(m,) by field: the numbers that depend on no choice."""
-    return _similarities(axis, held, _bases(axis, held))
+    return _similarities(axis, sides, _bases(axis, sides))
 
 
-def _bases(axis: Axis, held: Held) -> tuple[Tensor, Tensor]:
+def _bases(axis: Axis, sides: Sides) -> tuple[Tensor, Tensor]:
     """Orthonormal bases of both embeddings, (m, r, M) each, zero beyond their ranks."""
     first, second = (
         orthonormal_basis(side.vectors, precision)[0]
-        for side, precision in zip(axis.sides, held.precision, strict=True)
+        for side, precision in zip(axis.sides, sides.precision, strict=True)
     )
     return first, second
 
 
-def _similarities(axis: Axis, held: Held, bases: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+def _similarities(axis: Axis, sides: Sides, bases: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
     roots = (axis.sides[0].vectors, axis.sides[1].vectors)
     return {
-        "logit_correlation": 1.0 - logit_decorrelation(roots, held.label_roots),
+        "logit_correlation": 1.0 - logit_decorrelation(roots, sides.label_roots),
         "cka_embeddings": _cka(roots),
         "mean_cca_embeddings": _mean_cca(*bases),
     }

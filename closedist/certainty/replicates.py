@@ -32,7 +32,8 @@ def replicate_factors(root: Tensor, groups: GroupRoots) -> Tensor:
     """
     sizes = groups.sizes.double()
     count = float(sizes.sum())
-    norms = root.norm(dim=-2, keepdim=True).clamp(min=1e-300)  # columns of any scale
+    norms = root.norm(dim=-2, keepdim=True)  # columns of any scale
+    norms = norms.masked_fill(norms < 1e-250, torch.inf)
     left, spread, right = torch.linalg.svd(root / norms, full_matrices=False)
     kept = spread > ZERO * spread[..., :1]  # equal models have a singular root
     whitening = right.mT / (spread * math.sqrt(count - 1.0)).masked_fill(~kept, torch.inf).unsqueeze(-2)

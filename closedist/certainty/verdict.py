@@ -1,10 +1,11 @@
 """The verdict: an equivalence test of two models with one stated tolerance."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from closedist.certainty.intervals import Interval
+from closedist.certainty.interval import Interval
 from closedist.errors import InputError
 
 TOLERANCE = 0.05  # the least mean correlation is 0.95: after a rotation 10 % of the variance is left, R² ≥ 0.90
@@ -31,6 +32,51 @@ class Verdict:
     def __str__(self) -> str:
         """The sentence."""
         return self.sentence
+
+
+def verdict_of(
+    certificate: float | None,
+    dissimilarity: float | None,
+    correlation: float | None,
+    intervals: Mapping[str, Interval],
+    num_inputs: int,
+    *,
+    exact: bool,
+    tolerance: float,
+) -> Verdict:
+    """The verdict from a pair's numbers and their intervals by field.
+
+    Two labels have one log-odds: the logit correlation is its own. Where d_{f,g} was searched for, its upper limit is
+    that of the unsigned certificate. No closer than chance are models whose logit correlation may be 0.
+    """
+    of_correlation = intervals["logit_correlation"]
+    by_chance = of_correlation.low <= 0 <= of_correlation.high
+    if certificate is None or dissimilarity is None:
+        correlation = correlation or 0.0
+        upright, turned = _distance(of_correlation), _distance(_size(of_correlation))
+        numbers = (1.0 - correlation, upright, 1.0 - abs(correlation), turned)
+    else:
+        upright, turned = intervals["certificate"], intervals["dissimilarity"]
+        if not exact:
+            limit = intervals["unsigned_certificate"]
+            turned = replace(turned, high=limit.high, at_most=limit.at_most)
+        numbers = (certificate, upright, dissimilarity, turned)
+    return verdict(*numbers, num_inputs, tolerance=tolerance, by_chance=by_chance)
+
+
+def _distance(of: Interval) -> Interval:
+    """Of one minus the number."""
+    return Interval(1.0 - of.high, 1.0 - of.low, of.standard_error, -of.bias, 1.0 - of.at_most, 1.0 - of.at_least)
+
+
+def _size(of: Interval) -> Interval:
+    """Of the absolute value; the bias that it has by itself around 0 is left out."""
+    if of.low >= 0:
+        return of
+    if of.high <= 0:
+        return Interval(-of.high, -of.low, of.standard_error, -of.bias, -of.at_most, -of.at_least)
+    most, at_most = max(-of.low, of.high), max(-of.at_least, of.at_most)
+    return Interval(0.0, most, of.standard_error, of.bias, 0.0, at_most)
 
 
 def verdict(
@@ -63,13 +109,13 @@ def verdict(
     if not 0 < tolerance < 1:
         raise InputError(f"tolerance: {tolerance}; a number between 0 and 1 is needed, such as {TOLERANCE}")
     upright, turned = certificate_interval, dissimilarity_interval
-    asked = f"{_correlation(tolerance)} was asked for"
+    asked = f"{1 - tolerance:g} was asked for"
     within = f"within {_percent(tolerance)}"
     if upright.at_most <= tolerance:
         return Verdict(
             "same",
-            f"The same {within}: label by label, the two models' log-odds have a mean correlation of at least "
-            f"{_correlation(upright.at_most)} (95 % sure); {asked}.",
+            f"The same {within}: label by label, even those log-odds of the two models that agree least have a mean "
+            f"correlation of at least {_correlation(upright.at_most)} (95 % sure); {asked}.",
             f"the upper limit of the certificate, {upright.at_most:.3g}, is at most {tolerance:g}",
             tolerance,
             None,
@@ -78,8 +124,9 @@ def verdict(
         chance = " That is no closer than models that have nothing to do with each other." if by_chance else ""
         return Verdict(
             "not the same",
-            f"Not the same {within}: even after the best rotation of one model's log-odds onto the other's, their mean "
-            f"correlation is at most {_correlation(turned.at_least)} (95 % sure); {asked}.{chance}",
+            f"Not the same {within}: even after the best rotation of one model's log-odds onto the other's, those that "
+            f"agree least have a mean correlation of at most {_correlation(turned.at_least)} (95 % sure); {asked}."
+            f"{chance}",
             f"the lower limit of d_f,g, {turned.at_least:.3g}, is above {tolerance:g}"
             + (", and no closer than chance" if by_chance else ""),
             tolerance,
@@ -129,6 +176,8 @@ def _inputs_needed(
 
 def _correlation(distance: float) -> str:
     """1 − distance with the digits that tell it from 1."""
+    if distance < 1e-6:
+        return "1"
     digits = 2 if distance >= 0.1 else 3 if distance >= 0.001 else 6
     return f"{1.0 - distance:.{digits}f}"
 

@@ -29,7 +29,7 @@ COMMANDS = {
 }
 PAPER_COMMANDS = ("train-variations", "get-distances", "get-accuracies", "cal-mcca", "make-plot")
 USER_ERROR = 2
-UNFORESEEN = 1
+UNFORESEEN = 70  # of sysexits.h; 1 is what compare --check says of models that are not the same
 STOPPED = 130  # what a shell reports for a program that Ctrl-C ended
 
 log = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ def paper_main() -> None:
 def run(app: App, tokens: list[str]) -> int:
     """Run one command line and return its exit code: 2 and one line on standard error for a user's mistake.
 
-    What nobody foresaw is one line too, with exit code 1.
+    What nobody foresaw is one line too, with exit code 70.
     """
     try:
         if tokens and tokens[0] in PAPER_COMMANDS:
@@ -89,7 +89,8 @@ def run(app: App, tokens: list[str]) -> int:
                 print(f"{tokens[0]} does not use {', '.join(ignored)}", file=sys.stderr)
         if tokens and tokens[0] in COMMANDS and tokens[0] in app:
             check_whole_numbers(app, tokens)
-        app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+        result = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+        return result if isinstance(result, int) else 0
     except KeyboardInterrupt as stop:
         return _stop(str(stop))
     except InputError as error:
@@ -106,7 +107,6 @@ def run(app: App, tokens: list[str]) -> int:
         return UNFORESEEN
     finally:
         logging.shutdown()
-    return 0
 
 
 def _options(app: App, tokens: list[str]) -> list[str]:

@@ -7,9 +7,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from closedist.cli.options import DEFAULTS, Common, Count, NonNegative, Rows
+from closedist.cli.options import DEFAULTS, Common, Count, NonNegative, Rows, Tolerance
 from closedist.errors import InputError
-from closedist.measures.settings import Combine, ConstantLabels, Reduction, Settings
+from closedist.measures.settings import Combine, ConstantLabels, InputSearch, Reduction, Settings
 
 
 def compare(
@@ -25,6 +25,15 @@ def compare(
     num_subsets: Count | None = None,
     pivots: Rows | None = None,
     constant_labels: ConstantLabels = Settings.constant_labels,
+    tolerance: Tolerance | None = None,
+    check: Annotated[bool, Parameter(negative=())] = False,
+    intervals: Annotated[bool | None, Parameter(show_default=False)] = None,
+    groups: Path | None = None,
+    permutations: Count | None = None,
+    input_search: InputSearch = Settings.input_search,
+    details: Annotated[bool, Parameter(negative=())] = False,
+    everything: Annotated[bool, Parameter(name="--all", negative=())] = False,
+    number: str | None = None,
     against: Path | None = None,
     align: Annotated[bool, Parameter(negative=())] = False,
     same_inputs: Annotated[bool, Parameter(negative=())] = False,
@@ -35,7 +44,7 @@ def compare(
     json_output: Annotated[bool, Parameter(name="--json", negative=())] = False,
     csv_output: Annotated[bool, Parameter(name="--csv", negative=())] = False,
     common: Common = DEFAULTS,
-) -> None:
+) -> int:
     """Compare models by their saved representations or logits: a table for two, a matrix for more.
 
     A file is one that closedist wrote (safetensors), or another with arrays called embeddings, unembeddings, bias or
@@ -48,9 +57,19 @@ def compare(
         num_samples: how many input sets are drawn.
         input_set: measure at this set, as in 4,17,3 (the pivot input first), in place of the search.
         subset_size: K, the size of label subsets.
-        num_subsets: sample so many label subsets where there are too many to go through.
+        num_subsets: sample so many label subsets where there are more; default: search for the worst one.
         pivots: choose the pivot label among these, as in 3,17; default: among all labels.
         constant_labels: leave out labels that no model distinguishes (ignore), or stop (error).
+        tolerance: within which two models count as the same: 0.05 asks for log-odds that correlate by 0.95.
+        check: exit with 0 where all pairs are the same within the tolerance, 1 where a pair is not, 3 where that is
+            undecided.
+        intervals: confidence intervals and verdicts; default: for up to 300 pairs.
+        groups: a file with a line an input, the name of its group (document, patient); groups are left out whole.
+        permutations: of inputs, for p-values, such as 999; two files only.
+        input_search: the best of random input sets, or a diverse one; two files only.
+        details: show what a pair's table leaves out: the terms of d_LLV, the bounds, what was chosen.
+        everything: show matrices of all numbers of many models.
+        number: which number the matrix of many models shows, by its name in Python; default: logit_correlation.
         against: compare this file with each of the others, in place of all pairs.
         align: compare over the labels and the inputs that all files have, matched by their names.
         same_inputs: the inputs are the same, though in another form (image size, normalisation, tokenizer).
@@ -67,11 +86,19 @@ def compare(
     paths = [*files] if against is None else [against, *(path for path in files if path.resolve() != against.resolve())]
     if len(paths) < 2:
         raise InputError("compare needs two files or more, as in: closedist compare p.safetensors q.safetensors")
+    alone = len(paths) == 2
+    for option, value in (("--permutations", permutations), ("--input-search", input_search != "random")):
+        if value and not alone:
+            raise InputError(f"{option}: for two files only, and these are {len(paths)}; leave it out")
+    if intervals is False and (check or tolerance is not None or groups is not None):
+        raise InputError("--no-intervals: verdicts, --check and --groups rest on intervals; leave it out")
     from itertools import combinations
 
+    from closedist.certainty.verdict import TOLERANCE
+    from closedist.cli.verdicts import MOST_PAIRS, clusters, exit_code, read_groups
     from closedist.comparison import as_csv, as_dict, left_out, matrix_table, pair_table, reference_table
     from closedist.extraction.files import distinct_names, load_aligned
-    from closedist.pairs import measure_pairs
+    from closedist.pairs import measure_alone, measure_pairs, with_certainty
 
     roles = {
         "embeddings": embeddings_name,
@@ -88,31 +115,47 @@ def compare(
         num_samples=num_samples,
         seed=common.seed,
         input_set=input_set,
+        input_search=input_search,
         subset_size=subset_size,
         num_subsets=num_subsets,
         pivots=pivots,
         constant_labels=constant_labels,
         same_inputs=same_inputs,
     )
+    within = TOLERANCE if tolerance is None else tolerance
     others = range(1, len(paths))
     pairs = list(combinations(range(len(paths)), 2)) if against is None else [(0, other) for other in others]
-    comparisons = measure_pairs(models, pairs, settings, [str(path) for path in paths])
+    wanted = check or tolerance is not None or groups is not None
+    sure = wanted or len(pairs) <= MOST_PAIRS if intervals is None else intervals
+    labels = None if groups is None else read_groups(groups, models[0].num_inputs)
+    called = [str(path) for path in paths]
+    if alone:
+        comparisons = [
+            measure_alone(models, called, settings, intervals=sure, groups=labels, permutations=permutations)
+        ]
+    else:
+        comparisons = measure_pairs(models, pairs, settings, called)
+        if sure:
+            comparisons = with_certainty(models, called, pairs, comparisons, settings, intervals=True, groups=labels)
+    code = exit_code(comparisons, within) if check else 0
     if csv_output:
         print(as_csv(comparisons), end="")
         if note:
             print(note, file=sys.stderr)
-        return
+        return code
     if json_output:
         notes = "; ".join(filter(None, [note, left_out(comparisons[0])]))
-        rows = [{"first": c.names[0], "second": c.names[1], "note": notes, **as_dict(c)} for c in comparisons]
+        rows = [{"first": c.names[0], "second": c.names[1], "note": notes, **as_dict(c, within)} for c in comparisons]
         print(json.dumps(rows, indent=1))
-        return
+        return code
     names = distinct_names(paths)
-    if len(comparisons) == 1:
-        print(pair_table(comparisons[0], names))
+    if alone:
+        print(pair_table(comparisons[0], names, details=details, tolerance=within))
     elif against is None:
-        print(matrix_table(comparisons, names))
+        print(matrix_table(comparisons, names, number=number, everything=everything, tolerance=within))
+        print(f"\n{clusters(comparisons, names)}--all shows every number, --number NAME another one")
     else:
-        print(reference_table(comparisons, names[0], names[1:]))
+        print(reference_table(comparisons, names[0], names[1:], everything=everything, tolerance=within))
     if note:
         print(f"\n{note}")
+    return code

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from closedist.cli.options import DEFAULTS, Common, Count, Natural
+from closedist.cli.options import DEFAULTS, Common, Count, Natural, Tolerance
 from closedist.errors import InputError
 from closedist.measures.settings import Combine, ConstantLabels, Reduction, Settings
 
@@ -93,7 +93,10 @@ def compare_models(
     combine: Combine = Settings.combine,
     num_samples: int = Settings.num_samples,
     subset_size: int | None = None,
-    num_subsets: int = 20,
+    num_subsets: int | None = None,
+    tolerance: Tolerance | None = None,
+    intervals: bool = True,
+    details: Annotated[bool, Parameter(negative=())] = False,
     differences: Natural = 20,
     per_token: Path | None = None,
     json_output: Annotated[bool, Parameter(name="--json", negative=())] = False,
@@ -124,7 +127,10 @@ def compare_models(
         combine: of the four terms.
         num_samples: how many input sets are drawn.
         subset_size: K, the size of label subsets.
-        num_subsets: sample so many label subsets; d_f,g lies between the largest of these and the certificate.
+        num_subsets: sample so many label subsets where there are too many; default: search for the worst one.
+        tolerance: within which the models count as the same; default: 0.05.
+        intervals: confidence intervals, which the verdict rests on; texts are left out in turn, from 8 texts on.
+        details: show what the table leaves out: the terms of d_LLV, the bounds, what was chosen.
         differences: with --text, show so many tokens in context where a copy differs most from the reference.
         per_token: with --text, write document, position, token, KL and both top tokens to this file, .safetensors or
             .parquet.
@@ -160,18 +166,28 @@ def compare_models(
     for option, given in (("--csv", csv_output), ("--per-token", per_token is not None)):
         if given:
             raise InputError(f"{option}: of copies of one reference; name the texts with --text after the models")
+    from closedist.certainty.verdict import TOLERANCE
     from closedist.comparison import as_dict, pair_table
     from closedist.extraction.files import distinct_names
     from closedist.extraction.language_models import compare_language_models
 
     compared = compare_language_models(
-        first, second, reading, loading, folder=folder, num_pivots=num_pivots, settings=settings
+        first,
+        second,
+        reading,
+        loading,
+        folder=folder,
+        num_pivots=num_pivots,
+        settings=settings,
+        intervals=intervals,
     )
+    within = TOLERANCE if tolerance is None else tolerance
     if json_output:
-        result = {"first": first, "second": second, "note": compared.note, **as_dict(compared.comparison)}
+        result = {"first": first, "second": second, "note": compared.note, **as_dict(compared.comparison, within)}
         print(json.dumps(result, indent=1))
         return
-    print(pair_table(compared.comparison, distinct_names([Path(first), Path(second)])))
+    called = distinct_names([Path(first), Path(second)])
+    print(pair_table(compared.comparison, called, details=details, tolerance=within))
     if compared.note:
         print(f"\n{compared.note}")
 

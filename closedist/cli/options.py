@@ -54,6 +54,7 @@ LIST = Parameter(converter=listed, n_tokens=1, negative=(), show_default=shown)
 Natural = Annotated[int, Parameter(validator=Number(gte=0))]
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
 NonNegative = Annotated[float, Parameter(validator=Number(gte=0, lt=math.inf))]
+Tolerance = Annotated[float, Parameter(validator=Number(gt=0, lt=1))]
 Widths = Annotated[tuple[int, ...], LIST, Parameter(validator=Number(gte=1, lte=LARGEST))]
 Labels = Annotated[tuple[int, ...], LIST, Parameter(validator=Number(gte=3, lte=LARGEST))]
 Lengths = Annotated[tuple[float, ...], LIST, Parameter(validator=Number(gte=0, lte=LARGEST))]

@@ -3,7 +3,8 @@
 from closedist.comparison.column import Column
 from closedist.comparison.frame import as_csv, rows
 from closedist.comparison.matrix import matrix_table, reference_table
-from closedist.comparison.record import COLUMNS, Comparison, as_dict, left_out, pair_table, values_of
+from closedist.comparison.record import COLUMNS, Comparison, as_dict, values_of
+from closedist.comparison.table import left_out, pair_table
 
 __all__ = [
     "COLUMNS",

@@ -1,6 +1,5 @@
 """What there is to say of one number of a comparison, wherever it is written, printed or documented."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import inf
@@ -19,7 +18,7 @@ class Column:
         unit: nats, or nothing.
         low, high: the range that it lies in.
         larger_is_closer: of two pairs of models; None where it says nothing of closeness.
-        note: what a pair's table says beside it: a function of the comparison, or a format of {p}, {q} and {c}, it.
+        note: what tells it from another of the same title.
         name, type: of the field of Comparison.
     """
 
@@ -31,7 +30,7 @@ class Column:
     low: float = -inf
     high: float = inf
     larger_is_closer: bool | None = None
-    note: str | Callable[[Any], str] = ""
+    note: str = ""
     name: str = ""
     type: Any = None
 

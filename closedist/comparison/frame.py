@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from closedist.comparison.record import COLUMNS, Comparison
+from closedist.comparison.record import COLUMNS, Comparison, plain
 
 _FIELDS = [column.name for column in COLUMNS if column.name != "names"]
 
@@ -19,7 +19,7 @@ def rows(comparisons: Iterable[Comparison]) -> list[dict[str, Any]]:
 
     Returns:
         Of every pair the names of its models, "first" and "second", and then the fields of a :class:`Comparison`; what
-        has several numbers is a list, what a pair does not have is None.
+        has several numbers is a list or a dictionary, what a pair does not have is None.
 
     Examples:
         >>> import numpy as np, closedist
@@ -31,8 +31,7 @@ def rows(comparisons: Iterable[Comparison]) -> list[dict[str, Any]]:
         ('cold', 'hot', 0.12)
     """
     return [
-        dict(zip(("first", "second"), c.names, strict=True))
-        | {name: list(value) if isinstance(value := getattr(c, name), tuple) else value for name in _FIELDS}
+        dict(zip(("first", "second"), c.names, strict=True)) | {name: plain(getattr(c, name)) for name in _FIELDS}
         for c in comparisons
     ]
 
@@ -50,6 +49,6 @@ def csv_of(records: Iterable[Mapping[str, Any]], titles: Sequence[str]) -> str:
     for record in records:
         values = (record[title] for title in titles)
         writer.writerow(
-            [json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value for value in values]
+            [json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value for value in values]
         )
     return text.getvalue()

@@ -3,35 +3,54 @@
 from collections.abc import Sequence
 from itertools import combinations, pairwise
 
-from closedist.comparison.record import COLUMNS, Comparison, left_out, written
+from closedist.certainty.verdict import TOLERANCE
+from closedist.comparison.column import Column
+from closedist.comparison.record import COLUMNS, Comparison
+from closedist.comparison.table import WIDTH, left_out, shortened, written
 from closedist.errors import InputError
 
+NUMBER = "logit_correlation"  # what the matrix of many models shows unless another is asked for
+MARKS = {"same": "=", "not the same": "≠", "undecided": "?"}
 MATRICES = (  # upper right and lower left
+    ("logit_correlation", "same_top_label"),
     ("llv", "quadratic_bound"),
     ("dissimilarity", "certificate"),
     ("kl", "kl_reverse"),
     ("mean_cca_embeddings", "cka_embeddings"),
 )
+REFERENCE = ("logit_correlation", "same_top_label", "kl", "dissimilarity", "mean_cca_embeddings")
 
 
-def matrix_table(comparisons: Sequence[Comparison], names: Sequence[str]) -> str:
-    """Readable matrices of all pairs: d_LLV, d_{f,g} and its bounds, KL (row to column), m_CCA and CKA.
+def matrix_table(
+    comparisons: Sequence[Comparison],
+    names: Sequence[str],
+    *,
+    number: str | None = None,
+    everything: bool = False,
+    tolerance: float = TOLERANCE,
+) -> str:
+    """A readable matrix of all pairs: one number, each marked by its verdict where there are intervals.
 
     Args:
         comparisons: of all pairs, in ``itertools.combinations`` order.
         names: one a model.
+        number: which number of a comparison; by default the logit correlation, or KL where that is not known.
+        everything: whether matrices of d_LLV, d_{f,g} and its bounds, KL (row to column), m_CCA and CKA follow.
+        tolerance: of the verdicts.
 
     Raises:
-        InputError: the numbers of comparisons and names do not fit.
+        InputError: the numbers of comparisons and names do not fit, a comparison has no such number, or a tolerance
+            that is not between 0 and 1.
     """
     pairs = list(combinations(range(len(names)), 2))
     if len(pairs) != len(comparisons):
         raise InputError(
             f"names: {len(names)} models have {len(pairs)} pairs, but there are {len(comparisons)} comparisons"
         )
+    blocks = ["\n".join(f"{index}  {name}" for index, name in enumerate(shortened(names, WIDTH - 4)))]
+    blocks.append(_one_number(dict(zip(pairs, comparisons, strict=True)), len(names), number, tolerance))
     by_name = {column.name: column for column in COLUMNS}
-    blocks = ["\n".join(f"{index}  {name}" for index, name in enumerate(names))]
-    for above, below in MATRICES:
+    for above, below in MATRICES if everything else ():
         values = {name: [getattr(c, name) for c in comparisons] for name in (above, below)}
         if None in values[above]:
             continue
@@ -49,31 +68,90 @@ def matrix_table(comparisons: Sequence[Comparison], names: Sequence[str]) -> str
     return "\n\n".join(blocks)
 
 
-def reference_table(comparisons: Sequence[Comparison], reference: str, names: Sequence[str]) -> str:
-    """A readable table of one model against others, a row each: what the matrices show.
+def shown_number(comparisons: Sequence[Comparison], number: str | None) -> Column:
+    """The number that a matrix shows.
+
+    Raises:
+        InputError: there is no such number, or a comparison has none.
+    """
+    known = [column for column in COLUMNS if column.larger_is_closer is not None and not column.several]
+    there = {c.name: c for c in known if all(getattr(of_pair, c.name) is not None for of_pair in comparisons)}
+    if number is None:
+        return there.get(NUMBER) or there["kl"]
+    if number not in there:
+        raise InputError(f"number: {number!r} is none that all pairs have; these are {', '.join(there)}")
+    return there[number]
+
+
+def verdict_mark(comparison: Comparison, tolerance: float) -> str:
+    """= for the same, ≠ for not the same, ? for undecided; "" where there are no intervals."""
+    if NUMBER not in comparison.intervals:
+        return ""
+    return MARKS[comparison.verdict(tolerance).kind]
+
+
+def _one_number(by_pair: dict[tuple[int, int], Comparison], count: int, number: str | None, tolerance: float) -> str:
+    column = shown_number(list(by_pair.values()), number)
+    marks = {pair: verdict_mark(c, tolerance) for pair, c in by_pair.items()}
+    cells = {pair: _brief(getattr(c, column.name)) + marks[pair] for pair, c in by_pair.items()}
+    cells |= {(j, i): cell for (i, j), cell in cells.items()}
+    unit = f" in {column.unit}" if column.unit else ""
+    legend = f"; = the same within {100 * tolerance:g} %, ≠ not the same, ? undecided" if any(marks.values()) else ""
+    return f"{column.title}{unit}{legend}\n{_square(cells, '·', count)}"
+
+
+def _brief(value: float) -> str:
+    """Two digits after the point where that says something, so that many fit."""
+    return f"{value:.2f}" if 0.01 <= abs(value) < 100 or value == 0 else f"{value:.0e}"
+
+
+def reference_table(
+    comparisons: Sequence[Comparison],
+    reference: str,
+    names: Sequence[str],
+    *,
+    everything: bool = False,
+    tolerance: float = TOLERANCE,
+) -> str:
+    """A readable table of one model against others, a row each.
 
     Args:
         comparisons: of the reference, which is p, with each of the others.
         reference: what to call it.
         names: what to call the others.
+        everything: whether all numbers of the matrices are shown, or those that fit beside a name.
+        tolerance: of the verdicts.
+
+    Raises:
+        InputError: a tolerance that is not between 0 and 1.
     """
     by_name = {column.name: column for column in COLUMNS}
-    shown = [by_name[name] for pair in MATRICES for name in pair]
-    shown = [column for column in shown if any(getattr(c, column.name) is not None for c in comparisons)]
+    wanted = [name for pair in MATRICES for name in pair] if everything else REFERENCE
+    shown = [by_name[name] for name in wanted if any(getattr(c, name) is not None for c in comparisons)]
     titles = ["", *(column.title for column in shown)]
-    rows = [[reference, *("reverse" if title == before else title for before, title in pairwise(titles))]]
-    for name, c in zip(names, comparisons, strict=True):
+    marks = [verdict_mark(c, tolerance) for c in comparisons]
+    heads = ["reverse" if title == before else title for before, title in pairwise(titles)]
+    reference, *names = shortened([reference, *names], 24)
+    rows = [[reference, *(["verdict"] if any(marks) else []), *heads]]
+    kinds = {mark: kind for kind, mark in MARKS.items()}
+    for name, mark, c in zip(names, marks, comparisons, strict=True):
         values = [getattr(c, column.name) for column in shown]
-        rows.append([name, *("" if value is None else written(value) for value in values)])
+        told = [kinds.get(mark, "")] if any(marks) else []
+        rows.append([name, *told, *("" if value is None else written(value) for value in values)])
     return "\n\n".join([_aligned(rows), *dict.fromkeys(filter(None, map(left_out, comparisons)))])
 
 
 def _square(cells: dict[tuple[int, int], str], diagonal: str, size: int) -> str:
-    """The cells by row and column with their numbers, right-aligned."""
-    numbers = [str(index) for index in range(size)]
-    rows = [["", *numbers]]
-    rows += [[number, *(cells.get((i, j), diagonal) for j in range(size))] for i, number in enumerate(numbers)]
-    return _aligned(rows)
+    """The cells by row and column with their numbers, right-aligned; as many columns side by side as fit."""
+    widths = [max(len(str(j)), len(diagonal), *(len(cells[i, j]) for i in range(size) if i != j)) for j in range(size)]
+    room = WIDTH - len(str(size)) - 2
+    step = max(1, room // (max(widths) + 2))
+    blocks = []
+    for columns in (range(start, min(start + step, size)) for start in range(0, size, step)):
+        rows = [["", *map(str, columns)]]
+        rows += [[str(i), *(cells.get((i, j), diagonal) for j in columns)] for i in range(size)]
+        blocks.append(_aligned(rows))
+    return "\n\n".join(blocks)
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:

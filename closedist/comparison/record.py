@@ -5,45 +5,23 @@ The printed tables, JSON, result files and the table in docs/measures.md are mad
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from math import inf, isinf
+from math import inf, isfinite, log
 from typing import Annotated, Any, get_args, get_type_hints
 
+from closedist.certainty.interval import Interval
+from closedist.certainty.verdict import TOLERANCE, Verdict, verdict_of
 from closedist.comparison.column import Column, distance, similarity
 from closedist.errors import InputError
-from closedist.measures.settings import Combine, Reduction
+from closedist.measures.settings import Combine, InputSearch, Reduction
 
 TWO_LABELS = "two labels have one log-odds: d_LLV, d_f,g and its bounds need three labels"
 ONLY_LOGITS = (
     "of so many labels only the logits of a model are known: what needs unembeddings or embeddings is not given; "
     "extract these (closedist.extract) for it"
 )
-DISTRIBUTION, REPRESENTATION, BOUNDS = "close in distribution?", "close in representation?", "bounds on d_f,g"
-
-
-def _how(c: "Comparison") -> str:
-    terms = "t1, t2, λ·t3, λ·t4"
-    return f"the {'largest' if c.combine == 'max' else 'sum'} of {terms}; terms by {c.reduction}"
-
-
-def _labels(c: "Comparison") -> str:
-    pivot, left_out = map(repr, c.label_names or (c.pivot_label, c.left_out_label))  # a token may be a space
-    tried = "" if c.num_pivots == c.num_labels else f", of {c.num_pivots} pivots tried"
-    ignored = f", {c.ignored_labels} constant labels ignored" if c.ignored_labels else ""
-    infinite = ", infinite since log-odds vary in one model only" if c.label_term == inf else ""
-    return f"pivot label {pivot}, left-out label {left_out}{tried}{ignored}{infinite}"
-
-
-def _inputs(c: "Comparison") -> str:
-    inputs = c.input_set or ()
-    shown = ", ".join(map(str, inputs[:6]))
-    return f"input set {shown}" if len(inputs) <= 6 else f"input set {shown}, … ({len(inputs)} inputs)"
-
-
-def _subsets(c: "Comparison") -> str:
-    if c.subsets_sampled:
-        return f"at least (over {len(c.m_svd_embeddings):,} sampled label subsets), at most the certificate"
-    plural = "s" if c.num_label_subsets > 1 else ""
-    return f"the largest 1 − m_SVD of {c.num_label_subsets:,} label subset{plural} and the input set"
+PREDICTIONS, ROTATION, REPRESENTATION = "same predictions?", "same up to rotation?", "same representations?"
+MOST_SUBSETS = 2**63 - 1  # that are counted: what data frames and JSON hold
+DETAILS = "details"  # of a pair's table, where they are asked for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,46 +32,62 @@ class Comparison:
     the logits of a model are known, of more than 10,000 labels, what needs its unembeddings or embeddings is, too.
     """
 
+    logit_correlation: Annotated[
+        float | None,
+        similarity(
+            "logit correlation",
+            "of all double log-odds: sees signs and labels, no temperature, and nothing is chosen",
+            "logit_correlation",
+            PREDICTIONS,
+            low=-1,
+        ),
+    ] = None
+    same_top_label: Annotated[
+        float,
+        similarity("same top label", "share of the inputs that get the same label from both", "same_top", PREDICTIONS),
+    ]
     kl: Annotated[
         float,
-        distance("KL divergence", "mean of KL(p‖q) over inputs", "KL_div", DISTRIBUTION, "nats", note="{p} to {q}"),
+        distance("KL divergence", "mean of KL(p‖q) over inputs", "KL_div", PREDICTIONS, "nats", note="p to q"),
     ]
     kl_reverse: Annotated[
         float,
-        distance(
-            "KL divergence", "mean of KL(q‖p) over inputs", "KL_div_reverse", DISTRIBUTION, "nats", note="{q} to {p}"
-        ),
+        distance("KL divergence", "mean of KL(q‖p) over inputs", "KL_div_reverse", PREDICTIONS, "nats", note="q to p"),
     ]
-    llv: Annotated[
-        float | None, distance("d_LLV", "max(t1, t2, λ·t3, λ·t4), or their sum", "distance", DISTRIBUTION, note=_how)
-    ] = None
-    label_term: Annotated[
-        float | None,
-        distance("t1, over inputs", "largest or mean term of the labels", "t_1", DISTRIBUTION, note=_labels),
-    ] = None
-    input_term: Annotated[
-        float | None, distance("t2, over labels", "largest term of the input set", "t_2", DISTRIBUTION, note=_inputs)
-    ] = None
-    label_scale_term: Annotated[
+    js_divergence: Annotated[
         float | None,
         distance(
-            "t3, scales", "largest or mean scale term of the labels", "t_3", DISTRIBUTION, note="times {c.weight:g}"
+            "Jensen–Shannon", "mean of ½KL(p‖m) + ½KL(q‖m), m = (p + q)/2", "", PREDICTIONS, "nats", high=log(2) + 1e-12
         ),
     ] = None
-    input_scale_term: Annotated[
-        float | None, distance("t4, scales", "that of the input set", "t_4", DISTRIBUTION, note="times {c.weight:g}")
+    llv: Annotated[
+        float | None, distance("d_LLV", "max(t1, t2, λ·t3, λ·t4), or their sum", "distance", PREDICTIONS)
     ] = None
-    pivot_label: Annotated[int | None, Column("pivot label", "k, which log-odds are taken against", "y_pivot_idx")] = (
-        None
-    )
-    left_out_label: Annotated[
-        int | None, Column("left-out label", "l: of all (k, l) those with the smallest t1", "lo_idx")
+    certificate: Annotated[
+        float | None,
+        distance(
+            "certificate",
+            "one minus the least mean correlation of log-odds, label by label: at least d_{f,g}",
+            "certificate",
+            PREDICTIONS,
+            high=2,
+        ),
     ] = None
-    label_names: Annotated[tuple[str, str] | None, Column("names", "those of k and l, where the models have names")] = (
-        None
-    )
-    input_set: Annotated[
-        tuple[int, ...] | None, Column("input set", "1 + K inputs, the pivot input first", "input_idxs")
+    dissimilarity: Annotated[
+        float | None,
+        distance(
+            "d_f,g", "the larger d_SVD; where it is not exact, d_{f,g} is at least that", "d_fg", ROTATION, high=1
+        ),
+    ] = None
+    unsigned_certificate: Annotated[
+        float | None,
+        distance(
+            "unsigned certificate",
+            "the certificate whatever the signs of the correlations: at least d_{f,g}",
+            "unsigned_certificate",
+            ROTATION,
+            high=1,
+        ),
     ] = None
     mean_cca_embeddings: Annotated[
         float | None, similarity("m_CCA", "mean canonical correlation", "m_CCA_f", REPRESENTATION, note="embeddings")
@@ -112,8 +106,40 @@ class Comparison:
         float | None,
         similarity("linear CKA", "linear centred kernel alignment", "CKA_f", REPRESENTATION, note="embeddings"),
     ] = None
+    debiased_cka_embeddings: Annotated[
+        float | None,
+        similarity("debiased CKA", "linear CKA by unbiased estimates, for few inputs", "", REPRESENTATION, low=-inf),
+    ] = None
+    label_term: Annotated[
+        float | None, distance("t1, over inputs", "largest or mean term of the labels", "t_1", DETAILS)
+    ] = None
+    input_term: Annotated[
+        float | None, distance("t2, over labels", "largest term of the input set", "t_2", DETAILS)
+    ] = None
+    label_scale_term: Annotated[
+        float | None, distance("t3, scales", "largest or mean scale term of the labels", "t_3", DETAILS)
+    ] = None
+    input_scale_term: Annotated[float | None, distance("t4, scales", "that of the input set", "t_4", DETAILS)] = None
+    bound: Annotated[
+        float | None, distance("2K·d_LLV", "the paper's upper bound on d_{f,g}; none for means", "bound", DETAILS)
+    ] = None
+    quadratic_bound: Annotated[
+        float | None,
+        distance("2·max(t1, t2)²", "upper bound on the certificate; none for means", "quadratic_bound", DETAILS),
+    ] = None
+    certificate_any_pivot: Annotated[
+        float | None,
+        distance(
+            "certificate, any pivot",
+            "the largest unsigned one over all pivots and labels: bounds d_SVD of the embeddings for any choice",
+            "",
+            DETAILS,
+            high=1,
+        ),
+    ] = None
     m_svd_embeddings: Annotated[
-        tuple[float, ...], similarity("m_SVD, embeddings", "one a label subset, in lexicographic order", "m_SVDs_f")
+        tuple[float, ...],
+        similarity("m_SVD, embeddings", "one a label subset, in lexicographic order, or of the one found", "m_SVDs_f"),
     ] = ()
     m_svd_unembeddings: Annotated[
         float | None, similarity("m_SVD, unembeddings", "that of the input set", "m_SVDs_g")
@@ -124,37 +150,71 @@ class Comparison:
     dissimilarity_unembeddings: Annotated[
         float | None, distance("d_SVD, unembeddings", "1 − m_SVD of the input set, likewise", high=1)
     ] = None
-    dissimilarity: Annotated[
+    dissimilarity_exact: Annotated[
+        bool | None, Column("d_f,g exact", "all label subsets were gone through, not searched or sampled")
+    ] = None
+    worst_labels: Annotated[
+        tuple[int, ...] | None, Column("worst labels", "the label subset with the largest d_SVD that was found")
+    ] = None
+    pivot_label: Annotated[int | None, Column("pivot label", "k, which log-odds are taken against", "y_pivot_idx")] = (
+        None
+    )
+    left_out_label: Annotated[
+        int | None, Column("left-out label", "l: of all (k, l) those with the smallest t1", "lo_idx")
+    ] = None
+    label_names: Annotated[tuple[str, str] | None, Column("names", "those of k and l, where the models have names")] = (
+        None
+    )
+    input_set: Annotated[
+        tuple[int, ...] | None, Column("input set", "1 + K inputs, the pivot input first", "input_idxs")
+    ] = None
+    input_search: Annotated[
+        InputSearch | None, Column("input search", "how the input set was found; none where it was given")
+    ] = None
+    input_set_rank: Annotated[
         float | None,
-        distance(
-            "d_f,g",
-            "the larger d_SVD; where label subsets are a sample, d_{f,g} is at least that",
-            "d_fg",
-            REPRESENTATION,
-            high=1,
-            note=_subsets,
+        Column(
+            "input set's rank", "how many directions the log-odds of the input set span in effect, at most K", low=0
         ),
     ] = None
-    certificate: Annotated[
-        float | None,
-        distance("certificate", "upper bound on d_{f,g}, from correlations of log-odds", "certificate", BOUNDS, high=2),
+    llv_by_seed: Annotated[
+        tuple[float, ...],
+        Column("d_LLV by seed", "with the input set searched for with this seed and the four that follow", low=0),
+    ] = ()
+    kl_quantiles: Annotated[
+        dict[float, float],
+        Column("KL by input", "quantiles of KL(p‖q) of single inputs, by the per cent; 100 is the largest"),
+    ] = field(default_factory=dict, hash=False)
+    kl_inputs: Annotated[
+        float | None, Column("effective inputs of KL", "on how many inputs KL(p‖q) rests, (Σ kl)²/Σ kl²", low=0)
     ] = None
-    bound: Annotated[
-        float | None, distance("2K·d_LLV", "the paper's upper bound on d_{f,g}; none for means", "bound", BOUNDS)
+    intervals: Annotated[
+        dict[str, Interval], Column("intervals", "95 % confidence intervals by the names of the fields")
+    ] = field(default_factory=dict, hash=False)
+    groups: Annotated[
+        str | None, Column("groups of inputs", "what the intervals leave out in turn: blocks or given groups")
     ] = None
-    quadratic_bound: Annotated[
-        float | None,
-        distance("2·max(t1, t2)²", "upper bound on the certificate; none for means", "quadratic_bound", BOUNDS),
+    choice_kept: Annotated[
+        int | None, Column("choice kept", "without how many of these groups k and l would be chosen too")
     ] = None
+    chance: Annotated[
+        dict[str, float], Column("chance", "what models that have nothing to do with each other give, by field")
+    ] = field(default_factory=dict, hash=False)
+    p_values: Annotated[
+        dict[str, float],
+        Column("p-values", "how often permuted inputs (of d_SVD, unembeddings: labels) come out as close, by field"),
+    ] = field(default_factory=dict, hash=False)
     subset_size: Annotated[int, Column("K", "labels in a subset, and inputs besides the pivot in an input set")]
     weight: Annotated[float, Column("λ", "weight of the scale terms")]
     reduction: Annotated[Reduction, Column("reduction", "how terms become t1, t3 and t4: max or mean")]
     combine: Annotated[Combine, Column("combine", "how t1, t2, λ·t3 and λ·t4 become d_LLV: max or sum")]
+    dimensions: Annotated[tuple[int, int] | None, Column("M", "representation dimensions of p and q")] = None
+    black_boxes: Annotated[
+        tuple[bool, bool] | None, Column("black boxes", "whether only the logits of p and of q are known")
+    ] = None
     num_inputs: Annotated[int, Column("N", "inputs")]
     num_labels: Annotated[int, Column("C", "labels")]
-    num_label_subsets: Annotated[
-        int, Column("label subsets", "of size K; where m_svd_embeddings are fewer, they are a sample")
-    ] = 0
+    num_label_subsets: Annotated[int, Column("label subsets", "how many of size K there are, 2⁶³ − 1 where more")] = 0
     num_pivots: Annotated[int, Column("pivots", "labels that k was chosen from, C unless pivots said otherwise")] = 0
     ignored_labels: Annotated[int, Column("ignored labels", "whose log-odds against k vary in neither model")] = 0
     num_samples: Annotated[int | None, Column("input sets", "drawn; none where the set was given", "num_samples")] = (
@@ -170,13 +230,33 @@ class Comparison:
         """d_LLV < 1/(2K), so that the paper's bound says more than d_{f,g} ≤ 1."""
         return self.bound is not None and self.bound < 1
 
-    @property
-    def subsets_sampled(self) -> bool:
-        """Not all label subsets were gone through: d_{f,g} lies between ``dissimilarity`` and ``certificate``."""
-        return len(self.m_svd_embeddings) < self.num_label_subsets
+    def verdict(self, tolerance: float = TOLERANCE) -> Verdict:
+        """The same, not the same, or undecided, within a tolerance (docs/certainty.md).
+
+        Raises:
+            InputError: no intervals were asked for, the models' log-odds are not known, or a tolerance that is not
+                between 0 and 1.
+        """
+        correlation = self.intervals.get("logit_correlation")
+        if correlation is None:
+            remedy = (
+                ONLY_LOGITS if self.logit_correlation is None else "none were asked for: compare(…, intervals=True)"
+            )
+            raise InputError(f"intervals: a verdict rests on them; {remedy}")
+        return verdict_of(
+            self.certificate,
+            self.dissimilarity,
+            self.logit_correlation,
+            self.intervals,
+            self.num_inputs,
+            exact=bool(self.dissimilarity_exact),
+            tolerance=tolerance,
+        )
 
     def __str__(self) -> str:
         """A table for a person."""
+        from closedist.comparison.table import pair_table  # which is made of COLUMNS
+
         return pair_table(self)
 
 
@@ -206,51 +286,31 @@ def values_of(comparisons: Sequence[Comparison], name: str) -> list[float]:
     return values
 
 
-def as_dict(comparison: Comparison) -> dict[str, Any]:
+def as_dict(comparison: Comparison, tolerance: float = TOLERANCE) -> dict[str, Any]:
     """Every field and derived fact of a comparison as what JSON can hold: numbers, strings, lists, None.
 
-    What is infinite, since some log-odds vary in one model only, is None, and ``infinite`` is true.
+    What is infinite, since some log-odds vary in one model only, is None, and ``infinite`` is true. Where there are
+    intervals, there is the verdict within the tolerance.
     """
-    values = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(comparison).items()}
-    infinite = [name for name, value in values.items() if isinstance(value, float) and isinf(value)]
-    derived = {"bound_informative": comparison.bound_informative, "subsets_sampled": comparison.subsets_sampled}
-    return values | dict.fromkeys(infinite) | {"infinite": bool(infinite)} | derived
+    values = {column.name: _finite(plain(getattr(comparison, column.name))) for column in COLUMNS}
+    infinite = [column.name for column in COLUMNS if getattr(comparison, column.name) == inf]
+    known = "logit_correlation" in comparison.intervals
+    derived = {
+        "infinite": bool(infinite),
+        "bound_informative": comparison.bound_informative,
+        "verdict": asdict(comparison.verdict(tolerance)) if known else None,
+    }
+    return values | derived
 
 
-def pair_table(comparison: Comparison, names: Sequence[str] | None = None) -> str:
-    """A readable table of one comparison.
-
-    Args:
-        comparison: of two models.
-        names: what to call them; by default what the comparison calls them.
-    """
-    c, names = comparison, names or comparison.names
-    size = f", K = {c.subset_size}" if c.subset_size else ""
-    lines = [f"{names[0]} and {names[1]}: {c.num_inputs:,} inputs, {c.num_labels:,} labels{size}"]
-    for group in dict.fromkeys(column.group for column in COLUMNS if column.group):
-        rows = [column for column in COLUMNS if column.group == group and getattr(c, column.name) is not None]
-        lines += ["", group] if rows else []
-        for above, column in zip(["", *(row.title for row in rows)], rows, strict=False):
-            title = "" if column.title == above else column.title
-            value = written(getattr(c, column.name))
-            lines.append(f"  {title:<20} {value:>10}   {_note(column, c, names)}".rstrip())
-    return "\n".join([*lines, "", left_out(c)] if left_out(c) else lines)
+def plain(value: Any) -> Any:
+    """Lists for tuples, and dictionaries with strings for keys; None for what is not finite within these."""
+    if isinstance(value, Interval):
+        value = asdict(value)
+    if isinstance(value, dict):
+        return {f"{key:g}" if isinstance(key, float) else str(key): _finite(plain(part)) for key, part in value.items()}
+    return [_finite(plain(part)) for part in value] if isinstance(value, tuple) else value
 
 
-def left_out(comparison: Comparison) -> str:
-    """Why a comparison has not all numbers, or ""."""
-    if comparison.llv is not None:
-        return ""
-    return TWO_LABELS if comparison.num_labels == 2 else ONLY_LOGITS
-
-
-def _note(column: Column, c: Comparison, names: Sequence[str]) -> str:
-    if column.group == BOUNDS and getattr(c, column.name) >= 1:
-        return "says nothing above 1"
-    note = column.note.format(p=names[0], q=names[1], c=c) if isinstance(column.note, str) else column.note(c)
-    return ", ".join(filter(None, (column.unit, note)))
-
-
-def written(value: float) -> str:
-    """A number for a person."""
-    return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 or value == 0 else f"{value:.3e}"
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not isfinite(value) else value

@@ -54,6 +54,22 @@ class Rest:
     bias: Tensor | None
     label_names: NDArray[Any] | None
     positions: Positions
+    groups: NDArray[Any] | None = None
+
+    def groups_at(self, ids: NDArray[np.int64]) -> NDArray[Any] | None:
+        """(N,) the groups of the inputs of these ids, where each input or sequence has one.
+
+        Raises:
+            InputError: there is not one for each.
+        """
+        if self.groups is None:
+            return None
+        numbers = ids if ids.ndim == 1 else ids[:, 0]
+        count = int(numbers.max()) + 1
+        if len(self.groups) != count:
+            what = "inputs" if ids.ndim == 1 else "sequences"
+            raise InputError(f"groups: {len(self.groups):,} for {count:,} {what}; give one for each")
+        return np.asarray(self.groups[numbers])
 
 
 def input_ids(blocks: list[Block], positions: Positions) -> NDArray[np.int64]:
@@ -95,7 +111,8 @@ class MemoryBlocks:
     def finish(self, rest: Rest) -> Representations:
         """Everything together."""
         embeddings, ids, digests = self.gathered(rest.positions)
-        return Representations(embeddings, rest.unembeddings, rest.bias, ids, rest.label_names, input_digests=digests)
+        told = {"input_digests": digests, "groups": rest.groups_at(ids)}
+        return Representations(embeddings, rest.unembeddings, rest.bias, ids, rest.label_names, **told)
 
 
 class FileBlocks:
@@ -248,8 +265,9 @@ def _tensors_after(
     }
     if rest.bias is not None:
         tensors["bias"] = rest.bias
-    if rest.label_names is not None:
-        tensors["label_names"] = stored_names(rest.label_names)
+    for name, names in (("label_names", rest.label_names), ("groups", rest.groups_at(ids))):
+        if names is not None:
+            tensors[name] = stored_names(names)
     ordered = sorted(tensors.items(), key=lambda item: -item[1].element_size())
     filler = [("alignment", torch.zeros(-end % 8, dtype=torch.uint8))] if end % 8 else []
     return filler + ordered

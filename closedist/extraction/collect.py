@@ -1,7 +1,7 @@
 """Extraction: every batch through the model, what enters its head kept."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from closedist.errors import InputError
@@ -24,7 +25,7 @@ from closedist.extraction.loaders import number_of_batches
 from closedist.extraction.padding import masked_padding, naming_padding
 from closedist.extraction.positions import Positions, check_finite, check_positions, rows_of
 from closedist.representations import Chosen, Representations
-from closedist.representations.names import Names
+from closedist.representations.names import Names, as_names
 from closedist.system.progress import progress
 
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -44,6 +45,7 @@ def extract(
     binary: bool = False,
     labels: Chosen | None = None,
     label_names: Names | None = None,
+    groups: Names | None = None,
 ) -> Representations:
     """Representations of a model whose last layer is linear: f(x) is what enters it, g(y) its rows, b(y) its bias.
 
@@ -73,6 +75,8 @@ def extract(
         labels: which labels to keep, by their numbers or a mask; by default all. Probabilities are then conditional on
             these; rows of the head that belong to no label, and may hold no numbers, can so be left out.
         label_names: (C,) names of the labels that are kept.
+        groups: integers or strings, one an input or, of sequences, one a sequence, equal for those that are drawn
+            together, such as the windows of a document: intervals leave out whole groups.
 
     Returns:
         (N, M) embeddings and (C, M) unembeddings; ``input_ids`` are the numbers (N,) of the inputs, or (N, 2) those of
@@ -110,7 +114,7 @@ def extract(
         scaled = bias if bias is None or factor == 1.0 else bias.to(kept) * factor
         # whether all that is not embeddings fits together shows now and not when these are there
         sample = Representations(torch.ones(1, entering.shape[-1]), unembeddings, scaled, label_names=label_names)
-        rest = Rest(unembeddings, scaled, sample.label_names, positions)
+        rest = Rest(unembeddings, scaled, sample.label_names, positions, _groups(groups))
         key = {
             "head": found.name,
             "positions": positions,
@@ -131,6 +135,14 @@ def extract(
                         blocks.append(digest, _kept(rows, kept, factor, number), lengths, row_digests(batch, len(seen)))
                     advance(1)
             return blocks.finish(rest)
+
+
+def _groups(groups: Names | None) -> NDArray[Any] | None:
+    """One a thing, of which there are so many as are given."""
+    if groups is None:
+        return None
+    count = len(groups) if isinstance(groups, Tensor | Mapping) else len(np.asarray(groups))
+    return as_names(groups, "groups", count, "input")
 
 
 def extract_logits(

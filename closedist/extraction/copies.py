@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from closedist.certainty.groups import FEWEST, Groups, given_groups, whole_sequences
+from closedist.certainty.groups import FEWEST, Groups, given_groups, sequence_blocks
 from closedist.certainty.intervals import LOG, jackknife
 from closedist.certainty.of_pairs import effective_number, means_without
 from closedist.comparison import Comparison
@@ -134,6 +134,7 @@ def compare_copies(
         following = _labels(found, places.following)
         groups, how = _groups(places)
         settings = replace(settings, pivots=found.most_frequent(num_pivots))
+        settings = replace(settings, num_subsets=settings.num_subsets or 1)  # no row shows what a search would find
         pairs = [(0, other) for other in range(1, len(names))]
         compared = measure_pairs(found.models, pairs, settings, names)
         rows, by_token, perplexities = [], [], []
@@ -190,7 +191,7 @@ def _groups(places: Places) -> tuple[Groups | None, str]:
         return groups, f"95 % intervals: over the {texts} texts, as if drawn from many (jackknife)."
     if sequences < FEWEST:
         return None, f"No intervals: {sequences} sequences, {FEWEST} are needed; give more text or a smaller --context."
-    groups = whole_sequences(torch.from_numpy(places.sequence))
+    groups = sequence_blocks(places.sequence)
     blocks = len(groups.sizes)
     return (
         groups,

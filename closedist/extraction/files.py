@@ -22,7 +22,7 @@ from closedist.representations.alignment import aligned_with_note, over_same_lab
 from closedist.representations.names import read_names
 from closedist.system.kinds import kind_of, of_weights, some_of
 
-_NAMES = ("input_ids", "label_names")
+_NAMES = ("input_ids", "label_names", "groups")
 ROLES = ("embeddings", "unembeddings", "bias", "logits", *_NAMES)
 _ENDINGS = (".safetensors", ".npz", ".npy", ".pt", ".pth", ".csv", ".tsv")
 _MISSING = ("", "na", "n/a", "nan", "null", "none")
@@ -199,10 +199,10 @@ def _reader(path: Path) -> Callable[[Path, set[str]], Arrays] | None:
 
 def _made(arrays: Mapping[str, Any]) -> Representations | None:
     """Embeddings with unembeddings, else logits, else None."""
-    ids, names = arrays.get("input_ids"), arrays.get("label_names")
+    named = {name: arrays.get(name) for name in _NAMES}
     if "embeddings" in arrays and "unembeddings" in arrays:
-        return Representations(arrays["embeddings"], arrays["unembeddings"], arrays.get("bias"), ids, names)
-    return Representations.from_logits(arrays["logits"], ids, names) if "logits" in arrays else None
+        return Representations(arrays["embeddings"], arrays["unembeddings"], arrays.get("bias"), **named)
+    return Representations.from_logits(arrays["logits"], **named) if "logits" in arrays else None
 
 
 def _from_safetensors(path: Path, wanted: set[str]) -> Arrays:

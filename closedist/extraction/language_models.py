@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from closedist.certainty.groups import FEWEST
 from closedist.comparison import Comparison
 from closedist.errors import InputError
 from closedist.extraction import extract
@@ -23,9 +24,10 @@ from closedist.extraction.hugging_face import AS_STORED, Loading, NanLabels, loa
 from closedist.extraction.positions import Positions
 from closedist.extraction.texts import Text, Vocabulary, Windows, read_vocabulary, token_windows
 from closedist.measures.settings import DEFAULTS, Settings
-from closedist.pairs import measure_pairs
+from closedist.pairs import measure_alone
 from closedist.representations import Representations
 from closedist.representations.alignment import over_same_labels
+from closedist.representations.names import model_names
 
 _POSITIONS_AT_ONCE = 4096
 
@@ -117,6 +119,7 @@ def compare_language_models(
     folder: Path | None = None,
     num_pivots: int | None = None,
     settings: Settings = DEFAULTS,
+    intervals: bool = False,
 ) -> ModelComparison:
     """Compare two language models on texts, one after the other in memory, their embeddings on disk.
 
@@ -128,6 +131,8 @@ def compare_language_models(
             comparison goes on; by default they are deleted.
         num_pivots: choose the pivot label among so many of the texts' most frequent tokens; by default among all.
         settings: how they are compared; seed, weight and the like.
+        intervals: whether to measure how sure the numbers are, by leaving out texts, where there are 8 or more, or else
+            blocks of whole windows.
 
     Raises:
         InputError: as :func:`extract_language_model`, or the vocabularies differ.
@@ -135,7 +140,7 @@ def compare_language_models(
     with extracted({"first": first, "second": second}, text, loading, folder) as found:
         if num_pivots is not None:
             settings = replace(settings, pivots=found.most_frequent(num_pivots))
-        return ModelComparison(measure_pairs(found.models, None, settings)[0], found.note)
+        return ModelComparison(measure_alone(found.models, model_names(2), settings, intervals=intervals), found.note)
 
 
 @contextmanager
@@ -211,12 +216,15 @@ def _extract(
             log.info("%s already holds %s on these texts", output, name)
             return Representations.load(output)
     names = vocabulary.names
+    texts = windows.documents
+    groups = texts if len(set(texts)) >= FEWEST else None  # of fewer texts blocks of windows are left out
     try:
-        return extract(model, batches, file=output, positions=positions, label_names=names)
+        return extract(model, batches, file=output, positions=positions, label_names=names, groups=groups)
     except RowsNotFiniteError as error:
         labels = _without(error, vocabulary, name, loading.nan_labels)
         kept = [names[label] for label in labels]
-        return extract(model, batches, file=output, positions=positions, labels=labels, label_names=kept)
+        told: dict[str, Any] = {"labels": labels, "label_names": kept, "groups": groups}
+        return extract(model, batches, file=output, positions=positions, **told)
     except InputError as error:
         raise InputError(f"{name}: {error}") from error
     finally:

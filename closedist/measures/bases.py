@@ -53,7 +53,8 @@ class Bases:
         beyond = (shared - left @ along).norm(dim=-2)
         beyond = beyond.masked_fill(beyond <= ZERO * shared.norm(dim=-2), 0.0)
         triangle = torch.zeros_like(root)
-        triangle[..., :-1, :-1] = (sizes * kept).unsqueeze(-1) * right * norms
+        filled_up = vectors.abs().amax(-2, keepdim=True) == 0  # columns that a smaller model has not, and no others
+        triangle[..., :-1, :-1] = ((sizes * kept).unsqueeze(-1) * right * norms).masked_fill(filled_up, 0.0)
         triangle[..., :-1, -1:] = along
         triangle[..., -1, -1:] = beyond
         return cls(means, whitening, along.squeeze(-1), beyond.squeeze(-1), triangle, sizes)

@@ -5,6 +5,7 @@ and see it counted. No measure is set to its bound but where it exceeds it by ro
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,9 +31,7 @@ def certificate(correlation_distance: "Tensor", used: "Tensor", input_distance: 
     Returns:
         (m,) float64.
     """
-    size = input_distance.shape[-1]
-    worst = correlation_distance.masked_fill(~used, -np.inf).topk(size).values
-    return worst.mean(-1).maximum(input_distance.mean(-1))
+    return _of_worst(correlation_distance, used, input_distance)
 
 
 def unsigned(correlation_distance: "Tensor") -> "Tensor":
@@ -46,7 +45,12 @@ def unsigned_certificate(correlation_distance: "Tensor", used: "Tensor", input_d
     ‖UᵀU'‖_* is at least the trace of UᵀU'·S for any diagonal S of signs, so that d_SVD ≤ 1 − mean of |ρ_j| over the
     subset, which is at most one minus the mean of the K smallest |ρ_j| over J. The arguments are the certificate's.
     """
-    return certificate(unsigned(correlation_distance), used, unsigned(input_distance))
+    return _of_worst(unsigned(correlation_distance), used, unsigned(input_distance))
+
+
+def _of_worst(of_labels: "Tensor", used: "Tensor", of_inputs: "Tensor") -> "Tensor":
+    worst = of_labels.masked_fill(~used, -np.inf).topk(of_inputs.shape[-1]).values
+    return worst.mean(-1).maximum(of_inputs.mean(-1))
 
 
 def quadratic_bound(label_term: "Tensor", input_term: "Tensor") -> "Tensor":
@@ -66,20 +70,31 @@ def within_rounding(value: "Tensor", bound: "Tensor") -> "Tensor":
 
 
 def holding(
-    dissimilarity: Values, certificate: Values | None, quadratic_bound: Values | None, linear_bound: Values | None
+    dissimilarity: Values,
+    unsigned_certificate: Values | None,
+    certificate: Values | None,
+    quadratic_bound: Values | None,
+    linear_bound: Values | None,
 ) -> dict[str, NDArray[np.bool_]]:
-    """For which pairs each bound holds: every bound on d_{f,g}, and the quadratic one on the certificate too.
+    """For which pairs each bound holds: every bound on d_{f,g}, and of the first three each on the one before too.
 
     Args:
         dissimilarity: d_{f,g} of every pair.
-        certificate, quadratic_bound, linear_bound: of every pair, None where there is none.
+        unsigned_certificate, certificate, quadratic_bound, linear_bound: of every pair, None where there is none.
 
     Returns:
         By a bound's name, one entry a pair; only of the bounds that are given.
     """
     value = np.asarray(dissimilarity)
-    given = {"certificate": certificate, "quadratic bound": quadratic_bound, "paper's bound": linear_bound}
-    holds = {name: value <= np.asarray(bound) for name, bound in given.items() if bound is not None}
-    if certificate is not None and quadratic_bound is not None:
-        holds["quadratic bound"] &= np.asarray(certificate) <= np.asarray(quadratic_bound)
+    chain = {
+        "unsigned certificate": unsigned_certificate,
+        "certificate": certificate,
+        "quadratic bound": quadratic_bound,
+        "paper's bound": linear_bound,
+    }
+    given = {name: np.asarray(bound) for name, bound in chain.items() if bound is not None}
+    holds = {name: value <= bound for name, bound in given.items()}
+    for lower, upper in pairwise(list(chain)[:3]):
+        if lower in given and upper in given:
+            holds[upper] &= given[lower] <= given[upper]
     return holds

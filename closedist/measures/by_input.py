@@ -8,41 +8,46 @@ import torch
 from torch import Tensor
 
 from closedist.measures.checks import check_comparable, check_finite
-from closedist.measures.likelihood import divergence_terms, predictions
+from closedist.measures.likelihood import CACHED_ELEMENTS, divergence_terms, predictions
 from closedist.measures.stack import arithmetic_device
 from closedist.representations import Representations
 from closedist.representations.names import model_names
 
 QUANTILES = (50, 90, 99, 99.9, 100)  # per cent of the inputs
+_CLOSE = 1e-3  # nats: below, products leave too few digits
 
 
 @dataclass(frozen=True)
 class ByInput:
-    """What one pass over N inputs says of the predictions of a pair.
+    """What one pass over N inputs says of the predictions of a pair, or of m pairs of n models.
 
     Attributes:
-        kl, kl_reverse: (N,) Σ_y p(y|x)·(log p(y|x) − log q(y|x)) and the other way round, in nats.
-        js: (N,) the Jensen–Shannon divergence, between 0 and log 2.
-        top: (2, N) the label that each model predicts.
-        mean_likelihoods: (2, C) mean over the inputs of p(y|x).
-        mean_log_likelihoods: (2, C) mean over the inputs of log p(y|x) + log C.
-        mean_negative_entropies: (2,) mean over the inputs of Σ_y p(y|x)·(log p(y|x) + log C).
-        given: (2, N) log p(y|x) of a label y that was given for every input, NaN where none was.
+        kl, kl_reverse: (N,) or (m, N) Σ_y p(y|x)·(log p(y|x) − log q(y|x)) and the other way round, in nats.
+        js: likewise the Jensen–Shannon divergence, between 0 and log 2.
+        same_top: likewise 1.0 where both models predict the same label.
+        top: (n, N) the label that each model predicts.
+        mean_likelihoods: (n, C) mean over the inputs of p(y|x).
+        mean_log_likelihoods: (n, C) mean over the inputs of log p(y|x) + log C.
+        mean_negative_entropies: (n,) mean over the inputs of Σ_y p(y|x)·(log p(y|x) + log C).
+        given: (n, N) log p(y|x) of a label y that was given for every input, NaN where none was.
     """
 
     kl: Tensor
     kl_reverse: Tensor
     js: Tensor
+    same_top: Tensor
     top: Tensor
     mean_likelihoods: Tensor
     mean_log_likelihoods: Tensor
     mean_negative_entropies: Tensor
     given: Tensor
 
-    @property
-    def same_top(self) -> Tensor:
-        """(N,) 1.0 where both models predict the same label."""
-        return (self.top[0] == self.top[1]).double()
+    def of_pair(self, index: int, pair: tuple[int, int]) -> "ByInput":
+        """One of m pairs, of these two models."""
+        of_pairs = (self.kl, self.kl_reverse, self.js, self.same_top)
+        means = (self.mean_likelihoods, self.mean_log_likelihoods, self.mean_negative_entropies)
+        of_models = (self.top, *means, self.given)
+        return ByInput(*(part[index] for part in of_pairs), *(part[list(pair)] for part in of_models))
 
 
 def by_input(members: Sequence[Representations], given: Tensor | None = None) -> ByInput:
@@ -55,28 +60,61 @@ def by_input(members: Sequence[Representations], given: Tensor | None = None) ->
     Raises:
         InputError: log-likelihoods are too large for float64.
     """
+    return by_input_of_pairs(members, torch.tensor([[0, 1]]), given).of_pair(0, (0, 1))
+
+
+def by_input_of_pairs(members: Sequence[Representations], pairs: Tensor, given: Tensor | None = None) -> ByInput:
+    """One pass over the inputs of n comparable models, for the pairs asked for, (m, 2) indices.
+
+    ``given`` is as for :func:`by_input`.
+
+    Raises:
+        InputError: log-likelihoods are too large for float64.
+    """
     count, num_labels = members[0].num_inputs, members[0].num_labels
     new = torch.zeros(0, dtype=torch.float64, device=arithmetic_device(members[0].stored))
-    kl, kl_reverse, js = rows = new.new_empty(3, count)
-    top = torch.empty(2, count, dtype=torch.int64, device=new.device)
-    of_given = new.new_full((2, count), torch.nan)
+    first, second = pairs.to(new.device).T
+    kl, kl_reverse, js = rows = new.new_empty(3, len(pairs), count)
+    top = torch.empty(len(members), count, dtype=torch.int64, device=new.device)
+    likelihoods, logs = new.new_zeros(2, len(members), num_labels)
+    entropies = new.new_zeros(len(members))
+    of_given = new.new_full((len(members), count), torch.nan)
     wanted = torch.full((count,), -1, device=new.device) if given is None else given.to(new.device)
-    likelihoods, logs = new.new_zeros(2, 2, num_labels)
-    entropies = new.new_zeros(2)
     for here, block in predictions(members):
-        (p, q), difference = block.likelihoods, block.relative[0] - block.relative[1]
-        kl[here] = divergence_terms(difference, p, q).sum(-1)
-        kl_reverse[here] = divergence_terms(-difference, q, p).sum(-1)
-        js[here] = jensen_shannon(difference, p, q)
+        step = max(1, CACHED_ELEMENTS // block.relative[0].numel())
+        for some in (slice(start, start + step) for start in range(0, len(pairs), step)):
+            p, q = block.likelihoods[first[some]], block.likelihoods[second[some]]
+            found = _divergences(block.relative[first[some]] - block.relative[second[some]], p, q)
+            kl[some, here], kl_reverse[some, here], js[some, here] = found
         top[:, here] = block.relative.argmax(-1)
         labels = wanted[here]
-        own = block.relative.gather(-1, labels.clamp(min=0).expand(2, -1).unsqueeze(-1)).squeeze(-1)
+        own = block.relative.gather(-1, labels.clamp(min=0).expand(len(members), -1).unsqueeze(-1)).squeeze(-1)
         of_given[:, here] = torch.where(labels < 0, torch.nan, own - math.log(num_labels))
         likelihoods += block.likelihoods.sum(1)
         logs += block.relative.sum(1)
         entropies += (block.likelihoods * block.relative).sum((1, 2))
     check_finite(rows, logs)
-    return ByInput(kl, kl_reverse, js, top, likelihoods / count, logs / count, entropies / count, of_given)
+    same = (top[first] == top[second]).double()
+    means = likelihoods / count, logs / count, entropies / count
+    return ByInput(kl, kl_reverse, js, same, top, *means, of_given)
+
+
+def _divergences(difference: Tensor, p: Tensor, q: Tensor) -> Tensor:
+    """(3, …) KL(p‖q), KL(q‖p) and Jensen–Shannon of (…, C), from d = log p − log q: by products, close ones directly.
+
+    log p − log m = min(d, 0) + log 2 − log(1 + e^−|d|) and log q − log m = −max(d, 0) + log 2 − log(1 + e^−|d|).
+    """
+    shared = difference.abs().neg_().exp_().log1p_()
+    below = difference.clamp(max=0.0)
+    of_p, of_q = (p * difference).sum(-1), (q * difference).sum(-1)
+    to_middle = (p * below).sum(-1) + (q * below).sum(-1) - of_q - ((p + q) * shared).sum(-1)
+    found = torch.stack([of_p, -of_q, 0.5 * to_middle + math.log(2.0)])
+    close = found.amin(0) < _CLOSE
+    if bool(close.any()):
+        d, p, q = difference[close], p[close], q[close]
+        both = divergence_terms(d, p, q).sum(-1), divergence_terms(-d, q, p).sum(-1)
+        found[:, close] = torch.stack([*both, jensen_shannon(d, p, q)])
+    return found
 
 
 def jensen_shannon(difference: Tensor, p: Tensor, q: Tensor) -> Tensor:

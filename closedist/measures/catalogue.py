@@ -7,7 +7,7 @@ from typing import Literal
 from torch import Tensor
 
 from closedist.errors import InputError
-from closedist.measures import canonical, debiased_cka, input_geometry, neighbour_overlap, regression, shape
+from closedist.measures import canonical, input_geometry, kernel_alignment, neighbour_overlap, regression, shape
 from closedist.measures.joint import Joint
 
 Change = Literal["shift", "scale", "reordered", "rescaled", "rotated", "mapped"]
@@ -103,16 +103,16 @@ def _distance(
 
 MEASURES: tuple[Measure, ...] = (
     _similarity(
-        debiased_cka.linear_cka_of, "linear_cka", "cka", "linear CKA", _ROTATED,
+        kernel_alignment.linear_cka_of, "linear_cka", "cka", "linear CKA", _ROTATED,
         "tr Σ·tr Σ'/((n − 1)‖Σ‖‖Σ'‖); 0.84 of noise at n = 100, d = 512",
         "few inputs; one direction of large variance rules it", "Kornblith et al. 2019",
     ),
     _similarity(
-        debiased_cka.linear_cka_of, "rv_coefficient", "rv", "RV coefficient", _ROTATED,
+        kernel_alignment.linear_cka_of, "rv_coefficient", "rv", "RV coefficient", _ROTATED,
         "as linear CKA, which it is", "as linear CKA", "Escoufier 1973",
     ),
     _similarity(
-        debiased_cka.debiased_cka_of, "debiased_cka", "debiased", "debiased CKA", _ROTATED,
+        kernel_alignment.debiased_cka_of, "debiased_cka", "debiased", "debiased CKA", _ROTATED,
         "0", "one direction of large variance rules it; noisy at few inputs", "Song et al. 2012", low=-1.0,
     ),
     _distance(

@@ -6,12 +6,11 @@ sees signs and which label is which, but no temperature. H = F_c·G_cᵀ, so tha
 normalisers drop out), and 1 − correlation = ½‖H/‖H‖ − H'/‖H'‖‖² keeps its digits where models are close.
 """
 
-import torch
 from torch import Tensor
 
 from closedist.errors import InputError
 from closedist.measures.logit_roots import LogitRoots, logit_roots
-from closedist.measures.roots import triangular
+from closedist.measures.roots import Root, cross_products, triangular
 from closedist.measures.stack import stacked
 from closedist.measures.svd import nuclear_norm
 from closedist.measures.terms import ZERO, square_norm
@@ -71,17 +70,21 @@ def label_decorrelation(inputs: Both, vectors: Both) -> Tensor:
     return _decorrelation(*rows, *norms)
 
 
-def logit_correlations_of_all(inputs: Tensor, labels: Tensor) -> Tensor:
-    """(n, n) logit correlations of all pairs of models from their root factors, (n, r, M) and (n, s, M)."""
-    count, _, width = inputs.shape
-    gram = torch.ones((), dtype=inputs.dtype, device=inputs.device)
-    for roots in (inputs, labels):
-        scaled = roots / roots.flatten(1).norm(dim=1)[:, None, None].clamp(min=1e-300)
-        columns = scaled.movedim(0, 1).flatten(1)
-        gram = gram * (columns.mT @ columns)
-    products = gram.reshape(count, width, count, width).sum((1, 3))
-    norms = products.diagonal().sqrt().clamp(min=1e-300)
-    return (products / norms / norms[:, None]).clamp(min=-1.0, max=1.0)  # rounding can exceed 1 by 1e-16
+def logit_correlations_of_pairs(over_inputs: Root, over_labels: Root, pairs: Tensor) -> Tensor:
+    """(m,) logit correlations of pairs of models, (m, 2) indices, from their roots over the inputs and the labels.
+
+    ⟨F·Gᵀ, F'·G'ᵀ⟩ is the sum of the entries of FᵀF' times those of GᵀG'.
+    """
+    roots = []
+    for root in (over_inputs, over_labels):
+        sizes = root.vectors.flatten(1).norm(dim=1)[:, None, None].clamp(min=1e-300)
+        roots.append(Root(root.vectors / sizes, root.shared, root.own, root.angles))
+    inputs, labels = roots
+    own = ((inputs.vectors.mT @ inputs.vectors) * (labels.vectors.mT @ labels.vectors)).sum((-1, -2))
+    norms = own.clamp(min=1e-300).sqrt()
+    products: Tensor = (cross_products(inputs, pairs) * cross_products(labels, pairs)).sum((-1, -2))
+    found = products / norms[pairs[:, 0]] / norms[pairs[:, 1]]
+    return found.clamp(min=-1.0, max=1.0)  # rounding can exceed 1 by 1e-16
 
 
 def logit_correlation(p: Representations, q: Representations) -> float:
@@ -108,6 +111,14 @@ def label_correlations(p: Representations, q: Representations) -> Tensor:
 
     Raises:
         InputError: as for :func:`logit_correlation`.
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> rng = np.random.default_rng(0)
+        >>> f, g = rng.normal(size=(200, 3)), rng.normal(size=(4, 3))
+        >>> swapped = closedist.Representations(f, g[[1, 0, 2, 3]])  # the first two labels
+        >>> [round(float(r), 2) for r in closedist.label_correlations(closedist.Representations(f, g), swapped)]
+        [-0.73, -0.73, 1.0, 1.0]
     """
     roots, models = _varied_roots(p, q).embeddings(), stacked([p, q])
     first, second = (models.labels[index, :, : root.shape[-1]] for index, root in enumerate(roots))

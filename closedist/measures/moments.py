@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from closedist.measures.agreement import label_type, top_labels
 from closedist.measures.bases import Bases, own_coordinates
 from closedist.measures.checks import check_finite, check_varied
 from closedist.measures.group_roots import GroupedRows, GroupRoots
@@ -23,17 +24,19 @@ class Alone:
 
     Attributes:
         shared: (n, N) −log Z of every input.
+        top: (n, N) integers, the label that each predicts for every input.
         over_inputs, over_labels: bases of the columns of both axes; None where there are few rows.
     """
 
     shared: Tensor
+    top: Tensor
     over_inputs: Bases | None
     over_labels: Bases | None
 
     def select(self, models: Tensor) -> "Alone":
         """That of these models."""
         sides = (None if bases is None else bases.select(models) for bases in (self.over_inputs, self.over_labels))
-        return Alone(self.shared[models], *sides)
+        return Alone(self.shared[models], self.top[models], *sides)
 
     @classmethod
     def joined(cls, parts: Sequence["Alone"]) -> "Alone":
@@ -44,7 +47,8 @@ class Alone:
             None if None in sides else Bases.joined([side for side in sides if side is not None])
             for sides in ([part.over_inputs for part in parts], [part.over_labels for part in parts])
         )
-        return cls(torch.cat([part.shared for part in parts]), over_inputs, over_labels)
+        shared, top = (torch.cat(columns) for columns in zip(*((part.shared, part.top) for part in parts), strict=True))
+        return cls(shared, top, over_inputs, over_labels)
 
 
 @dataclass(frozen=True)
@@ -55,12 +59,14 @@ class Moments:
         over_inputs: root of (f, −log Z) over the inputs, for standard deviations over x.
         over_labels: root of (g, b) over the labels, for standard deviations over y.
         divergences: (n, n) mean over inputs of KL(p_i‖p_j), in nats, of the pairs asked for.
+        top: (n, N) the label that each model predicts for every input.
         groups: what is left of each group of inputs, in the columns of all models side by side; None without groups.
     """
 
     over_inputs: Root
     over_labels: Root
     divergences: Tensor
+    top: Tensor
     groups: GroupRoots | None = None
 
 
@@ -109,12 +115,14 @@ def one_by_one(
     root = CentredRoot()
     grouped = None if groups is None else GroupedRows(int(groups.max()) + 1)
     shared = models.labels.new_empty(num_models, models.num_inputs)
+    top = shared.new_empty(shared.shape, dtype=label_type(models.num_labels))
     start = 0
     for inputs in models.blocks(rows):
         here = shared[:, start : start + inputs.shape[1]]
         for part, block in log_likelihoods(models, inputs, workspace):
             sums.add(block)
             torch.neg(block.normaliser, out=here[:, part])
+            top[:, start : start + inputs.shape[1]][:, part] = top_labels(block.relative)
         features = torch.cat([inputs, here.unsqueeze(-1)], -1)
         root.add(features)
         if grouped is not None and groups is not None:
@@ -132,7 +140,7 @@ def one_by_one(
         None if few_rows(side.count, columns) else Bases.of(side.unscaled(), side.mean) for side in (root, label_root)
     )
     of_groups = None if grouped is None else grouped.result()
-    return Alone(shared, over_inputs, over_labels), sums.sums / models.num_inputs, of_groups
+    return Alone(shared, top, over_inputs, over_labels), sums.sums / models.num_inputs, of_groups
 
 
 def together(
@@ -165,7 +173,7 @@ def together(
             (alone.over_labels, labels, models.num_labels),
         )
     )
-    return Moments(over_inputs, over_labels, divergences, groups)
+    return Moments(over_inputs, over_labels, divergences, alone.top, groups)
 
 
 def _rows(num_models: int, columns: int, multiple_of: int = 1) -> int:

@@ -18,6 +18,7 @@ MOST_SUBSETS = 1_000_000  # label subsets, for the same reason
 Reduction = Literal["max", "mean"]
 Combine = Literal["max", "sum"]
 ConstantLabels = Literal["error", "ignore"]
+InputSearch = Literal["random", "diverse"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +30,11 @@ class Settings:
         reduction: "max" or "mean" of the terms over labels.
         combine: "max" or "sum" of t1, t2, λ·t3 and λ·t4.
         input_set: 1 + K indices of inputs, the pivot input first; None for the best of ``num_samples`` random sets.
+        input_search: "random" for the best of random sets, "diverse" for a search that keeps log-odds apart (one pair).
         num_samples, seed: of the search for the input set; the seed is also that of sampled label subsets.
         subset_size: K; None for min(max(M, M'), C − 2).
-        num_subsets: how many label subsets at most, a sample where there are more; None for all, up to 10,000.
+        num_subsets: how many label subsets at most, a sample where there are more; None for all, and above 10,000 for a
+            search.
         pivots: the pivot labels to choose from, kept in ascending order; None for all.
         labels: the pivot and the left-out label; None for the choice with the smallest t1.
         constant_labels: "ignore" leaves out labels whose log-odds against the pivot vary in neither model.
@@ -45,6 +48,7 @@ class Settings:
     reduction: Reduction = "max"
     combine: Combine = "max"
     input_set: Sequence[int] | None = None
+    input_search: InputSearch = "random"
     num_samples: int = 200
     seed: int = 0
     subset_size: int | None = None
@@ -73,6 +77,7 @@ class Settings:
             ("reduction", ("max", "mean")),
             ("combine", ("max", "sum")),
             ("constant_labels", ("error", "ignore")),
+            ("input_search", ("random", "diverse")),
         ):
             if getattr(self, name) not in allowed:
                 raise InputError(f"{name}: {getattr(self, name)!r}; it is one of {', '.join(map(repr, allowed))}")

@@ -13,6 +13,7 @@ from closedist.measures.svd import nuclear_norm
 
 CANDIDATES = 8  # labels that may leave, and that may enter, in a swap
 _SWAP_WORK = 1 << 31  # Σ K³ of all swaps that are tried: a few seconds
+_LARGE = 400  # K, up to which two rounds of swaps are tried in any case
 _NO_GAIN = 1e-12  # of a sum of singular values
 
 
@@ -49,12 +50,12 @@ def worst_subsets(table: Tensor, size: int) -> Tensor:
     other = _descended(table, _smallest(table.diagonal(dim1=-2, dim2=-1).abs(), size))
     subset = torch.where((_norms(table, subset) <= _norms(table, other)).unsqueeze(-1), subset, other)
     if size < table.shape[-1]:
-        rounds = max(2, _SWAP_WORK // (CANDIDATES**2 * size**3))
-        for _ in range(min(rounds, 4 * size)):
-            swapped, falls = _swapped(table, subset)
-            if not bool(falls.any()):
-                break
-            subset = torch.where(falls.unsqueeze(-1), swapped, subset)
+        falling = torch.arange(len(table), device=table.device)
+        left = max(2 * CANDIDATES**2 * size**3 * (size < _LARGE), _SWAP_WORK)
+        while len(falling) and (left := left - CANDIDATES**2 * size**3 * len(falling)) >= 0:
+            swapped, falls = _swapped(table[falling], subset[falling])
+            falling = falling[falls]
+            subset[falling] = swapped[falls]
     return subset.sort(-1).values
 
 

@@ -130,21 +130,6 @@ def polar_factor(matrices: Tensor) -> Tensor:
     return factor
 
 
-def check_subsets(count: int, size: int, num_subsets: int | None) -> None:
-    """Refuse to go through more than 10,000 subsets of ``size`` of ``count`` labels, unless some are to be sampled.
-
-    Raises:
-        InputError: there are more, and none of ``num_subsets``.
-    """
-    total = math.comb(count, size)
-    if num_subsets is None and total > MAX_ENUMERATED:
-        raise InputError(
-            f"num_subsets: there are {approximately(total)} subsets of {size} of {count} labels, too many to go "
-            f"through unasked (the limit is {MAX_ENUMERATED:,}); pass num_subsets to sample some (the certificate "
-            "needs none)"
-        )
-
-
 def label_subsets(count: int, size: int, num_subsets: int | None, seed: int) -> Tensor:
     """(S, K) positions among the ``count`` labels of J: all subsets in lexicographic order, or a sample of different.
 
@@ -153,11 +138,7 @@ def label_subsets(count: int, size: int, num_subsets: int | None, seed: int) -> 
         size: K.
         num_subsets: how many at most, or None for all of them.
         seed: of the sample.
-
-    Raises:
-        InputError: more than 10,000 subsets, and none of ``num_subsets``.
     """
-    check_subsets(count, size, num_subsets)
     total = math.comb(count, size)
     if num_subsets is None or total <= num_subsets:
         return _all_subsets(count, size)
@@ -174,11 +155,3 @@ def _all_subsets(count: int, size: int) -> Tensor:
     """All subsets in lexicographic order. (``torch.combinations`` goes through count^size masks.)"""
     positions = chain.from_iterable(combinations(range(count), size))
     return torch.from_numpy(np.fromiter(positions, np.int64).reshape(-1, size))
-
-
-def approximately(total: int) -> str:
-    """A count as a person says it: 43,758, or about 3.2e+512."""
-    if total < 10**9:
-        return f"{total:,}"
-    exponent, fraction = divmod(math.log10(total), 1)
-    return f"about {10**fraction:.1f}e+{exponent:.0f}"

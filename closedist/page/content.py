@@ -43,7 +43,7 @@ def content(
         notes: lines to show with the settings.
     """
     called = [one_line(name, LONGEST_NAME) for name in names]
-    measures = measures_of(models, comparisons)
+    measures = measures_of(len(models), comparisons)
     distances = _distances(measures[0])
     explained = explanations(models, explained_pairs(distances))
     often = Counter(row.input for found in explained.values() for row in found.inputs)

@@ -1,6 +1,8 @@
-"""Compare models: close in distribution? close in representation? and does the bound that links the two hold?"""
+"""Compare models: the same predictions? the same up to rotation? the same representations? and how sure is that?"""
 
+from closedist.pairs.alone import measure_alone
 from closedist.pairs.call import compare, compare_all
+from closedist.pairs.certainty import with_certainty
 from closedist.pairs.joint import measure_pairs, members_and_names
 
-__all__ = ["compare", "compare_all", "measure_pairs", "members_and_names"]
+__all__ = ["compare", "compare_all", "measure_alone", "measure_pairs", "members_and_names", "with_certainty"]

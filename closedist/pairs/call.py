@@ -1,10 +1,16 @@
 """compare and compare_all: what a user asks, as settings and a list of models."""
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+from numpy.typing import ArrayLike
+from torch import Tensor
 
 from closedist.comparison import Comparison
-from closedist.measures.settings import DEFAULTS, Combine, ConstantLabels, Reduction, Settings
-from closedist.pairs.joint import measure_pairs, members_and_names
+from closedist.measures.settings import DEFAULTS, Combine, ConstantLabels, InputSearch, Reduction, Settings
+from closedist.pairs.alone import measure_alone
+from closedist.pairs.certainty import with_certainty
+from closedist.pairs.joint import checked_pairs, measure_pairs, members_and_names
 from closedist.representations import Representations
 
 
@@ -16,6 +22,7 @@ def compare(
     reduction: Reduction = DEFAULTS.reduction,
     combine: Combine = DEFAULTS.combine,
     input_set: Sequence[int] | None = DEFAULTS.input_set,
+    input_search: InputSearch = DEFAULTS.input_search,
     num_samples: int = DEFAULTS.num_samples,
     seed: int = DEFAULTS.seed,
     subset_size: int | None = DEFAULTS.subset_size,
@@ -24,6 +31,9 @@ def compare(
     constant_labels: ConstantLabels = DEFAULTS.constant_labels,
     same_inputs: bool = DEFAULTS.same_inputs,
     names: Sequence[str] | None = None,
+    intervals: bool = False,
+    groups: ArrayLike | Tensor | None = None,
+    permutations: int | None = None,
 ) -> Comparison:
     """Compare two models on the same N inputs and C labels.
 
@@ -36,14 +46,21 @@ def compare(
         reduction: "max" or "mean" of the terms over labels.
         combine: "max" or "sum" of t1, t2, λ·t3 and λ·t4.
         input_set: 1 + K indices of inputs, the pivot input first; by default the best of ``num_samples`` random ones.
+        input_search: "diverse" for a search that keeps the log-odds of the inputs apart and has no seed up to 10,000
+            inputs, in place of the best of random sets.
         num_samples, seed: of the search for the input set; the seed is also that of sampled label subsets.
         subset_size: K, by default min(max(M, M'), C − 2).
-        num_subsets: sample so many label subsets where there are more; by default all, up to 10,000.
+        num_subsets: sample so many label subsets where there are more; by default all are gone through up to 10,000,
+            and above that the worst one is searched for.
         pivots: the pivot labels to choose from, by default all.
         constant_labels: "ignore" leaves out labels whose log-odds against the pivot vary in neither model.
         same_inputs: the inputs are the same, though :func:`closedist.extract` saw others: in another image size,
             normalisation or tokenizer. By default such models are refused.
         names: what the result and errors call the two models; by default p and q.
+        intervals: whether to measure how sure the numbers are, by leaving out groups of inputs; a verdict needs it.
+        groups: (N,) integers or strings, equal for inputs that are drawn together, such as documents or patients; by
+            default the models' own, and else 20 blocks of neighbouring inputs.
+        permutations: how many to make for ``p_values``, such as 999; by default none.
 
     Returns:
         A :class:`Comparison`.
@@ -60,13 +77,15 @@ def compare(
         >>> c = closedist.compare(p, closedist.Representations(f @ rotation, g @ rotation))  # the same distribution
         >>> c.llv < 1e-6, c.mean_cca_embeddings > 1 - 1e-9
         (True, True)
+        >>> closedist.compare(p, closedist.Representations(-f, g), intervals=True).verdict().kind
+        'not the same'
     """
-    return compare_all(
-        [p, q],
+    settings = Settings(
         weight=weight,
         reduction=reduction,
         combine=combine,
         input_set=input_set,
+        input_search=input_search,
         num_samples=num_samples,
         seed=seed,
         subset_size=subset_size,
@@ -74,8 +93,9 @@ def compare(
         pivots=pivots,
         constant_labels=constant_labels,
         same_inputs=same_inputs,
-        names=names,
-    )[0]
+    )
+    members, called = members_and_names([p, q], names)
+    return measure_alone(members, called, settings, intervals=intervals, groups=groups, permutations=permutations)
 
 
 def compare_all(
@@ -94,10 +114,14 @@ def compare_all(
     pivots: Sequence[int] | None = DEFAULTS.pivots,
     constant_labels: ConstantLabels = DEFAULTS.constant_labels,
     same_inputs: bool = DEFAULTS.same_inputs,
+    intervals: bool = False,
+    groups: ArrayLike | Tensor | None = None,
 ) -> list[Comparison]:
     """Compare pairs of models jointly: one pass over the inputs for all.
 
-    The arguments are those of :func:`compare`, and so is every result, to about ten digits.
+    The arguments are those of :func:`compare`, and so is every result, to about ten digits. What takes a pass a pair,
+    Jensen–Shannon, quantiles of KL, chance and debiased CKA, comes with ``intervals``; p-values and the spread of d_LLV
+    over seeds are for two models.
 
     Args:
         models: n ≥ 2 representations of the same N inputs and C labels, or a dictionary of them by their names.
@@ -134,4 +158,9 @@ def compare_all(
         same_inputs=same_inputs,
     )
     members, names = members_and_names(models, names)
-    return measure_pairs(members, pairs, settings, names)
+    pairs = None if pairs is None else checked_pairs(pairs, len(members))
+    found = measure_pairs(members, pairs, settings, names)
+    if not intervals:
+        return found
+    every = list(combinations(range(len(members)), 2)) if pairs is None else checked_pairs(pairs, len(members))
+    return with_certainty(members, names, every, found, settings, intervals=True, groups=groups)

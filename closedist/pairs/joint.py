@@ -8,10 +8,9 @@ import torch
 
 from closedist.comparison import Comparison
 from closedist.errors import InputError
+from closedist.measures.agreement import of_predictions
 from closedist.measures.checks import check_comparable, check_enough_inputs
-from closedist.measures.likelihood import divergences
 from closedist.measures.settings import Settings
-from closedist.measures.svd import check_subsets
 from closedist.pairs.records import Columns, of_call, records
 from closedist.pairs.tiles import in_tiles
 from closedist.representations import MAX_BLACK_BOX_LABELS, Representations
@@ -55,16 +54,14 @@ def measure_pairs(
     _, names = members_and_names(models, names)
     check_comparable(models, names, same_inputs=settings.same_inputs)
     if any(model.black_box and model.num_labels > MAX_BLACK_BOX_LABELS for model in models):
-        pairs = list(combinations(range(len(models)), 2)) if pairs is None else _checked(pairs, len(models))
+        pairs = list(combinations(range(len(models)), 2)) if pairs is None else checked_pairs(pairs, len(models))
         return _by_likelihoods(models, names, pairs, settings)
     check_enough_inputs(models[0])
     settings.check_ranges(models[0].num_inputs, models[0].num_labels)
-    pairs = list(combinations(range(len(models)), 2)) if pairs is None else _checked(pairs, len(models))
+    pairs = list(combinations(range(len(models)), 2)) if pairs is None else checked_pairs(pairs, len(models))
     dimensions = [model.dimension for model in models]
     larger = [max(dimensions[i], dimensions[j]) for i, j in pairs]
     size_for = {dimension: settings.size(dimension, models[0].num_labels) for dimension in set(larger)}
-    for size in set(size_for.values()):  # refuse too many subsets before anything is computed
-        check_subsets(models[0].num_labels - 2, size, settings.num_subsets)
     indices = torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2)
     sizes = torch.tensor([size_for[dimension] for dimension in larger], dtype=torch.int64)
     results: dict[int, Comparison] = {}
@@ -81,14 +78,19 @@ def _by_likelihoods(
 ) -> list[Comparison]:
     """What needs no unembeddings, of models of which one is a black box of too many labels to have any."""
     indices = torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2)
-    found = divergences(models, indices)
+    found, same_top = of_predictions(models, indices)
     first, second = indices.to(found.device).T
-    columns: Columns = {"kl": found[first, second], "kl_reverse": found[second, first]}
+    columns: Columns = {"kl": found[first, second], "kl_reverse": found[second, first], "same_top_label": same_top}
     columns["names"] = [(names[i], names[j]) for i, j in pairs]
     return records(columns, of_call(models[0], 0, settings))
 
 
-def _checked(pairs: Sequence[tuple[int, int]], num_models: int) -> list[tuple[int, int]]:
+def checked_pairs(pairs: Sequence[tuple[int, int]], num_models: int) -> list[tuple[int, int]]:
+    """The pairs (i, j) as plain integers.
+
+    Raises:
+        InputError: one is no pair of so many models, i < j.
+    """
     try:
         checked = [(operator.index(i), operator.index(j)) for i, j in pairs]
     except (TypeError, ValueError) as error:

@@ -25,6 +25,7 @@ def of_call(model: Representations, size: int, settings: Settings) -> dict[str, 
         "num_labels": model.num_labels,
         "num_pivots": pivots if size else 0,
         "num_samples": settings.num_samples if size and settings.input_set is None else None,
+        "input_search": settings.input_search if size and settings.input_set is None else None,
         "seed": settings.seed,
     }
 

@@ -3,7 +3,9 @@
 import torch
 from torch import Tensor
 
+from closedist.measures.agreement import same_top
 from closedist.measures.cca import cka_of_pairs, mean_cca_of_pairs, precisions
+from closedist.measures.logit_correlation import logit_correlations_of_pairs
 from closedist.measures.moments import Moments
 from closedist.measures.stack import Stack
 
@@ -13,7 +15,12 @@ def of_all_pairs(members: Stack, measured: Moments, pairs: Tensor) -> dict[str, 
     first, second = pairs.T
     precision = precisions([member.stored for member in members.members], members.device)
     dimensions = torch.tensor([member.dimension for member in members.members], device=members.device)
+    black_boxes = torch.tensor([member.black_box for member in members.members], device=members.device)
     return {
+        "dimensions": dimensions[pairs],
+        "black_boxes": black_boxes[pairs],
+        "logit_correlation": logit_correlations_of_pairs(measured.over_inputs, measured.over_labels, pairs),
+        "same_top_label": same_top(measured.top, pairs),
         "kl": measured.divergences[first, second],
         "kl_reverse": measured.divergences[second, first],
         "mean_cca_embeddings": mean_cca_of_pairs(measured.over_inputs, precision, dimensions, pairs),

@@ -24,6 +24,7 @@ from closedist.representations.names import Names, as_digests, as_names, read_na
 from closedist.system.files import write_atomically
 from closedist.system.kinds import of_weights, some_of, what_it_is
 
+_NAMED = ("input_ids", "label_names", "groups")
 MAX_BLACK_BOX_LABELS = 10_000  # its unembeddings are a C×C identity: 400 MB in float32
 
 
@@ -41,6 +42,8 @@ class Representations:
         label_names: (C,) array of integers or strings that say which labels these are, or None.
         black_box: made by :meth:`from_logits`: only the logits are known.
         input_digests: (N,) int64 fingerprints of what the model was given, from :func:`closedist.extract`, or None.
+        groups: (N,) array of integers or strings that say which inputs belong together, such as documents or patients,
+            or None: intervals leave out whole groups.
         largest_embedding: the largest absolute value among the embeddings.
 
     Examples:
@@ -56,6 +59,7 @@ class Representations:
     label_names: NDArray[Any] | None
     black_box: bool
     input_digests: NDArray[Any] | None
+    groups: NDArray[Any] | None
     largest_embedding: float
     _unembeddings: Tensor | None
 
@@ -68,6 +72,7 @@ class Representations:
         label_names: Names | None = None,
         *,
         input_digests: ArrayLike | Tensor | None = None,
+        groups: Names | None = None,
     ) -> None:
         """Check the arrays and take them over.
 
@@ -97,7 +102,7 @@ class Representations:
         largest_of(g, "unembeddings")
         if b is not None:
             largest_of(b, "bias")
-        self._set(f, g, b, input_ids, label_names, input_digests, largest)
+        self._set(f, g, b, input_ids, label_names, input_digests, groups, largest)
 
     def _set(
         self,
@@ -107,6 +112,7 @@ class Representations:
         input_ids: Names | None,
         label_names: Names | None,
         input_digests: ArrayLike | Tensor | None,
+        groups: Names | None,
         largest_embedding: float,
     ) -> None:
         num_labels = len(unembeddings) if unembeddings is not None else stored.shape[1]
@@ -117,6 +123,7 @@ class Representations:
             "label_names": as_names(label_names, "label_names", num_labels, "label"),
             "black_box": unembeddings is None,
             "input_digests": as_digests(input_digests, len(stored)),
+            "groups": as_names(groups, "groups", len(stored), "input"),
             "largest_embedding": largest_embedding,
             "_unembeddings": unembeddings,
         }
@@ -131,6 +138,7 @@ class Representations:
         label_names: Names | None = None,
         *,
         input_digests: ArrayLike | Tensor | None = None,
+        groups: Names | None = None,
     ) -> "Representations":
         """The member of the family with a black box's distribution: F = its centred logits, G = the identity.
 
@@ -140,7 +148,7 @@ class Representations:
         Args:
             logits: (N, C) logits or log-probabilities, which give the same member. Of probabilities (no entry is
                 negative and every row sums to 1, to the rounding of their type) the logarithm is taken, and logged so.
-            input_ids, label_names, input_digests: as in the constructor.
+            input_ids, label_names, input_digests, groups: as in the constructor.
 
         Raises:
             InputError: an entry that is not finite (−∞ has no member), a probability of 0, rows that sum to 1 too
@@ -153,7 +161,7 @@ class Representations:
         check_not_filled(matrix)
         if are_probabilities(matrix):
             matrix = matrix.to(torch.promote_types(matrix.dtype, torch.float32), copy=True).log_()
-        return cls._of_logits(matrix, input_ids, label_names, input_digests)
+        return cls._of_logits(matrix, input_ids, label_names, input_digests, groups)
 
     @classmethod
     def _of_logits(
@@ -162,6 +170,7 @@ class Representations:
         input_ids: Names | None,
         label_names: Names | None,
         input_digests: ArrayLike | Tensor | None,
+        groups: Names | None,
     ) -> "Representations":
         """A black box with these logits, whatever they look like."""
         _check_shape(logits)
@@ -169,7 +178,7 @@ class Representations:
         if not math.isfinite(largest):
             largest_of(logits, "logits")  # says where
         made = object.__new__(cls)
-        made._set(logits, None, None, input_ids, label_names, input_digests, largest)
+        made._set(logits, None, None, input_ids, label_names, input_digests, groups, largest)
         return made
 
     @property
@@ -216,11 +225,12 @@ class Representations:
         """
         rows, columns = as_index(inputs, self.num_inputs, "inputs"), as_index(labels, self.num_labels, "labels")
         some, ids, names = self.stored[rows], _names_at(self.input_ids, rows), _names_at(self.label_names, columns)
-        digests = _names_at(self.input_digests, rows)
+        digests, groups = _names_at(self.input_digests, rows), _names_at(self.groups, rows)
         if self._unembeddings is not None:
             bias = None if self.bias is None else self.bias[columns]
-            return Representations(some, self._unembeddings[columns], bias, ids, names, input_digests=digests)
-        return Representations._of_logits(some[:, columns], ids, names, digests)
+            told: dict[str, Any] = {"input_digests": digests, "groups": groups}
+            return Representations(some, self._unembeddings[columns], bias, ids, names, **told)
+        return Representations._of_logits(some[:, columns], ids, names, digests, groups)
 
     def save(self, path: str | Path) -> None:
         """Write a safetensors file: tensors "embeddings", "unembeddings" and, where given, "bias", names and digests.
@@ -240,7 +250,8 @@ class Representations:
             tensors = {"embeddings": self.stored, "unembeddings": self._unembeddings}
         if self.bias is not None:
             tensors["bias"] = self.bias
-        for name, names in (("input_ids", self.input_ids), ("label_names", self.label_names)):
+        for name in _NAMED:
+            names = getattr(self, name)
             if names is not None:
                 tensors[name] = stored_names(names)
         if self.input_digests is not None:
@@ -273,7 +284,7 @@ class Representations:
         try:
             with safe_open(str(path), framework="pt") as file:
                 metadata = file.metadata() or {}
-                known = ("embeddings", "unembeddings", "bias", "logits", "input_ids", "label_names", "input_digests")
+                known = ("embeddings", "unembeddings", "bias", "logits", *_NAMED, "input_digests")
                 present = set(file.keys())
                 tensors = {name: file.get_tensor(name) for name in known if name in present}
         except OSError as error:
@@ -288,7 +299,7 @@ class Representations:
         for name in ("embeddings", "unembeddings", "bias", "logits"):
             if name in tensors and not tensors[name].is_floating_point():  # to convert could fill the memory
                 raise InputError(f"{path}: {name} is {tensors[name].dtype}; write it again as floating-point numbers")
-        names = {name: read_names(tensors.get(name), name, path) for name in ("input_ids", "label_names")}
+        names = {name: read_names(tensors.get(name), name, path) for name in _NAMED}
         told: dict[str, Any] = names | {"input_digests": tensors.get("input_digests")}
         try:
             if metadata.get("black_box") == "true":  # with the identity, from before logits had a name
@@ -316,7 +327,7 @@ class Representations:
 
     def __repr__(self) -> str:
         """The three sizes and what else is there."""
-        extras = [name for name in ("bias", "input_ids", "label_names") if getattr(self, name) is not None]
+        extras = [name for name in ("bias", *_NAMED) if getattr(self, name) is not None]
         kind = ["black box"] if self.black_box else []
         sizes = f"{self.num_inputs:,} inputs, {self.num_labels:,} labels, dimension {self.dimension}"
         dtype = str(self.stored.dtype).removeprefix("torch.")

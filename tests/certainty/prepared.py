@@ -8,7 +8,7 @@ from torch import Tensor
 
 from closedist import Representations
 from closedist.certainty.groups import Groups
-from closedist.certainty.held import Held
+from closedist.certainty.held import Held, Sides
 from closedist.certainty.of_pairs import Replicates, label_side, pair_replicates
 from closedist.certainty.replicates import replicate_factors, side_by_side
 from closedist.measures.cca import precisions
@@ -27,6 +27,7 @@ class Prepared:
     pairs: Tensor
     measured: Moments
     found: Distances
+    sides: Sides
     held: Held
     factors: Tensor
 
@@ -34,7 +35,7 @@ class Prepared:
         return label_side(self.found.by_label, self.held)
 
     def replicates(self) -> Replicates:
-        return pair_replicates(self.found.by_label, self.factors, self.held)
+        return pair_replicates(self.found.by_label, self.factors, self.sides, self.held)
 
 
 def prepared(members: list[Representations], groups: Groups, settings: Settings) -> Prepared:
@@ -46,13 +47,13 @@ def prepared(members: list[Representations], groups: Groups, settings: Settings)
     assert measured.groups is not None
     factors = replicate_factors(side_by_side(found.by_label.sides), measured.groups.of_pairs(pairs, len(members)))
     used = found.labels.used
+    precision = precisions([member.embeddings for member in members], torch.device("cpu"))
     held = Held.of(
-        found,
-        pairs,
-        measured.over_labels,
-        precisions([member.embeddings for member in members], torch.device("cpu")),
+        found.labels,
+        found.by_input,
+        found.items,
         items=used.nonzero()[:, 1].reshape(len(pairs), -1),
         subsets=label_subsets(int(used[0].sum()), size, settings.num_subsets, settings.seed)[None],
         settings=settings,
     )
-    return Prepared(models, pairs, measured, found, held, factors)
+    return Prepared(models, pairs, measured, found, Sides.of(measured.over_labels, precision, pairs), held, factors)

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from closedist import InputError, Representations
 from closedist.certainty.groups import contiguous_blocks
-from closedist.certainty.intervals import Interval
+from closedist.certainty.interval import Interval
 from closedist.certainty.of_pairs import pair_intervals
-from closedist.certainty.verdict import Verdict, verdict
+from closedist.certainty.verdict import Verdict, verdict, verdict_of
 from closedist.measures.settings import Settings
 from tests.certainty.prepared import prepared
 from tests.random_models import linear_map, mapped, noisy, random_model, represent
@@ -50,7 +50,7 @@ def test_a_person_would_say_the_same_of_copies() -> None:
     for other in (P, twin, eight_bit, Model(2 * P.f, P.g, P.b), Representations.from_logits(P.f @ P.g.T + P.b)):
         found = judged(P, other)
         assert found.kind == "same"
-        assert str(found).startswith("The same within 5 %: label by label, the two models' log-odds have a mean correl")
+        assert str(found).startswith("The same within 5 %: label by label, even those log-odds")
         assert found.inputs_needed is None
 
 
@@ -73,7 +73,7 @@ def test_a_model_and_its_reverse_are_not_the_same_and_it_says_why() -> None:
     assert found.kind == "not the same"
     assert found.reason == "the same up to a rotation of the log-odds, but labels do not correspond"
     assert "label by label at most -1.00" in found.sentence
-    assert "Turned, their mean correlation is at least 1.000000" in found.sentence
+    assert "Turned, their mean correlation is at least 1, label" in found.sentence
 
 
 @pytest.mark.parametrize(("noise", "kind"), [(0.3, "same"), (0.35, "not the same")])
@@ -122,7 +122,7 @@ def test_chance_is_said_where_it_is() -> None:
     args = (0.9, interval(0.8, 1.0), 0.8, interval(0.7, 0.9), 500)
     assert "no closer than models that have nothing to do with each other" in verdict(*args, by_chance=True).sentence
     assert "closer" not in verdict(*args).sentence
-    assert "at most 0.30 (95 % sure); 0.950 was asked for." in verdict(*args).sentence
+    assert "at most 0.30 (95 % sure); 0.95 was asked for." in verdict(*args).sentence
 
 
 @pytest.mark.parametrize("tolerance", [0.0, 1.0, -0.1, 5, float("nan")])
@@ -135,3 +135,45 @@ def test_noise_within_the_tolerance_is_the_same_and_beyond_it_is_not() -> None:
     assert judged(P, noisy(P, 0.02, 1)).kind == "same"
     assert judged(P, noisy(P, 0.02, 1), tolerance=1e-6).kind == "not the same"
     assert judged(P, noisy(P, 2.0, 1)).kind == "not the same"
+
+
+def of_numbers(exact: bool, **intervals: Interval) -> Verdict:
+    given = {
+        "certificate": interval(1.9, 2),
+        "dissimilarity": interval(0, 0.01),
+        "unsigned_certificate": interval(0, 1),
+    }
+    given |= {"logit_correlation": interval(0.5, 0.6)} | intervals
+    return verdict_of(1.95, 0.005, 0.55, given, 100, exact=exact, tolerance=0.05)
+
+
+def test_where_d_was_searched_for_its_upper_limit_is_that_of_the_unsigned_certificate() -> None:
+    assert of_numbers(exact=True).reason.endswith("labels do not correspond")
+    assert of_numbers(exact=False).kind == "undecided"
+    assert of_numbers(exact=False, unsigned_certificate=interval(0, 0.03)).reason.endswith("labels do not correspond")
+
+
+def test_chance_is_a_logit_correlation_that_may_be_zero() -> None:
+    far = {"dissimilarity": interval(0.5, 0.9)}
+    assert "nothing to do" in of_numbers(exact=True, **far, logit_correlation=interval(-0.1, 0.1)).sentence
+    for low, high in ((0.1, 0.2), (-0.3, -0.1)):
+        assert "nothing to do" not in of_numbers(exact=True, **far, logit_correlation=interval(low, high)).sentence
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "kind", "reason"),
+    [
+        (0.97, 0.99, "same", "upper limit of the certificate"),
+        (0.1, 0.3, "not the same", "lower limit of d_f,g"),
+        (-0.99, -0.97, "not the same", "labels do not correspond"),
+        (0.9, 0.97, "undecided", "lies between"),
+        (-0.4, 0.6, "not the same", "lower limit of d_f,g"),
+    ],
+)
+def test_two_labels_are_judged_by_the_correlation_of_their_log_odds(
+    low: float, high: float, kind: str, reason: str
+) -> None:
+    around = Interval(low, high, 0.01, 0.0, low, high)
+    found = verdict_of(None, None, (low + high) / 2, {"logit_correlation": around}, 100, exact=False, tolerance=0.05)
+    assert found.kind == kind
+    assert reason in found.reason

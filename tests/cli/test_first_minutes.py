@@ -7,6 +7,7 @@ import pytest
 
 from closedist import Representations, compare
 from closedist.cli import COMMANDS, make_app, run
+from closedist.comparison import pair_table
 from closedist.measures import bounds
 from closedist.paper import quickstart
 from closedist.paper.config import paper_training
@@ -79,9 +80,12 @@ def files(folder):
 
 def test_compare_prints_a_table_for_two_files_and_a_matrix_for_more(files, capsys):
     assert closedist("compare", *files[:2]) == 0
-    assert capsys.readouterr().out == f"{compare(*map(Representations.load, files[:2]))}\n"
+    assert (
+        capsys.readouterr().out
+        == f"{pair_table(compare(*map(Representations.load, files[:2]), intervals=True), ['p', 'q'])}\n"
+    )
     assert closedist("compare", *files) == 0
-    assert "KL divergence in nats, row to column" in capsys.readouterr().out
+    assert "logit correlation; = the same within 5 %" in capsys.readouterr().out
 
 
 def test_compare_takes_the_options_of_the_function(files, capsys):

@@ -55,7 +55,7 @@ def printed(monkeypatch: pytest.MonkeyPatch, encoding: str, *words: str) -> str:
 def test_a_terminal_without_utf8_shows_the_table_and_the_help(
     monkeypatch: pytest.MonkeyPatch, encoding: str, files: list[str]
 ) -> None:
-    table = printed(monkeypatch, encoding, "compare", *files)
+    table = printed(monkeypatch, encoding, "compare", *files, "--details")
     assert {"ascii": "2*max(t1, t2)^2", "cp1252": "2·max(t1, t2)²", "utf-8": "2·max(t1, t2)²"}[encoding] in table
     assert ("λ" if encoding == "utf-8" else "lambda") + {"ascii": "*t3"}.get(encoding, "·t3") in table
     assert ("λ" if encoding == "utf-8" else "lambda") + ", of the scale terms" in printed(

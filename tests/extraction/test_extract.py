@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -431,3 +432,16 @@ class TestLogits:
         found = closedist.extract_logits(model, points().split(4))
         assert (found.num_inputs, found.num_labels) == (len(points()), 10_001)
         assert closedist.kl_divergence(found, found) == 0
+
+
+def test_groups_of_inputs_and_of_sequences_come_with_the_representations(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 5))
+    batches = [torch.randn(6, 4), torch.randn(3, 4)]
+    names = [f"patient {i // 2}" for i in range(9)]
+    assert closedist.extract(model, batches, groups=names).groups.tolist() == names
+    sequences = [torch.randn(2, 5, 4), torch.randn(1, 3, 4)]
+    for file in (None, tmp_path / "p.safetensors"):
+        p = closedist.extract(model, sequences, groups=[7, 7, 9], file=file)
+        assert p.groups.tolist() == [7] * 10 + [9] * 3
+    with pytest.raises(InputError, match="groups: 2 for 3 sequences"):
+        closedist.extract(model, sequences, groups=[7, 9])

@@ -393,3 +393,24 @@ def test_without_transformers_the_commands_say_what_to_install(
     monkeypatch.setattr(builtins, "__import__", absent)
     assert command("extract", folder / "first", folder / "text.txt", "-o", tmp_path / "p.safetensors") == 2
     assert "pip install transformers" in capsys.readouterr().err
+
+
+def test_from_eight_texts_on_the_texts_are_the_groups(folder: Path, tmp_path: Path) -> None:
+    from closedist.extraction.language_models import compare_language_models, extract_language_model
+    from closedist.extraction.texts import Text
+
+    models = str(folder / "first"), str(folder / "second")
+    paths = []
+    for number in range(8):
+        paths.append(tmp_path / f"{number}.txt")
+        paths[-1].write_text((folder / "text.txt").read_text()[number * 100 : number * 100 + 60])
+    text = Text(tuple(paths), context=20)
+    member = extract_language_model(models[0], text, tmp_path / "p.safetensors")
+    assert sorted(set(member.groups.tolist())) == list(range(8))
+    of_first = member.groups == 0
+    assert of_first[: of_first.sum()].all()
+    compared = compare_language_models(*models, text, intervals=True).comparison
+    assert compared.groups == "8 given groups"
+    few = compare_language_models(*models, Text(tuple(paths[:7]), context=20), intervals=True).comparison
+    assert few.groups == "20 blocks of neighbouring inputs"
+    assert few.verdict().sentence

@@ -13,7 +13,12 @@ from closedist.measures import bounds, svd
 from closedist.measures.bounds import holding, within_rounding
 from tests.random_models import noisy, random_model, represent
 
-BOUNDS = {"certificate": "certificate", "quadratic bound": "quadratic_bound", "paper's bound": "linear_bound"}
+BOUNDS = {
+    "unsigned certificate": "unsigned_certificate",
+    "certificate": "certificate",
+    "quadratic bound": "quadratic_bound",
+    "paper's bound": "linear_bound",
+}
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +30,8 @@ def models(shared: Path) -> list[Representations]:
 
 
 def counted(comparisons: list[Comparison]) -> dict[str, tuple[int, int]]:
-    columns = zip(*((c.dissimilarity, c.certificate, c.quadratic_bound, c.bound) for c in comparisons), strict=True)
+    fields = ("dissimilarity", "unsigned_certificate", "certificate", "quadratic_bound", "bound")
+    columns = [[getattr(c, field) for c in comparisons] for field in fields]
     given = (None if None in column else column for column in columns)
     return {name: (int(holds.sum()), len(holds)) for name, holds in holding(*given).items()}
 
@@ -51,6 +57,7 @@ def test_a_bound_broken_on_purpose_is_counted_and_changes_no_dissimilarity(
         assert c.dissimilarity_unembeddings == before.dissimilarity_unembeddings
         assert c.m_svd_unembeddings == before.m_svd_unembeddings
         assert c.certificate == before.certificate * (0.01 if broken == "certificate" else 1)
+        assert c.unsigned_certificate == before.unsigned_certificate * (0.01 if broken == "unsigned certificate" else 1)
     counts = counted(found)
     assert counts[broken][0] <= 3
     assert {name: count for name, count in counts.items() if name != broken} == dict.fromkeys(
@@ -61,7 +68,7 @@ def test_a_bound_broken_on_purpose_is_counted_and_changes_no_dissimilarity(
 def test_a_certificate_broken_on_purpose_is_counted_where_terms_are_averaged(
     models: list[Representations], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert counted(compare_all(models, reduction="mean")) == {"certificate": (15, 15)}
+    assert counted(compare_all(models, reduction="mean")) == dict.fromkeys(list(BOUNDS)[:2], (15, 15))
     monkeypatch.setattr(bounds, "certificate", hundredth(bounds.certificate))
     assert counted(compare_all(models, reduction="mean"))["certificate"][0] <= 3
 
@@ -91,11 +98,11 @@ def test_rounding_alone_breaks_no_bound_of_models_that_agree_more_and_more() -> 
 
 
 def test_a_bound_that_is_not_there_is_not_counted() -> None:
-    assert set(holding([0.1], [0.2], None, None)) == {"certificate"}
-    assert {
-        name: holds.tolist() for name, holds in holding([0.1, 0.3], [0.2, 0.2], [0.1, 0.4], [0.5, 0.2]).items()
-    } == {
-        "certificate": [True, False],
+    assert set(holding([0.1], None, [0.2], None, None)) == {"certificate"}
+    given = [0.1, 0.3], [0.3, 0.2], [0.2, 0.2], [0.1, 0.4], [0.5, 0.2]
+    assert {name: holds.tolist() for name, holds in holding(*given).items()} == {
+        "unsigned certificate": [True, False],
+        "certificate": [False, False],  # the unsigned one may not exceed it
         "quadratic bound": [False, True],  # the certificate may not exceed it either
         "paper's bound": [True, False],
     }

@@ -1,5 +1,7 @@
 """The logit correlation: what it is, what it sees and what it does not, its two bounds and its breakdown by label."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 import torch
@@ -11,11 +13,13 @@ from closedist import InputError, Representations
 from closedist.measures.logit_correlation import (
     label_correlations,
     logit_correlation,
-    logit_correlations_of_all,
+    logit_correlations_of_pairs,
     logit_decorrelation,
     rotated_decorrelations,
 )
+from closedist.measures.moments import moments
 from closedist.measures.roots import CentredRoot
+from closedist.measures.stack import stacked
 from tests.exact_reference import log_likelihoods as exact_log_likelihoods
 from tests.random_models import linear_map, mapped, models, noisy, random_model, represent, seeds
 from tests.slow_reference import Array, Model, log_likelihoods
@@ -127,17 +131,14 @@ def test_close_models_keep_the_digits_of_its_complement() -> None:
         assert float(logit_decorrelation(*roots(p, q))) == pytest.approx(float(exact), rel=1e-5, abs=0)
 
 
-def test_all_pairs_at_once_are_the_pairs() -> None:
-    family = [random_model(seed, 40, 6, 3) for seed in range(4)]
-    root, label_root = CentredRoot(), CentredRoot()
-    root.add(torch.from_numpy(np.concatenate([model.f for model in family], 1)))
-    label_root.add(torch.from_numpy(np.concatenate([model.g for model in family], 1)))
-    over_inputs, over_labels = (part.root().unflatten(1, (4, 3)).movedim(1, 0) for part in (root, label_root))
-    found = logit_correlations_of_all(over_inputs, over_labels)
-    for i in range(4):
-        for j in range(4):
-            expected = logit_correlation(represent(family[i]), represent(family[j]))
-            assert float(found[i, j]) == pytest.approx(expected, abs=1e-12)
+@pytest.mark.parametrize("num_inputs", [4, 40])  # rows as they are, and coordinates of each model's own
+def test_all_pairs_at_once_are_the_pairs(num_inputs: int) -> None:
+    family = [represent(random_model(seed, num_inputs, 6, 3)) for seed in range(4)]
+    pairs = torch.tensor(list(combinations(range(4), 2)))
+    measured = moments(stacked(family), pairs)
+    found = logit_correlations_of_pairs(measured.over_inputs, measured.over_labels, pairs)
+    for value, (i, j) in zip(found.tolist(), pairs.tolist(), strict=True):
+        assert value == pytest.approx(logit_correlation(family[i], family[j]), abs=1e-12)
 
 
 def test_two_labels_are_enough_and_one_input_is_not() -> None:

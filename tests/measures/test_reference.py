@@ -332,4 +332,6 @@ def test_d_llv_alone_has_the_defaults_of_the_comparison() -> None:
         if name not in ("pivot_label", "left_out_label"):
             assert parameter == of_comparison[name]
     together = inspect.signature(compare_all).parameters
-    assert all(parameter == together[name] for name, parameter in of_comparison.items() if name not in "pq")
+    of_a_pair_alone = {"p", "q", "input_search", "permutations"}
+    assert set(of_comparison) - set(together) == of_a_pair_alone
+    assert all(together[name] == parameter for name, parameter in of_comparison.items() if name not in of_a_pair_alone)

@@ -146,10 +146,11 @@ def test_a_split_is_train_or_test() -> None:
 KEYS = {  # in the file's order: the paper's, then ours
     "model_seeds": "", "KL_div": "kl", "distance": "llv", "t_1": "label_term", "t_2": "input_term",
     "m_SVDs_f": "m_svd_embeddings", "m_SVDs_g": "m_svd_unembeddings", "input_idxs": "input_set",
-    "y_pivot_idx": "pivot_label", "lo_idx": "left_out_label", "KL_div_reverse": "kl_reverse",
-    "t_3": "label_scale_term", "t_4": "input_scale_term", "m_CCA_f": "mean_cca_embeddings",
-    "m_CCA_g": "mean_cca_unembeddings", "CKA_f": "cka_embeddings", "d_fg": "dissimilarity",
-    "certificate": "certificate", "bound": "bound", "quadratic_bound": "quadratic_bound",
+    "y_pivot_idx": "pivot_label", "lo_idx": "left_out_label", "logit_correlation": "logit_correlation",
+    "same_top": "same_top_label", "KL_div_reverse": "kl_reverse", "certificate": "certificate", "d_fg": "dissimilarity",
+    "unsigned_certificate": "unsigned_certificate", "m_CCA_f": "mean_cca_embeddings",
+    "m_CCA_g": "mean_cca_unembeddings", "CKA_f": "cka_embeddings", "t_3": "label_scale_term",
+    "t_4": "input_scale_term", "bound": "bound", "quadratic_bound": "quadratic_bound",
     "num_samples": "num_samples", "sample_seed": "seed",
 }  # fmt: skip
 

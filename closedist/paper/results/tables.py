@@ -79,7 +79,8 @@ class Distances:
 
     def bounds_holding(self) -> dict[str, NDArray[np.bool_]]:
         """For which pairs each bound that is there holds."""
-        bounds = (self.columns.get(name) for name in ("certificate", "quadratic_bound", "bound"))
+        names = ("unsigned_certificate", "certificate", "quadratic_bound", "bound")
+        bounds = (self.columns.get(name) for name in names)
         return holding(self["dissimilarity"], *bounds)
 
     def select(self, keep: NDArray[np.bool_]) -> "Distances":

@@ -1,0 +1,74 @@
+"""What the command compare does with verdicts: groups from a file, clusters of many models, exit codes."""
+
+import csv
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from closedist.errors import InputError
+
+if TYPE_CHECKING:
+    from closedist.comparison import Comparison
+
+SAME, NOT_THE_SAME, UNDECIDED = 0, 1, 3  # exit codes of --check
+MOST_PAIRS = 300  # that get intervals unasked
+CLUSTERED = 0.9  # logit correlation of any two models of a cluster
+
+
+def read_groups(path: Path, num_inputs: int) -> list[str]:
+    """The group of each input: a line each, or the last column of a CSV; a title above is left out.
+
+    Raises:
+        InputError: the file cannot be read, or has not a line for each input.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            rows = [row for row in csv.reader(file) if row]
+    except OSError as error:
+        raise InputError(f"--groups: cannot read {path}: {error.strerror or error}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(
+            f"--groups: {path} is no text: {error}; give a line an input, the name of its group"
+        ) from error
+    names = [row[-1] for row in rows]
+    if len(names) == num_inputs + 1:
+        names = names[1:]
+    if len(names) != num_inputs:
+        raise InputError(
+            f"--groups: {path} has {len(names):,} lines, the models have {num_inputs:,} inputs; give one for each"
+        )
+    return names
+
+
+def exit_code(comparisons: "Sequence[Comparison]", tolerance: float) -> int:
+    """0 where all pairs are the same, 1 where one is not, and else 3.
+
+    Raises:
+        InputError: a pair has no verdict.
+    """
+    kinds = {comparison.verdict(tolerance).kind for comparison in comparisons}
+    return NOT_THE_SAME if "not the same" in kinds else UNDECIDED if "undecided" in kinds else SAME
+
+
+def clusters(comparisons: "Sequence[Comparison]", names: Sequence[str]) -> str:
+    """The groups of models any two of which have alike logits, by their numbers, a line; "" where logits are not known.
+
+    Args:
+        comparisons: of all pairs, in ``itertools.combinations`` order.
+        names: three or more.
+    """
+    import numpy as np
+
+    from closedist.explanation.groups import group_models
+
+    correlations = [comparison.logit_correlation for comparison in comparisons]
+    if None in correlations:
+        return ""
+    matrix = np.zeros((len(names), len(names)))
+    matrix[np.triu_indices(len(names), 1)] = np.sqrt(2.0 * (1.0 - np.array(correlations)).clip(min=0.0))
+    matrix += matrix.T
+    found = group_models(matrix, (2.0 * (1.0 - CLUSTERED)) ** 0.5, names=list(map(str, range(len(names)))))
+    told = "; ".join(" ".join(map(str, sorted(group))) for group in found.members)
+    said = f"groups in which any two logit correlations are {CLUSTERED:g} or more: {told}"
+    return textwrap.fill(said, 79, subsequent_indent="  ") + "\n"

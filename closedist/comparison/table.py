@@ -1,0 +1,248 @@
+"""A comparison for a person, at 80 columns: the verdict, then each number with its interval and what chance gives."""
+
+import textwrap
+from collections.abc import Sequence
+from itertools import islice
+from math import inf, isinf
+
+from closedist.certainty.interval import Interval
+from closedist.certainty.verdict import TOLERANCE
+from closedist.comparison.column import Column
+from closedist.comparison.record import COLUMNS, DETAILS, MOST_SUBSETS, ONLY_LOGITS, TWO_LABELS, Comparison
+
+WIDTH = 80
+ROUNDING = 1e-14  # what is smaller is shown as 0
+FEW_INPUTS = 20  # times the dimension: below, m_CCA is too large and CKA of noise is near 1
+FEW_KL_INPUTS = 30  # below, KL is not estimated
+_SHOWN = 8  # indices of a list
+_CONTEXT = 8  # characters shown of what long names share
+
+
+def pair_table(
+    comparison: Comparison,
+    names: Sequence[str] | None = None,
+    *,
+    details: bool = False,
+    tolerance: float = TOLERANCE,
+) -> str:
+    """A readable table of one comparison, at 80 columns.
+
+    Args:
+        comparison: of two models.
+        names: what to call them; by default what the comparison calls them.
+        details: whether to show the terms of d_LLV, the bounds, and what was chosen.
+        tolerance: of the verdict.
+
+    Raises:
+        InputError: a tolerance that is not between 0 and 1.
+    """
+    c = comparison
+    lines = [*_wrapped(_verdict(c, tolerance)), ""] if c.intervals else []
+    p, q = shortened(names or c.names, WIDTH - 3)
+    lines += [] if (p, q) == ("p", "q") else [f"p  {p}", f"q  {q}", ""]
+    size = f", K = {c.subset_size}" if c.subset_size else ""
+    lines += [f"{c.num_inputs:,} inputs, {c.num_labels:,} labels{size}"]
+    if c.intervals or c.chance:
+        interval = "95 % interval" if c.intervals else ""
+        head = f"{'':30}{'value':>10}   {interval:<22}by chance"
+        lines[-1] += head[len(lines[-1]) :] if len(lines[-1]) < 35 else "\n" + head
+    hidden = set() if details else _beside(c)
+    for group in dict.fromkeys(column.group for column in COLUMNS if column.group):
+        rows = [column for column in COLUMNS if column.group == group and getattr(c, column.name) is not None]
+        rows = [column for column in rows if column.name not in hidden]
+        if rows:
+            lines += [group, *(_row(c, column) for column in rows)]
+    if details:
+        lines += [line for said in _choices(c) for line in _wrapped(said, "  ")]
+    notes = [line for note in notes_of(c, tolerance) for line in _wrapped(note, "  ", "- ")]
+    return "\n".join([*lines, *(["to know", *notes] if notes else [])])
+
+
+def _beside(c: Comparison) -> set[str]:
+    """The numbers that are shown with the details only: those that say no more than others here."""
+    names = {column.name for column in COLUMNS if column.group == DETAILS}
+    if c.dissimilarity_exact:
+        names.add("unsigned_certificate")
+    cka, debiased = c.cka_embeddings or 0.0, c.debiased_cka_embeddings
+    if debiased is not None and abs(debiased - cka) < 0.005 and not _few_inputs(c):
+        names.add("debiased_cka_embeddings")
+    return names
+
+
+def _few_inputs(c: Comparison) -> bool:
+    known = c.dimensions is not None and c.mean_cca_embeddings is not None
+    return known and c.num_inputs < FEW_INPUTS * max(c.dimensions or (0,))
+
+
+def left_out(comparison: Comparison) -> str:
+    """Why a comparison has not all numbers, or ""."""
+    if comparison.llv is not None:
+        return ""
+    return TWO_LABELS if comparison.num_labels == 2 else ONLY_LOGITS
+
+
+def notes_of(c: Comparison, tolerance: float = TOLERANCE) -> list[str]:
+    """What must be known to read the numbers of a comparison, a sentence each; none where there is nothing."""
+    notes = [left_out(c)]
+    if not c.intervals and c.logit_correlation is not None:
+        notes.append("no intervals were asked for, so that there is no verdict: compare(…, intervals=True)")
+    m_cca = c.mean_cca_embeddings
+    known = "logit_correlation" in c.intervals and m_cca is not None
+    if known and m_cca is not None and m_cca < 1 - tolerance and c.verdict(tolerance).kind == "same":
+        notes.append(
+            f"the verdict is about what labels see; in directions that no label sees the embeddings differ: m_CCA is "
+            f"{m_cca:.2f}"
+        )
+    interval = c.intervals.get("mean_cca_embeddings")
+    if interval is not None and m_cca is not None and not interval.low <= m_cca <= interval.high:
+        notes.append(f"m_CCA is about {interval.bias:.2g} too large for so few inputs; its interval makes up for that")
+    if c.dimensions is not None and _few_inputs(c):
+        notes.append(
+            f"{c.num_inputs:,} inputs are few for dimension {max(c.dimensions):,} (below "
+            f"{FEW_INPUTS * max(c.dimensions):,}): m_CCA and CKA come out too large, d_f,g too small; the debiased CKA "
+            "does not"
+        )
+    if c.kl_inputs is not None and c.kl_inputs < FEW_KL_INPUTS and c.kl > 0:
+        notes.append(
+            f"KL rests on {c.kl_inputs:.0f} of the {c.num_inputs:,} inputs: as a number of the models it is not "
+            "estimated"
+        )
+    if c.input_set_rank is not None and c.input_set_rank < 1 + 0.05 * (c.subset_size - 1):
+        notes.append(
+            f"the log-odds of the input set are nearly parallel, {c.input_set_rank:.2f} directions of "
+            f"{c.subset_size} in effect: its part of d_LLV and d_f,g tests little; a diverse search finds others"
+        )
+    if c.black_boxes is not None and len(set(c.black_boxes)) == 2 and c.subset_size:
+        box = "pq"[c.black_boxes.index(True)]
+        notes.append(
+            f"{box} is a black box, so that K is {c.subset_size} here and may be another for other pairs: d_f,g and "
+            "the certificates depend on it; give all pairs one subset_size"
+        )
+    if c.certificate is not None and c.certificate >= 1:
+        notes.append(
+            "a certificate of 1 or more bounds nothing: log-odds of the labels that agree least do not correlate, or "
+            "negatively"
+        )
+    if c.label_term == inf:
+        notes.append("d_LLV is infinite since log-odds vary in one model only")
+    if c.ignored_labels:
+        notes.append(f"{c.ignored_labels:,} constant labels ignored")
+    interval = c.intervals.get("dissimilarity")
+    if interval is not None and c.dissimilarity and interval.low == interval.high:
+        notes.append("d_f,g is that of the named input set: a fact about these inputs, which has no interval")
+    if len(c.llv_by_seed) > 1 and max(c.llv_by_seed) > 1.01 * min(c.llv_by_seed):
+        low, high = (written(end(c.llv_by_seed)) for end in (min, max))
+        notes.append(f"d_LLV depends on the search for the input set: {low} to {high} over {len(c.llv_by_seed)} seeds")
+    if c.groups:
+        notes.append(f"the intervals leave out {c.groups} in turn")
+    if c.p_values:
+        titles = {column.name: _title(column) for column in COLUMNS}
+        told = ", ".join(f"{titles[name]} {value:.3g}" for name, value in c.p_values.items())
+        notes.append(f"p-values (as close by permuted inputs; d_SVD, unembeddings: labels): {told}")
+    return [note for note in notes if note]
+
+
+def written(value: float) -> str:
+    """A number for a person."""
+    if abs(value) < ROUNDING:
+        return "0"
+    return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 else f"{value:.3e}"
+
+
+def _verdict(c: Comparison, tolerance: float) -> str:
+    if "logit_correlation" not in c.intervals:
+        return "No verdict: the log-odds of the models are not known."
+    return str(c.verdict(tolerance))
+
+
+def _row(c: Comparison, column: Column) -> str:
+    title = _title(column)
+    if column.name == "dissimilarity" and not c.dissimilarity_exact:
+        title += ", at least"
+    chance = c.chance.get(column.name)
+    return (
+        f"  {title:<28}{written(getattr(c, column.name)):>10}   {_interval(c.intervals.get(column.name)):<22}"
+        f"{'' if chance is None else written(chance)}"
+    ).rstrip()
+
+
+def _title(column: Column) -> str:
+    return ", ".join(filter(None, (column.title, column.note, column.unit)))
+
+
+def _interval(interval: Interval | None) -> str:
+    if interval is None or interval.low == interval.high or interval.high < ROUNDING:
+        return ""
+    if isinf(interval.standard_error):
+        return "not known"
+    low, high = written(interval.low), written(interval.high)
+    if low != high:
+        return f"{low} … {high}"
+    half = (interval.high - interval.low) / 2
+    return "" if half < 100 * ROUNDING else f"± {half:.1g}"
+
+
+def _choices(c: Comparison) -> list[str]:
+    """What was chosen, a line each."""
+    said = [f"d_LLV is the {'largest' if c.combine == 'max' else 'sum'} of t1, t2, λ·t3, λ·t4; terms by {c.reduction}"]
+    said[0] += f"; λ = {c.weight:g}"
+    if c.pivot_label is None:
+        said.clear()
+    else:
+        pivot, left = map(repr, c.label_names or (c.pivot_label, c.left_out_label))  # a token may be a space
+        tried = "" if c.num_pivots == c.num_labels else f", of {c.num_pivots} pivots tried"
+        kept = "" if c.choice_kept is None else f"; chosen again without {c.choice_kept} of the {c.groups}"
+        said.append(f"pivot label {pivot}, left-out label {left}{tried}{kept}")
+        exact = "the largest of all" if c.dissimilarity_exact else "the largest found of"
+        said.append(f"worst labels {_list(c.worst_labels)}: {exact} {_count(c.num_label_subsets)} subsets")
+        way = "given" if c.input_search is None else c.input_search + " search"
+        way += f", {c.num_samples} sets of seed {c.seed}" if c.input_search == "random" else ""
+        rank = "" if c.input_set_rank is None else f"; {c.input_set_rank:.2f} directions of {c.subset_size}"
+        said.append(f"input set {_list(c.input_set)} ({way}{rank})")
+        if c.llv_by_seed:
+            said.append(f"d_LLV over seeds {', '.join(map(written, c.llv_by_seed))}")
+    if c.kl_quantiles:
+        parts = ", ".join(f"{percent:g} % {written(value)}" for percent, value in c.kl_quantiles.items())
+        said.append(f"KL(p‖q) of single inputs, quantiles: {parts}; it rests on {c.kl_inputs:,.0f} inputs")
+    return said
+
+
+def _list(indices: Sequence[int] | None) -> str:
+    shown = ", ".join(map(str, islice(indices or (), _SHOWN)))
+    return shown if len(indices or ()) <= _SHOWN else f"{shown}, … ({len(indices or ()):,})"
+
+
+def _count(total: int) -> str:
+    """A count as a person says it: 43,758, or 3.2e+12."""
+    return f"{total:,}" if total < 10**9 else f"{total:.1e}" if total < MOST_SUBSETS else f"over {total:.0e}"
+
+
+def shortened(names: Sequence[str], room: int) -> list[str]:
+    """Names of files may be long: where they do not fit, what all share at either end is cut."""
+    if max(map(len, names)) <= room:
+        return list(names)
+    start = max(0, _shared(names) - _CONTEXT)
+    shared = _shared([name[::-1] for name in names])
+    cut = []
+    for name in names:
+        end = max(start + 1, len(name) - max(0, shared - _CONTEXT))
+        part = ("…" if start else "") + name[start:end] + ("…" if end < len(name) else "")
+        cut.append(part if len(part) <= room else part[: room - 1] + "…")
+    return cut
+
+
+def _shared(names: Sequence[str]) -> int:
+    """How many characters all begin with."""
+    columns = zip(*names, strict=False)
+    return next((place for place, column in enumerate(columns) if len(set(column)) > 1), min(map(len, names)))
+
+
+def _wrapped(text: str, indent: str = "", bullet: str = "") -> list[str]:
+    return textwrap.wrap(
+        text,
+        WIDTH - 1,
+        initial_indent=indent + bullet,
+        subsequent_indent=indent + " " * len(bullet),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
