@@ -9,7 +9,7 @@ from closedist.measures.distance_tables import upper_blocks
 
 _SHIFT = 52 - 10  # bits of a float64 that a cell leaves out: 1,024 cells from a number to its double
 _CELLS = 64 << 10  # of the largest squared distance and 2⁻⁶⁴ of it; what is smaller is in the lowest
-_PARTS = 1 << 19  # how many parts cells are cut into, each into more the more distances are in it
+_PARTS = 1 << 21  # how many parts cells are cut into, each into more the more distances are in it
 
 
 def ranks_of_all(values: Tensor) -> Tensor:
@@ -28,7 +28,7 @@ class RankTable:
     """The mean rank, less that of all, of the distances in every part of a histogram.
 
     Floating-point numbers from 0 are in the order of their bits as whole numbers. Their leading bits are a cell, and so
-    many of the next ones a part of it that no part has more than about a half-millionth of all, equal ones apart.
+    many of the next ones a part of it that no part has more than about a two-millionth of all, equal ones apart.
 
     Attributes:
         lowest: the leading bits of the first cell.
@@ -57,8 +57,10 @@ class RankTable:
         ends = parts.cumsum(0)
         fine = cls(lowest, following, ends - parts, whole.ranks)
         counts = fine._counted(view, int(ends[-1])).to(torch.float64)
-        last = counts.cumsum(0)
-        return cls(lowest, following, fine.starts, last - (counts - 1) / 2.0 - (last[-1] + 1) / 2.0)
+        ranks = counts.cumsum(0)
+        middle = float(ranks[-1] + 1) / 2.0
+        ranks.sub_(counts.sub_(1.0).div_(2.0)).sub_(middle)
+        return cls(lowest, following, fine.starts, ranks)
 
     def ranks_of(self, distances: Tensor) -> Tensor:
         """Ranks of squared distances, less the mean rank."""

@@ -151,7 +151,7 @@ def rsa(z: ArrayLike | Tensor, w: ArrayLike | Tensor, kind: Kind = "spearman") -
         z: (n, d) array or tensor, one row an input; n ≥ 3.
         w: (n, e) array or tensor of the same inputs in the same order.
         kind: "spearman", "pearson" or "cosine" of the two lists of squared distances. The last two come from second
-            moments; Spearman's of more than two million pairs from a histogram of half a million cells, in which all
+            moments; Spearman's of more than two million pairs from a histogram of two million cells, in which all
             distances have the mean rank (an error below 1e-9).
 
     Raises:
