@@ -38,6 +38,7 @@ check: lint types layers docs test  ## what CI runs, but for the attacks
 bench: $(VENV)/installed-dev  ## speed, beside straightforward implementations; leave the machine alone meanwhile
 	$(BIN)/python benchmarks/train.py
 	$(BIN)/python benchmarks/measures.py
+	$(BIN)/python benchmarks/many.py
 
 paper: $(VENV)/installed-dev  ## representations/ to results.zip, its figures and docs/reproduction.md
 	$(BIN)/python docs/make_results.py

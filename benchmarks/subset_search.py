@@ -1,6 +1,6 @@
 """How far the searched d_{f,g} is from its upper bound where label subsets cannot be gone through, and what it costs.
 
-    python benchmarks/subset_search.py
+python benchmarks/subset_search.py
 """
 
 import time

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from closedist.measures.canonical import (
         eigenspace_overlap,
         eigenspace_overlap_matrix,
-        mean_svd_matrix,
         pwcca,
         pwcca_matrix,
         regularised_cca_distance,
@@ -29,7 +28,8 @@ if TYPE_CHECKING:
         svcca_matrix,
     )
     from closedist.measures.catalogue import list_measures
-    from closedist.measures.cca import linear_cka, mean_cca, mean_cca_matrix
+    from closedist.measures.cca import mean_cca, mean_cca_matrix
+    from closedist.measures.cka import linear_cka, linear_cka_matrix
     from closedist.measures.distillation import distillation_loss
     from closedist.measures.input_geometry import (
         distance_correlation,
@@ -42,11 +42,10 @@ if TYPE_CHECKING:
     from closedist.measures.kernel_alignment import (
         debiased_cka,
         debiased_cka_matrix,
-        linear_cka_matrix,
         rv_coefficient,
         rv_coefficient_matrix,
     )
-    from closedist.measures.likelihood import kl_divergence
+    from closedist.measures.likelihood import kl_divergence, kl_matrix
     from closedist.measures.llv import llv_distance
     from closedist.measures.logit_bounds import capacity_floor
     from closedist.measures.logit_correlation import label_correlations
@@ -77,7 +76,7 @@ if TYPE_CHECKING:
         riemannian_distance_matrix,
     )
     from closedist.measures.subset_dissimilarity import subset_dissimilarity
-    from closedist.measures.svd import mean_svd
+    from closedist.measures.svd import mean_svd, mean_svd_matrix
     from closedist.measures.top_k import kl_of_top_k
     from closedist.page.write import report
     from closedist.pairs import compare, compare_all
@@ -121,11 +120,12 @@ _HOMES = {
     "jaccard": "closedist.measures.neighbour_overlap",
     "jaccard_matrix": "closedist.measures.neighbour_overlap",
     "kl_divergence": "closedist.measures.likelihood",
+    "kl_matrix": "closedist.measures.likelihood",
     "kl_of_top_k": "closedist.measures.top_k",
     "label_correlations": "closedist.measures.logit_correlation",
     "layer_matrix": "closedist.pairs.layers",
-    "linear_cka": "closedist.measures.cca",
-    "linear_cka_matrix": "closedist.measures.kernel_alignment",
+    "linear_cka": "closedist.measures.cka",
+    "linear_cka_matrix": "closedist.measures.cka",
     "linear_r2": "closedist.measures.regression",
     "linear_r2_matrix": "closedist.measures.regression",
     "list_measures": "closedist.measures.catalogue",
@@ -136,7 +136,7 @@ _HOMES = {
     "mean_cca": "closedist.measures.cca",
     "mean_cca_matrix": "closedist.measures.cca",
     "mean_svd": "closedist.measures.svd",
-    "mean_svd_matrix": "closedist.measures.canonical",
+    "mean_svd_matrix": "closedist.measures.svd",
     "model_map": "closedist.explanation.groups",
     "mutual_knn": "closedist.measures.neighbour_overlap",
     "mutual_knn_matrix": "closedist.measures.neighbour_overlap",
@@ -201,6 +201,7 @@ __all__ = [
     "jaccard",
     "jaccard_matrix",
     "kl_divergence",
+    "kl_matrix",
     "kl_of_top_k",
     "label_correlations",
     "layer_matrix",

@@ -40,7 +40,8 @@ def undocumented(body, place):
     """The public functions, classes and methods without a docstring, wherever they are."""
     for node in body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
-            if not ast.get_docstring(node):
+            overloaded = any(isinstance(mark, ast.Name) and mark.id == "overload" for mark in node.decorator_list)
+            if not ast.get_docstring(node) and not overloaded:
                 yield f"{place}.{node.name}"
             if isinstance(node, ast.ClassDef):
                 yield from undocumented(node.body, f"{place}.{node.name}")

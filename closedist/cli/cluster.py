@@ -1,5 +1,8 @@
 """The options of commands that can use a SLURM cluster."""
 
+import shutil
+import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,10 +13,11 @@ from closedist.cli.options import Common, Count, Natural, NonNegative
 from closedist.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import torch
 
+    from closedist.pairs.elsewhere import Load, Workers
     from closedist.paper.cluster.jobs import Queue
     from closedist.paper.cluster.tasks import Work
     from closedist.system.slurm import Resources
@@ -99,6 +103,33 @@ class Cluster:
             least_seconds=60 * self.task_minutes,
             most_tasks=self.max_jobs,
         )
+
+    @contextmanager
+    def workers(self, common: Common, load: "Load") -> "Iterator[Workers]":
+        """The cluster as who compares pairs: a job array in a folder here, which goes when all is done.
+
+        Args:
+            common: for the threads of a task.
+            load: how a task comes to its models.
+
+        Raises:
+            InputError: there is no SLURM here, or nobody is to wait.
+        """
+        from closedist.pairs.elsewhere import Workers
+        from closedist.system.slurm import JobArray, Slurm
+
+        if self.no_wait:
+            raise InputError("--no-wait: compare prints what the tasks find, so it waits for them; leave it out")
+        scheduler = Slurm(self._resources(common))
+        scheduler.check_available()
+        folder = Path(tempfile.mkdtemp(prefix="closedist-compare-", dir=Path.cwd()))
+        array = JobArray(scheduler, folder, folder.name, 3600.0)
+        try:
+            yield Workers(array, load)
+        except BaseException:
+            array.cancel()
+            raise
+        shutil.rmtree(folder)
 
     def _resources(self, common: Common) -> "Resources":
         from closedist.system.slurm import Resources, minutes_of

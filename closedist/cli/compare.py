@@ -2,11 +2,14 @@
 
 import json
 import sys
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
+from closedist.cli.cluster import NO_CLUSTER, Cluster
 from closedist.cli.options import DEFAULTS, Common, Count, NonNegative, Rows, Tolerance
 from closedist.errors import InputError
 from closedist.measures.settings import Combine, ConstantLabels, InputSearch, Reduction, Settings
@@ -43,6 +46,7 @@ def compare(
     logits_name: str | None = None,
     json_output: Annotated[bool, Parameter(name="--json", negative=())] = False,
     csv_output: Annotated[bool, Parameter(name="--csv", negative=())] = False,
+    cluster: Cluster = NO_CLUSTER,
     common: Common = DEFAULTS,
 ) -> int:
     """Compare models by their saved representations or logits: a table for two, a matrix for more.
@@ -81,6 +85,7 @@ def compare(
         csv_output: print CSV, a line a pair.
     """
     common.set_up()
+    cluster.check(common)
     if json_output and csv_output:
         raise InputError("--json and --csv: output is one or the other; leave one out")
     paths = [*files] if against is None else [against, *(path for path in files if path.resolve() != against.resolve())]
@@ -97,7 +102,7 @@ def compare(
     from closedist.certainty.verdict import TOLERANCE
     from closedist.cli.verdicts import MOST_PAIRS, clusters, exit_code, read_groups
     from closedist.comparison import as_csv, as_dict, left_out, matrix_table, pair_table, reference_table
-    from closedist.extraction.files import distinct_names, load_aligned
+    from closedist.extraction.files import distinct_names, load_aligned, load_some
     from closedist.pairs import measure_alone, measure_pairs, with_certainty
 
     roles = {
@@ -134,7 +139,9 @@ def compare(
             measure_alone(models, called, settings, intervals=sure, groups=labels, permutations=permutations)
         ]
     else:
-        comparisons = measure_pairs(models, pairs, settings, called)
+        load = partial(load_some, [path.absolute() for path in paths], given, align)
+        with cluster.workers(common, load) if cluster.slurm else nullcontext() as workers:
+            comparisons = measure_pairs(models, pairs, settings, called, workers)
         if sure:
             comparisons = with_certainty(models, called, pairs, comparisons, settings, intervals=True, groups=labels)
     code = exit_code(comparisons, within) if check else 0

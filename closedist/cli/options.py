@@ -25,11 +25,11 @@ LARGEST = 8192  # width, label count or fixed length: what the configs take
 MOST = 1000  # values of a list
 
 
-def listed(kind: Any, tokens: Sequence[Token]) -> tuple[float, ...]:
-    """The values of a list such as ``16,32``, of the kind that the option's type has.
+def in_order(kind: Any, tokens: Sequence[Token]) -> tuple[float, ...]:
+    """The values of a list such as ``64,64,32``, of the kind that the option's type has.
 
     Raises:
-        ValueError: an entry is not such a number, is given twice, or there are too many; cyclopts names the option.
+        ValueError: an entry is not such a number, or there are too many; cyclopts names the option.
     """
     number = get_args(kind)[0]
     parts = [part for token in tokens for part in token.value.split(",")]
@@ -40,8 +40,19 @@ def listed(kind: Any, tokens: Sequence[Token]) -> tuple[float, ...]:
         raise ValueError(f"{','.join(parts)[:80]!r} is not a list of numbers; write it as {example}") from None
     if len(values) > MOST:
         raise ValueError(f"{len(values):,} values; give at most {MOST:,}")
+    return values
+
+
+def listed(kind: Any, tokens: Sequence[Token]) -> tuple[float, ...]:
+    """The same of a list whose order says nothing.
+
+    Raises:
+        ValueError: as above, or an entry is given twice.
+    """
+    values = in_order(kind, tokens)
     if len(set(values)) < len(values):
-        raise ValueError(f"{','.join(parts)!r} names a value twice; leave one out")
+        text = ",".join(token.value for token in tokens)
+        raise ValueError(f"{text!r} names a value twice; leave one out")
     return values
 
 
@@ -55,6 +66,11 @@ Natural = Annotated[int, Parameter(validator=Number(gte=0))]
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
 NonNegative = Annotated[float, Parameter(validator=Number(gte=0, lt=math.inf))]
 Tolerance = Annotated[float, Parameter(validator=Number(gt=0, lt=1))]
+Layers = Annotated[
+    tuple[int, ...],
+    Parameter(converter=in_order, n_tokens=1, negative=(), show_default=False),
+    Parameter(validator=Number(gte=1, lte=LARGEST)),
+]
 Widths = Annotated[tuple[int, ...], LIST, Parameter(validator=Number(gte=1, lte=LARGEST))]
 Labels = Annotated[tuple[int, ...], LIST, Parameter(validator=Number(gte=3, lte=LARGEST))]
 Lengths = Annotated[tuple[float, ...], LIST, Parameter(validator=Number(gte=0, lte=LARGEST))]

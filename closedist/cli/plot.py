@@ -48,11 +48,11 @@ def make_plot(
 
     Args:
         plot_type: which figure.
-        format: of figures png, pdf and svg (default png,pdf); of the table latex (default), markdown and csv.
+        format: of figures png, pdf and svg (default png); of the table latex (default), markdown and csv.
     """
     common.set_up(default_threads=1)  # matrices here are small: more threads would wait for each other
     figure = FIGURES[plot_type]
-    formats = formats_of(format, figure.formats, ("latex",) if figure.is_table else ("png", "pdf"))
+    formats = formats_of(format, figure.formats, ("latex",) if figure.is_table else ("png",))
     from closedist.paper.drawing import Sources, draw
     from closedist.paper.results.archive import unread_archive
 

@@ -22,7 +22,7 @@ from closedist.cli.options import (
     today,
 )
 from closedist.measures.settings import Settings
-from closedist.paper.figures.registry import PICTURES
+from closedist.paper.figures.registry import PICTURES, SECOND, Paper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,10 +38,13 @@ if TYPE_CHECKING:
 
 def reproduce(
     *,
+    paper: Paper = "llv",
     labels: Labels = (4, 6, 10, 18),
     widths: Widths = (16, 32, 64, 128, 256),
     lengths: Lengths = (0, 20),
     seeds: Seeds = 20,
+    teachers: Count = 5,
+    students: Count = 5,
     dry_run: Annotated[bool, Parameter(negative=())] = False,
     images: Annotated[bool, Parameter(help="Train on CIFAR-10 too, where its images are in the data folder.")] = True,
     format: str = "png,pdf",
@@ -50,18 +53,25 @@ def reproduce(
     cluster: Cluster = NO_CLUSTER,
     common: Common = DEFAULTS,
 ) -> None:
-    """Run the paper's experiments from nothing to figures; stopped anywhere and run again, it goes on.
+    """Run a paper's experiments from nothing to figures; stopped anywhere and run again, it goes on.
 
     Args:
+        paper: llv, the first, or logit-distance, the second, of which this machine trains spirals and digits; of the
+            other options only teachers, students, dry-run and format are the second's.
         labels: label counts.
         widths: widths of the networks.
         lengths: fixed lengths of f and of g; 0 is free.
         seeds: how many seeds, from 0 on; the CIFAR-10 part has at most the paper's 10.
+        teachers: of each of the second paper's set-ups.
+        students: of each teacher under each loss.
         dry_run: print the plan and stop.
         format: of figures.
         checkpoint_every: steps between two saves of the exact training state.
     """
     common.set_up()
+    if paper == SECOND:
+        _second_paper(teachers, students, formats_of(format, PICTURES, ()), common, dry_run=dry_run)
+        return
     cluster.check(common)
     from closedist.paper.data.cifar10 import images_available
     from closedist.paper.families import with_family
@@ -96,6 +106,28 @@ def reproduce(
             report = finish(folders=folders, device=on, train=lambda part: train_plan(part, place, advance))
     if report:
         _print_summary(report, folders.results, folders.figures)
+
+
+def _second_paper(teachers: int, students: int, formats: "Sequence[str]", common: Common, *, dry_run: bool) -> None:
+    from closedist.paper.reproduce_distillation import epochs_of, run_second_paper, second_paper
+    from closedist.system.progress import progress
+
+    common.check_folders()
+    parts = second_paper(teachers, students, common.folders)
+    print(f"{'set-up':<26}{'models':>8}{'there already':>15}{'to train':>10}{'estimate':>12}")
+    for part in parts:
+        there, estimate = part.models - part.missing, _duration(part.seconds(common.data_folder))
+        print(f"{part.name:<26}{part.models:>8}{there:>15}{part.missing:>10}{estimate:>12}")
+    if dry_run:
+        return
+    with progress("training", epochs_of(parts)) as advance:
+        report = run_second_paper(parts, common.folders, formats, advance)
+    print(
+        f"\n{report.trained} models trained; metrics of {len(report.result_files)} students in {parts[0].folder.parent}"
+    )
+    print(f"{len(report.figure_files)} figure and table files in {common.figures_folder}")
+    for reason in report.left_out:
+        print(f"  left out: {reason}")
 
 
 def _on_cluster(

@@ -27,7 +27,12 @@ _PLAIN = {
 
 
 def make_fit() -> None:
-    """Draw into files, whatever a notebook drew into; print what the terminal can show, and its like for the rest."""
+    """Draw into files, whatever a notebook drew into; print what the terminal can show, and its like for the rest.
+
+    Threads that wait for each other sleep: where another program has a core, waiting by spinning costs tens of times
+    the work. OpenMP reads that when PyTorch loads.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ["MPLBACKEND"] = "agg"  # matplotlib cannot even be imported where it does not know the inherited one
     codecs.register_error("closedist.plain", _plain)
     for stream in (sys.stdout, sys.stderr):

@@ -33,6 +33,14 @@ log = logging.getLogger(__name__)
 Arrays = tuple[Mapping[str, Any], Sequence[str]]  # those that were asked for, and the names of all that there are
 
 
+def load_some(
+    paths: Sequence[Path], names: Mapping[str, str], align: bool, which: Sequence[int]
+) -> list[Representations]:
+    """The models with these numbers, as :func:`load_aligned` gives them among all; for a task on another machine."""
+    models = load_aligned(paths, names, align=align, say=log.debug)[0]
+    return [models[index] for index in which]
+
+
 def load_aligned(
     paths: Sequence[str | Path],
     names: Mapping[str, str] | None = None,

@@ -15,7 +15,8 @@ from closedist.measures.roots import Angles, Root, triangular
 from closedist.measures.terms import ZERO
 
 _CLOSE = 1e5  # tr((1 − CᵀC)⁻¹): above, a principal angle is so small that 1 − CᵀC has too few of its digits
-_CLOSE_BYTES = 1 << 26  # of differences of close bases at once
+_CLOSE_BYTES = 1 << 24  # of differences of close bases at once
+_ANGLE_BYTES = 1 << 22  # of cosines at once
 
 Blocks = Callable[[], Iterator[tuple[Tensor, Tensor]]]  # of rows: (n, B, M) vector columns and (n, B) shared ones
 
@@ -69,8 +70,9 @@ class Bases:
         return cls(*(torch.cat(columns) for columns in zip(*(vars(part).values() for part in parts), strict=True)))
 
     def columns(self, vectors: Tensor, shared: Tensor) -> Tensor:
-        """(n, B, M) and (n, B) of some rows to (n, B, M + 1) orthonormal columns."""
-        found = shared.new_empty(*shared.shape, vectors.shape[-1] + 1)
+        """(n, B, M) and (n, B) of some rows to (n, B, M + 1) orthonormal columns, those of a row side by side."""
+        count, rows, width = vectors.shape
+        found = vectors.new_empty(rows, count, width + 1).movedim(1, 0)
         whitened = (vectors - self.means[:, None, :-1]) @ self.whitening
         found[..., :-1] = whitened
         rest = shared - self.means[:, -1:] - (whitened @ self.along.unsqueeze(-1)).squeeze(-1)
@@ -95,33 +97,33 @@ def own_coordinates(bases: Bases, blocks: Blocks, pairs: Tensor) -> Root:
         orthonormal = bases.columns(vectors, shared)
         grams += orthonormal.mT @ orthonormal
         of_tile.addmm_(_side_by_side(orthonormal, firsts).T, _side_by_side(orthonormal, seconds))
-    products = of_tile.reshape(len(firsts), width, len(seconds), width)
-    products = products[rows, :, columns]
 
     # what rounding left of orthonormality: Y = Q·Lᵀ, L the Cholesky factor of YᵀY, which is nearly 1
     missing = grams.diagonal(dim1=-2, dim2=-1) < 0.5
     lower = torch.linalg.cholesky(grams + torch.diag_embed(missing.double()))
-    products = torch.linalg.solve_triangular(lower[pairs[:, 0]], products, upper=False)
-    cosines = torch.linalg.solve_triangular(lower[pairs[:, 1]].mT, products, upper=True, left=False)
-
-    sines = _sines(cosines)
+    products = of_tile.reshape(len(firsts), width, len(seconds), width)
+    cosines, sines = (bases.triangle.new_empty(len(pairs), width, width) for _ in range(2))
+    step = max(1, _ANGLE_BYTES // (8 * width * width))
+    for some in (slice(start, start + step) for start in range(0, len(pairs), step)):
+        first, second = pairs[some].T
+        left = torch.linalg.solve_triangular(lower[first], products[rows[some], :, columns[some]], upper=False)
+        cosines[some] = torch.linalg.solve_triangular(lower[second].mT, left, upper=True, left=False)
+        sines[some] = _sines(cosines[some])
     close = torch.isnan(sines[:, 0, 0]).nonzero()[:, 0]
     if len(close):
         sines[close] = _close_sines(bases, blocks, pairs[close], cosines[close], lower)
     index = torch.full((count, count), -1, dtype=torch.int64, device=pairs.device)
     index[pairs[:, 0], pairs[:, 1]] = torch.arange(len(pairs), device=pairs.device)
     triangle = lower.mT @ bases.triangle
-    return Root(
-        triangle[..., :-1],
-        triangle[..., -1],
-        triangle[:, :-1, :-1],
-        Angles(cosines, sines, index, bases.sizes),
-    )
+    angles = Angles(cosines, sines, index, bases.sizes)
+    return Root(triangle[..., :-1], triangle[..., -1], triangle[:, :-1, :-1], angles)
 
 
 def _side_by_side(columns: Tensor, models: Tensor) -> Tensor:
-    """(B, |models|·(M + 1)) of (n, B, M + 1)."""
-    return columns[models].movedim(0, 1).flatten(1)
+    """(B, |models|·(M + 1)) of (n, B, M + 1), without a copy where these models are neighbours."""
+    rows = columns.movedim(0, 1)
+    low, high = int(models[0]), int(models[-1]) + 1
+    return (rows[:, low:high] if high - low == len(models) else rows[:, models]).flatten(1)
 
 
 def _sines(cosines: Tensor) -> Tensor:

@@ -239,23 +239,8 @@ def mean_cca_of(views: Joint) -> Tensor:
     return means.clamp(max=1.0).fill_diagonal_(1.0)
 
 
-def mean_svd_matrix(views: Views) -> NDArray[np.float64]:
-    """(n, n) m_SVD of all pairs of (N, d) views, each entry as :func:`closedist.mean_svd` gives it.
-
-    Raises:
-        InputError: the shapes do not fit, or a column is constant.
-
-    Examples:
-        >>> import numpy as np, closedist
-        >>> z = np.random.default_rng(0).normal(size=(200, 3))
-        >>> closedist.mean_svd_matrix([z, z[:, [2, 0, 1]] + 1]).round(6).tolist()
-        [[1.0, 1.0], [1.0, 1.0]]
-    """
-    return of_all(mean_svd_of, views)
-
-
 def mean_svd_of(views: Joint) -> Tensor:
-    """The same of views that are side by side."""
+    """(n, n) m_SVD of all pairs of views that are side by side."""
     lengths = views.columns.side.square().sum(0).sqrt().split_with_sizes(list(views.columns.widths))
     for name, norms in zip(views.names, lengths, strict=True):
         constant = norms <= 1e-14 * norms.amax()

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from closedist.errors import InputError
+from closedist.measures.pairwise import squared_distances
 from closedist.measures.terms import BLOCK_ELEMENTS, ZERO, Axis, powers, square_norm, squared_terms
 
 
@@ -54,11 +55,16 @@ def search_input_sets(axis: Axis, sets: Tensor) -> Tensor:
         return values[:, sets[some]]
 
     parts: list[Tensor] = []
-    step = max(1, BLOCK_ELEMENTS // (len(axis.pairs) * sets.shape[1] * axis.items.shape[-1]))
+    of_set = sets.shape[1] * axis.items.shape[-1] if in_order else max(sets.shape[1], axis.items.shape[1])
+    step = max(1, BLOCK_ELEMENTS // (len(axis.pairs) * of_set))
     for some in (slice(start, start + step) for start in range(0, sets.shape[0], step)):
-        vectors, squares = in_sets(coordinates, some), in_sets(square, some)
-        squared = square_norm(vectors[:, :, 1:] - vectors[:, :, :1])
-        squared[squared <= ZERO**2 * (squares[:, :, 1:] + squares[:, :, :1])] = 0.0
+        if in_order:
+            vectors, squares = in_sets(coordinates, some), in_sets(square, some)
+            squared = square_norm(vectors[:, :, 1:] - vectors[:, :, :1])
+            squared[squared <= ZERO**2 * (squares[:, :, 1:] + squares[:, :, :1])] = 0.0
+        else:  # items are in many sets: distances from pivot inputs to all, and not vectors, are taken for each
+            from_pivots = squared_distances(coordinates, square, sets[some, 0])
+            squared = from_pivots[:, torch.arange(from_pivots.shape[1], device=sets.device)[:, None], sets[some, 1:]]
         inverse, other_inverse = axis.both(squared.rsqrt_())
         first, second, gap = (in_sets(values, some) for values in (known.first, known.second, known.gap))
         of_items = [(first[:, :, of], second[:, :, of], gap[:, :, of]) for of in (slice(1, None), slice(0, 1))]

@@ -10,23 +10,8 @@ from closedist.measures.joint import Joint, Views, of_all, of_two
 from closedist.measures.pair_norms import squared_products
 
 
-def linear_cka_matrix(views: Views) -> NDArray[np.float64]:
-    """(n, n) linear CKA of all pairs of (N, d) views, each entry as :func:`closedist.linear_cka` gives it.
-
-    Raises:
-        InputError: the shapes do not fit, or a view is constant.
-
-    Examples:
-        >>> import numpy as np, closedist
-        >>> z = np.random.default_rng(0).normal(size=(200, 3))
-        >>> closedist.linear_cka_matrix([z, z[:, [2, 0, 1]] + 1]).round(6).tolist()
-        [[1.0, 1.0], [1.0, 1.0]]
-    """
-    return of_all(linear_cka_of, views)
-
-
 def linear_cka_of(views: Joint) -> Tensor:
-    """The same of views that are side by side."""
+    """(n, n) linear CKA of all pairs of views that are side by side."""
     products = squared_products(views.columns)
     own = products.diagonal().sqrt()
     return (products / (own[:, None] * own)).clamp(max=1.0).fill_diagonal_(1.0)

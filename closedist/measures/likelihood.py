@@ -1,15 +1,19 @@
 """Log-likelihoods: log Z and the Kullback–Leibler divergence, with digits where models are close."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from closedist.measures.checks import check_comparable, check_finite
 from closedist.measures.stack import Stack, arithmetic_device, stacked
 from closedist.representations import Representations
 from closedist.representations.names import model_names
+from closedist.system.progress import progress
 
 _NEGLIGIBLE = -700.0  # exp(−700) is 1e-304: below it exp gives denormals, which are slow and add nothing
 SMALLEST_BLOCK = 256  # inputs, below which a matrix product is slow
@@ -38,16 +42,50 @@ def kl_divergence(p: Representations, q: Representations) -> float:
     return float(divergences([p, q], torch.tensor([[0, 1]]))[0, 1])
 
 
-def divergences(members: Sequence[Representations], pairs: Tensor) -> Tensor:
+def kl_matrix(models: Sequence[Representations] | Mapping[str, Representations]) -> NDArray[np.float64]:
+    """d_KL of all pairs of models, each model's softmax computed once.
+
+    Args:
+        models: n representations of the same N inputs and C labels in the same order; a list, or by their names.
+
+    Returns:
+        (n, n) float64, entry i, j is KL(i‖j) in nats, as :func:`kl_divergence` gives it; 0 on the diagonal.
+
+    Raises:
+        InputError: the models cannot be compared.
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> p = closedist.Representations.from_logits(np.log([[0.5, 0.5]]))
+        >>> q = closedist.Representations.from_logits(np.log([[0.25, 0.75]]))
+        >>> closedist.kl_matrix([p, q]).round(4).tolist()
+        [[0.0, 0.1438], [0.1308, 0.0]]
+    """
+    members = list(models.values()) if isinstance(models, Mapping) else models
+    names = list(models) if isinstance(models, Mapping) else model_names(len(models))
+    check_comparable(members, names)
+    found = divergences(members, torch.combinations(torch.arange(len(members))), "KL divergences")
+    result: NDArray[np.float64] = found.fill_diagonal_(0.0).cpu().numpy()
+    return result
+
+
+def divergences(members: Sequence[Representations], pairs: Tensor, description: str = "") -> Tensor:
     """(n, n) mean over inputs of KL(p_i‖p_j), in nats, of the pairs asked for, (m, 2) indices, both ways.
+
+    Args:
+        members: n comparable models.
+        pairs: which.
+        description: for progress; without it there is none.
 
     Raises:
         InputError: log-likelihoods are too large for float64.
     """
     device = arithmetic_device(members[0].stored)
     sums = DivergenceSums(len(members), pairs.to(device), device)
-    for _, block in predictions(members):
-        sums.add(block)
+    with progress(description, members[0].num_inputs) if description else nullcontext(lambda rows: None) as advance:
+        for rows, block in predictions(members):
+            sums.add(block)
+            advance(rows.stop - rows.start)
     check_finite(sums.sums)
     return sums.sums / members[0].num_inputs
 
@@ -103,7 +141,9 @@ class DivergenceSums:
 
     def __init__(self, num_models: int, pairs: Tensor, device: torch.device) -> None:
         self.sums = torch.zeros(num_models, num_models, dtype=torch.float64, device=device)
-        self.pairs = torch.unique(pairs, dim=0)
+        wanted = torch.zeros(num_models, num_models, dtype=torch.bool, device=device)
+        wanted[pairs[:, 0], pairs[:, 1]] = True
+        self.pairs = (wanted | wanted.T).triu(1).nonzero()
         firsts, seconds = (torch.unique(side) for side in pairs.T)
         self.sides = (firsts, seconds) if 2 * len(firsts) * len(seconds) < num_models**2 else None  # a few with many
 

@@ -63,6 +63,28 @@ def logit_variances(roots: LogitRoots) -> Tensor:
     return torch.nn.functional.pad(values, (0, max(0, missing)))[..., : roots.dimension]
 
 
+def canonical_correlations(roots: LogitRoots) -> Tensor:
+    """(…, k) canonical correlations ρ of the two models' embeddings, descending."""
+    own, other = (Projection.onto(part, roots.num_inputs).left for part in roots.embeddings())
+    values: Tensor = torch.linalg.svdvals(own.mT @ other).clamp(max=1.0)
+    return values
+
+
+def variance_apart(variances: Tensor, correlations: Tensor) -> Tensor:
+    """(…) Σ_i λ_i(1 − ρ_i²) ≤ d_logit,c², both descending: what closeness of logits says of the embeddings.
+
+    Args:
+        variances: (…, M) λ, as ``logit_variances`` gives them.
+        correlations: (…, k) ρ; those beyond k are 0.
+
+    Source: theorem F.1 of Nielsen et al. (2026), both sides centred.
+    """
+    missing = variances.shape[-1] - correlations.shape[-1]
+    padded = torch.nn.functional.pad(correlations, (0, max(0, missing)))[..., : variances.shape[-1]]
+    total: Tensor = (variances * (1.0 - padded.square())).sum(-1)
+    return total
+
+
 def capacity_floor(p: Representations) -> Tensor:
     """(M,) for q = 1 … M, no model of dimension q comes closer to p than this in d_logit (Eckart and Young).
 

@@ -10,12 +10,12 @@ from closedist.measures.agreement import label_type, top_labels
 from closedist.measures.bases import Bases, own_coordinates
 from closedist.measures.checks import check_finite, check_varied
 from closedist.measures.group_roots import GroupedRows, GroupRoots
-from closedist.measures.likelihood import DivergenceSums, Workspace, log_likelihoods
+from closedist.measures.likelihood import SMALLEST_BLOCK, DivergenceSums, Workspace, log_likelihoods
 from closedist.measures.roots import CentredRoot, Root, few_rows, triangular
 from closedist.measures.stack import Stack, stacked
 from closedist.representations import Representations
 
-FEATURE_BYTES = 1 << 25  # of float64 features at once: what a root factor takes in with one QR
+FEATURE_BYTES = 1 << 23  # of float64 features at once: what a root factor takes in with one QR
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def one_by_one(
     """
     num_models, columns = models.labels.shape[0], models.labels.shape[-1] + 1
     workspace = Workspace.of(models)
-    rows = _rows(num_models, columns, workspace.num_inputs)
+    rows = _rows(num_models, columns, 4 * columns, workspace.num_inputs)
     sums = DivergenceSums(num_models, pairs, models.device)
     root = CentredRoot()
     grouped = None if groups is None else GroupedRows(int(groups.max()) + 1)
@@ -131,7 +131,7 @@ def one_by_one(
         start += inputs.shape[1]
 
     label_root = CentredRoot()
-    for vectors, bias in _labels(models, _rows(num_models, columns)):
+    for vectors, bias in _labels(models, _rows(num_models, columns, 4 * columns)):
         label_root.add(torch.cat([vectors, bias.unsqueeze(-1)], -1))
     check_finite(root.unscaled(), label_root.unscaled(), sums.sums)
     if names is not None:
@@ -159,12 +159,12 @@ def together(
 
     def inputs() -> Iterator[tuple[Tensor, Tensor]]:
         start = 0
-        for vectors in models.blocks(_rows(num_models, columns)):
+        for vectors in models.blocks(_rows(num_models, columns, SMALLEST_BLOCK)):
             yield vectors, alone.shared[:, start : start + vectors.shape[1]]
             start += vectors.shape[1]
 
     def labels() -> Iterator[tuple[Tensor, Tensor]]:
-        return _labels(models, _rows(num_models, columns))
+        return _labels(models, _rows(num_models, columns, SMALLEST_BLOCK))
 
     over_inputs, over_labels = (
         _few(blocks()) if bases is None else _scaled(own_coordinates(bases, blocks, pairs), count)
@@ -176,9 +176,10 @@ def together(
     return Moments(over_inputs, over_labels, divergences, alone.top, groups)
 
 
-def _rows(num_models: int, columns: int, multiple_of: int = 1) -> int:
-    """How many rows are taken in at once."""
-    return -(-max(4 * columns, FEATURE_BYTES // (8 * num_models * columns)) // multiple_of) * multiple_of
+def _rows(num_models: int, columns: int, least: int, multiple_of: int = 1) -> int:
+    """How many rows are taken in at once; where they are more than that, a multiple."""
+    rows = max(least, FEATURE_BYTES // (8 * num_models * columns))
+    return -(-rows // multiple_of) * multiple_of if rows > multiple_of else rows
 
 
 def _labels(models: Stack, rows: int) -> Iterator[tuple[Tensor, Tensor]]:

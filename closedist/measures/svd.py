@@ -5,24 +5,26 @@ d_SVD = min over rotations Q of ‖UQ − V‖²/(2K), which is how a small one 
 """
 
 import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain, combinations
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import NDArray
 from torch import Tensor
 
 from closedist.errors import InputError
 from closedist.measures import bounds
 from closedist.measures.terms import BLOCK_ELEMENTS, square_norm
-from closedist.measures.views import two_views
+from closedist.measures.views import Array, Block, of_all_pairs, of_two, products
 
 MAX_ENUMERATED = 10_000  # label subsets that are gone through without asking
 TABLED = 1024  # columns, up to which a table of all correlations serves every subset
 _SMALL = 1e-2  # below, 1 − m_SVD loses digits that bounds are held to, and the Procrustes form is used
 
 
-def mean_svd(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:
+def mean_svd(z: Array, w: Array) -> float:
     """m_SVD of two views of the same n inputs: the mean singular value of their cross-correlation.
 
     Between 0 and 1 for views of the same width, as in d_{f,g}; else at most √(max(d, e)/min(d, e)), since many columns
@@ -47,18 +49,55 @@ def mean_svd(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:
         >>> round(closedist.mean_svd(z, z[:, ::-1] * [1, 20, 300]), 6)
         1.0
     """
-    views = two_views(z, w)
-    first, second = ((view - view.mean(0)) for view in views)
-    for name, view, original in (("z", first, views[0]), ("w", second, views[1])):
-        norms = view.norm(dim=0)
-        constant = norms <= 1e-14 * original.norm(dim=0)
-        if bool(constant.any()):
-            raise InputError(
-                f"{name}: column {int(constant.nonzero()[0])} is constant; remove it, it has no correlation"
-            )
-        view /= norms
-    narrow, wide = sorted((first.shape[1], second.shape[1]))
-    return min(math.sqrt(wide / narrow), float(nuclear_norm(first.T @ second) / narrow))
+    return of_two(z, w, _with_lengths, _mean_singular_value)
+
+
+def mean_svd_matrix(views: Sequence[Array] | Mapping[str, Array]) -> NDArray[np.float64]:
+    """m_SVD of all pairs of views of the same N inputs, by matrix products for all at once.
+
+    Args:
+        views: n arrays or tensors, (N, d_i), rows the same inputs in the same order; a list, or by their names.
+
+    Returns:
+        (n, n) float64, symmetric with a diagonal of ones, each entry as :func:`mean_svd` gives it.
+
+    Raises:
+        InputError: the shapes do not fit, or a column is constant.
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> closedist.mean_svd_matrix([z, 7 * z[:, [2, 0, 1]]]).round(6).tolist()
+        [[1.0, 1.0], [1.0, 1.0]]
+    """
+    return of_all_pairs(views, _with_lengths, _mean_singular_value, "m_SVD")
+
+
+@dataclass(frozen=True)
+class _Standardised:
+    """Columns of b views, (N, b, d), one over their lengths, (b, d), and how many they are, (b,)."""
+
+    columns: Tensor
+    inverse: Tensor
+    widths: Tensor
+
+
+def _with_lengths(block: Block) -> _Standardised:
+    squares = block.columns.square().sum(0)
+    lengths, before = squares.sqrt(), (squares + len(block.columns) * block.means.square()).sqrt()
+    there = torch.arange(lengths.shape[-1], device=lengths.device) < block.widths[:, None]
+    constant = there & (lengths <= 1e-14 * before)
+    if bool(constant.any()):
+        view, column = constant.nonzero()[0].tolist()
+        raise InputError(f"{block.names[view]}: column {column} is constant; remove it, it has no correlation")
+    return _Standardised(block.columns, (1.0 / lengths).masked_fill_(~there, 0.0), block.widths)
+
+
+def _mean_singular_value(first: _Standardised, second: _Standardised, i: Tensor, j: Tensor) -> Tensor:
+    between = products(first.columns, second.columns, i, j)
+    between *= first.inverse[i].unsqueeze(-1) * second.inverse[j].unsqueeze(-2)
+    narrow, wide = torch.minimum(first.widths[i], second.widths[j]), torch.maximum(first.widths[i], second.widths[j])
+    return torch.minimum((wide / narrow).sqrt(), nuclear_norm(between) / narrow)
 
 
 def nuclear_norm(matrices: Tensor) -> Tensor:

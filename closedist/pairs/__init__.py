@@ -3,6 +3,14 @@
 from closedist.pairs.alone import measure_alone
 from closedist.pairs.call import compare, compare_all
 from closedist.pairs.certainty import with_certainty
-from closedist.pairs.joint import measure_pairs, members_and_names
+from closedist.pairs.joint import measure_arrays, measure_pairs, members_and_names
 
-__all__ = ["compare", "compare_all", "measure_alone", "measure_pairs", "members_and_names", "with_certainty"]
+__all__ = [
+    "compare",
+    "compare_all",
+    "measure_alone",
+    "measure_arrays",
+    "measure_pairs",
+    "members_and_names",
+    "with_certainty",
+]

@@ -2,16 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
+from typing import Any, Literal, overload
 
 from numpy.typing import ArrayLike
 from torch import Tensor
 
 from closedist.comparison import Comparison
+from closedist.errors import InputError
 from closedist.measures.settings import DEFAULTS, Combine, ConstantLabels, InputSearch, Reduction, Settings
 from closedist.pairs.alone import measure_alone
 from closedist.pairs.certainty import with_certainty
-from closedist.pairs.joint import checked_pairs, measure_pairs, members_and_names
+from closedist.pairs.elsewhere import Executor, Workers
+from closedist.pairs.joint import checked_pairs, measure_arrays, measure_pairs, members_and_names
+from closedist.pairs.records import Arrays
 from closedist.representations import Representations
+
+Models = Sequence[Representations] | Mapping[str, Representations]
 
 
 def compare(
@@ -98,11 +104,17 @@ def compare(
     return measure_alone(members, called, settings, intervals=intervals, groups=groups, permutations=permutations)
 
 
-def compare_all(
-    models: Sequence[Representations] | Mapping[str, Representations],
+@overload
+def compare_all(models: Models, *, as_rows: Literal[False] = False, **how: Any) -> list[Comparison]: ...
+@overload
+def compare_all(models: Models, *, as_rows: Literal[True] | Sequence[str], **how: Any) -> Arrays: ...
+def compare_all(  # type: ignore[misc]  # "how" stands for the arguments below
+    models: Models,
     *,
     pairs: Sequence[tuple[int, int]] | None = None,
     names: Sequence[str] | None = None,
+    as_rows: bool | Sequence[str] = False,
+    executor: Executor | None = None,
     weight: float = DEFAULTS.weight,
     reduction: Reduction = DEFAULTS.reduction,
     combine: Combine = DEFAULTS.combine,
@@ -116,8 +128,8 @@ def compare_all(
     same_inputs: bool = DEFAULTS.same_inputs,
     intervals: bool = False,
     groups: ArrayLike | Tensor | None = None,
-) -> list[Comparison]:
-    """Compare pairs of models jointly: one pass over the inputs for all.
+) -> list[Comparison] | Arrays:
+    """Compare pairs of models jointly, in tiles of models: what belongs to one model is computed once.
 
     The arguments are those of :func:`compare`, and so is every result, to about ten digits. What takes a pass a pair,
     Jensen–Shannon, quantiles of KL, chance and debiased CKA, comes with ``intervals``; p-values and the spread of d_LLV
@@ -128,9 +140,15 @@ def compare_all(
         pairs: which (i, j), i < j, to compare; for one model against all others ``[(0, j) for j in range(1, n)]``. By
             default all n(n − 1)/2, in the order of ``itertools.combinations``.
         names: what the results and errors call the models; by default p and q, or their numbers.
+        as_rows: give a dictionary of arrays in place of comparisons, which for hundreds of models are gigabytes: a
+            column a number with an entry a pair, NaN where there is none, after "first" and "second", the models'
+            numbers. Names in place of ``True`` say which columns; only so are there those of several numbers, such as
+            "m_svd_embeddings" and "input_set", which are matrices, and "label_names".
+        executor: who computes, any executor of ``concurrent.futures``, submitit, dask or Ray: tasks of some models with
+            some others. By default this process, with as many threads as ``torch.get_num_threads()`` says.
 
     Returns:
-        A comparison for every pair.
+        A comparison for every pair, or arrays.
 
     Raises:
         InputError: as :func:`compare`, or a pair is none of the models.
@@ -159,8 +177,13 @@ def compare_all(
     )
     members, names = members_and_names(models, names)
     pairs = None if pairs is None else checked_pairs(pairs, len(members))
-    found = measure_pairs(members, pairs, settings, names)
+    workers = None if executor is None else Workers(executor)
+    if as_rows is not False:
+        if intervals:
+            raise InputError("as_rows: arrays have no intervals; leave intervals out, or ask for comparisons")
+        return measure_arrays(members, pairs, settings, as_rows, names, workers)
+    found = measure_pairs(members, pairs, settings, names, workers)
     if not intervals:
         return found
-    every = list(combinations(range(len(members)), 2)) if pairs is None else checked_pairs(pairs, len(members))
+    every = list(combinations(range(len(members)), 2)) if pairs is None else pairs
     return with_certainty(members, names, every, found, settings, intervals=True, groups=groups)

@@ -1,18 +1,21 @@
-"""Every number of pairs of models as comparisons: what is checked before, and where it goes afterwards."""
+"""Every number of pairs of models as comparisons or arrays: what is checked before, and who computes it."""
 
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from closedist.comparison import Comparison
 from closedist.errors import InputError
 from closedist.measures.agreement import of_predictions
 from closedist.measures.checks import check_comparable, check_enough_inputs
 from closedist.measures.settings import Settings
-from closedist.pairs.records import Columns, of_call, records
-from closedist.pairs.tiles import in_tiles
+from closedist.pairs.elsewhere import Workers, elsewhere
+from closedist.pairs.records import Arrays, Columns, arrays, checked_names, of_call, records
+from closedist.pairs.tiles import Found, in_tiles
 from closedist.representations import MAX_BLACK_BOX_LABELS, Representations
 from closedist.representations.names import model_names
 
@@ -40,6 +43,7 @@ def measure_pairs(
     pairs: Sequence[tuple[int, int]] | None,
     settings: Settings,
     names: Sequence[str] | None = None,
+    workers: Workers | None = None,
 ) -> list[Comparison]:
     """A comparison of every pair (i, j), without pairs of all in ``itertools.combinations`` order.
 
@@ -47,42 +51,77 @@ def measure_pairs(
         models, pairs: what is compared.
         settings: how.
         names: what the comparisons and errors call the models.
+        workers: who computes; None for this process.
 
     Raises:
         InputError: the models cannot be compared, a pair is none of them, or a setting is out of its range.
     """
     _, names = members_and_names(models, names)
+    asked, found = _found(models, pairs, settings, names, workers)
+    results: dict[int, Comparison] = {}
+    for part in found:
+        which = part.which.tolist()
+        named = {"names": [(names[i], names[j]) for i, j in (asked[index] for index in which)]}
+        results.update(zip(which, records(part.columns | named), strict=True))
+    return [results[index] for index in range(len(asked))]
+
+
+def measure_arrays(
+    models: Sequence[Representations],
+    pairs: Sequence[tuple[int, int]] | None,
+    settings: Settings,
+    wanted: bool | Sequence[str] = True,
+    names: Sequence[str] | None = None,
+    workers: Workers | None = None,
+) -> Arrays:
+    """The same as one array a column, with an entry a pair, and the models' numbers "first" and "second".
+
+    Args:
+        wanted: names of columns, or True for all that have one number a pair.
+        models, pairs, settings, names, workers: as for :func:`measure_pairs`.
+
+    Raises:
+        InputError: as :func:`measure_pairs`, or a name is no column's.
+    """
+    columns = checked_names(wanted)
+    _, names = members_and_names(models, names)
+    asked, found = _found(models, pairs, settings, names, workers)
+    return arrays(
+        ((part.which, part.columns) for part in found), np.array(asked, dtype=np.int64).reshape(-1, 2), columns
+    )
+
+
+def _found(
+    models: Sequence[Representations],
+    pairs: Sequence[tuple[int, int]] | None,
+    settings: Settings,
+    names: Sequence[str],
+    workers: Workers | None,
+) -> tuple[list[tuple[int, int]], Iterator[Found]]:
+    """The pairs, and their numbers part by part; all that can be checked before is checked."""
     check_comparable(models, names, same_inputs=settings.same_inputs)
+    asked = list(combinations(range(len(models)), 2)) if pairs is None else checked_pairs(pairs, len(models))
+    indices = torch.tensor(asked, dtype=torch.int64).reshape(-1, 2)
     if any(model.black_box and model.num_labels > MAX_BLACK_BOX_LABELS for model in models):
-        pairs = list(combinations(range(len(models)), 2)) if pairs is None else checked_pairs(pairs, len(models))
-        return _by_likelihoods(models, names, pairs, settings)
+        return asked, iter([_by_likelihoods(models, indices, settings)])
     check_enough_inputs(models[0])
     settings.check_ranges(models[0].num_inputs, models[0].num_labels)
-    pairs = list(combinations(range(len(models)), 2)) if pairs is None else checked_pairs(pairs, len(models))
-    dimensions = [model.dimension for model in models]
-    larger = [max(dimensions[i], dimensions[j]) for i, j in pairs]
-    size_for = {dimension: settings.size(dimension, models[0].num_labels) for dimension in set(larger)}
-    indices = torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2)
-    sizes = torch.tensor([size_for[dimension] for dimension in larger], dtype=torch.int64)
-    results: dict[int, Comparison] = {}
-    for found in in_tiles(models, names, indices, sizes, settings):
-        which = found.which.tolist()
-        columns = found.columns | {"names": [(names[i], names[j]) for i, j in (pairs[index] for index in which)]}
-        made = records(columns, of_call(models[0], found.size, settings))
-        results.update(zip(which, made, strict=True))
-    return [results[index] for index in range(len(pairs))]
+    dimensions = torch.tensor([model.dimension for model in models])
+    larger = dimensions[indices].amax(-1)
+    sizes = torch.zeros_like(larger)
+    for dimension in torch.unique(larger).tolist():
+        sizes[larger == dimension] = settings.size(dimension, models[0].num_labels)
+    if workers is None:
+        return asked, in_tiles(models, names, indices, sizes, settings)
+    return asked, elsewhere(workers, models, names, indices, sizes, settings)
 
 
-def _by_likelihoods(
-    models: Sequence[Representations], names: Sequence[str], pairs: Sequence[tuple[int, int]], settings: Settings
-) -> list[Comparison]:
+def _by_likelihoods(models: Sequence[Representations], pairs: Tensor, settings: Settings) -> Found:
     """What needs no unembeddings, of models of which one is a black box of too many labels to have any."""
-    indices = torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2)
-    found, same_top = of_predictions(models, indices)
-    first, second = indices.to(found.device).T
+    found, same_top = of_predictions(models, pairs)
+    first, second = pairs.to(found.device).T
     columns: Columns = {"kl": found[first, second], "kl_reverse": found[second, first], "same_top_label": same_top}
-    columns["names"] = [(names[i], names[j]) for i, j in pairs]
-    return records(columns, of_call(models[0], 0, settings))
+    return Found(torch.arange(len(pairs)), columns | of_call(models[0], 0, settings))
 
 
 def checked_pairs(pairs: Sequence[tuple[int, int]], num_models: int) -> list[tuple[int, int]]:

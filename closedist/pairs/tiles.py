@@ -6,6 +6,7 @@ the number of inputs or of other models.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -13,26 +14,27 @@ from torch import Tensor
 
 from closedist.measures.label_table import ConstantOddsError
 from closedist.measures.likelihood import divergences
-from closedist.measures.moments import Alone, one_by_one, together
+from closedist.measures.moments import Alone, Moments, one_by_one, together
 from closedist.measures.settings import Settings
-from closedist.measures.stack import stacked
+from closedist.measures.stack import Stack, stacked
 from closedist.pairs.choices import at_choices
-from closedist.pairs.records import Columns
+from closedist.pairs.records import Columns, of_call
 from closedist.pairs.whole import of_all_pairs
 from closedist.representations import Representations
+from closedist.system.threads import one_thread, side_by_side
 
 TILE = 24  # models on each side: what they need for themselves is then little beside their pairs
 STACK_BYTES = 1 << 28  # unembeddings of models that are gone through together
-TILE_BYTES = 1 << 28  # of what the models of a tile need for themselves, and of their angles
+TILE_BYTES = 1 << 29  # of what the models of a tile need for themselves, and of their angles
+LARGE = 10**9  # products of numbers for a model, from which on its matrices keep several threads busy
 BATCH_BYTES = 1 << 25  # of what pairs need that are measured at once
 
 
 @dataclass(frozen=True)
 class Found:
-    """Numbers of some pairs with the same K: their positions among all pairs, and a column a number."""
+    """Numbers of some pairs: their positions among all pairs, and by names in COLUMNS one for each, or one for all."""
 
     which: Tensor
-    size: int
     columns: Columns
 
 
@@ -56,13 +58,20 @@ def in_tiles(
         InputError: a model's embeddings or unembeddings do not vary, or what was asked for cannot be had.
     """
     width = max(model.dimension for model in models)
-    alone, kl = each_model(models, names, pairs, width)
+    with nullcontext(torch.get_num_threads()) if _large(models[0], width) else one_thread() as threads:
+        alone, kl = each_model(models, names, pairs, width)
     most = int(sizes.max()) + 1 if len(sizes) else 1
-    for which in tiles(pairs, *_shape(models[0], width, most, settings)):
+    largest = TILE_BYTES // threads
+    all_tiles = list(tiles(pairs, *_shape(pairs, models[0], width, most, settings, largest)))
+
+    def of_tile(which: Tensor) -> list[Found]:
         members, local = torch.unique(pairs[which], return_inverse=True)
         stack = stacked([models[index] for index in members.tolist()], kl.device, width)
         there, local = members.to(kl.device), local.to(kl.device)
         measured = together(stack, alone.select(there), kl[there[:, None], there], local)
+        return list(_in_batches(stack, measured, local, which))
+
+    def _in_batches(stack: Stack, measured: Moments, local: Tensor, which: Tensor) -> Iterator[Found]:
         for size in torch.unique(sizes[which]).tolist():
             with_size = (sizes[which] == size).nonzero()[:, 0]
             for batch in torch.split(with_size, _at_once(models[0], width, size, settings)):
@@ -73,7 +82,20 @@ def in_tiles(
                 except ConstantOddsError as error:
                     model = int(pairs[which[batch[error.pair]], error.model])
                     raise error.explained(names[model]) from error
-                yield Found(which[batch], size, columns)
+                yield Found(which[batch], columns | of_call(models[0], size, settings))
+
+    if len(all_tiles) < threads and _large(models[0], width):
+        for which in all_tiles:
+            yield from of_tile(which)
+        return
+    with one_thread():
+        for found in side_by_side(of_tile, all_tiles, min(threads, len(all_tiles)) or 1):
+            yield from found
+
+
+def _large(model: Representations, width: int) -> bool:
+    """Whether a model's matrices are so large that several threads on one are worth it."""
+    return model.num_inputs * width * (model.num_labels + width) >= LARGE
 
 
 def each_model(
@@ -106,21 +128,22 @@ def each_model(
 def tiles(pairs: Tensor, rows: int, columns: int) -> Iterator[Tensor]:
     """Positions of pairs, (m, 2) indices, in tiles of at most so many first and so many second models."""
     ranks = [torch.unique(side, return_inverse=True)[1] for side in pairs.T]
-    if len(pairs) and int(ranks[0].max()) < rows:  # few models against many
-        columns = max(columns, rows * columns // (int(ranks[0].max()) + 1))
     tile = ranks[0] // rows * (len(pairs) + 1) + ranks[1] // columns
     order = tile.argsort(stable=True)
     if len(order):
         yield from torch.split(order, torch.unique(tile, return_counts=True)[1].tolist())
 
 
-def _shape(model: Representations, width: int, items: int, settings: Settings) -> tuple[int, int]:
-    """How many models on each side of a tile."""
+def _shape(
+    pairs: Tensor, model: Representations, width: int, items: int, settings: Settings, largest: int
+) -> tuple[int, int]:
+    """How many first and second models a tile has; a few first ones are compared with more others."""
     inputs = min(model.num_inputs, items * (1 if settings.input_set is not None else settings.num_samples))
     of_model = 16 * width * (model.num_labels + inputs + 2 * width)
-    of_pair = 32 * (width + 1) ** 2
-    side = max(1, min(TILE, TILE_BYTES // (4 * of_model), int((TILE_BYTES / 2 / of_pair) ** 0.5)))
-    return side, side
+    of_pair = 56 * (width + 1) ** 2
+    side = max(1, min(TILE, largest // (2 * of_model), int((largest / 2 / of_pair) ** 0.5)))
+    firsts = min(side, max(1, len(torch.unique(pairs[:, 0]))))
+    return firsts, max(1, min(side * side // firsts, largest // (2 * of_model)))
 
 
 def _at_once(model: Representations, width: int, size: int, settings: Settings) -> int:

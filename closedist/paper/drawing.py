@@ -10,6 +10,8 @@ from closedist.errors import InputError
 from closedist.paper.config import paper_dataset
 from closedist.paper.constructed import NOISE_STEP, compare_all_noisy_copies, kl_table
 from closedist.paper.data.radial import radial_split
+from closedist.paper.data.spirals import SPIRALS_SEED, spiral_splits
+from closedist.paper.distillation.constructed import equal_answers_other_unembeddings, equal_embeddings_other_answers
 from closedist.paper.figures.plots import Plots
 from closedist.paper.figures.registry import FIGURES, Need
 from closedist.paper.figures.trained import LABEL_COUNTS
@@ -17,10 +19,12 @@ from closedist.paper.folders import Folders
 from closedist.paper.measurements import losses_beside, mcca_file
 from closedist.paper.registry import data_set
 from closedist.paper.results.archive import open_results
+from closedist.paper.results.student_metrics import parse_name, read_metrics
 from closedist.paper.results.tables import LossRow, MCCARow, read_mcca
 from closedist.paper.runs import TrainingRun
 from closedist.paper.sweep import CPU
 from closedist.paper.trained_models import NoModelsError, family_representations, with_available_seeds
+from closedist.representations import Representations
 
 DEFAULT_LABELS = 6  # of synthetic_data
 Stack = Mapping[int, TrainingRun]  # by representation dimension; the one that is meant comes first
@@ -113,6 +117,42 @@ def _family(run: TrainingRun) -> str:
     return f"{run.name.model_type}, {run.name.steps:,} steps"
 
 
+def _students(sources: Sources, notes: list[str]) -> Material:
+    """Metrics of distilled students, of a folder of ``closedist distil`` or of the published code, or an archive."""
+    students = read_metrics(open_results(sources.folders.results))
+    if any(student.published for student in students):
+        notes.append(
+            "published files: d_rep² is the mean over choices of labels, restored by their number, in the *student's* "
+            "coordinates; d_logit is the root of d_LLD"
+        )
+    return (students,)
+
+
+def _spirals(sources: Sources, notes: list[str]) -> Material:
+    """The spirals' test inputs and labels, and a teacher's embeddings with those of a student of each loss."""
+    folder = sources.folders.results
+    ending = "_reps_test.safetensors"
+    names = [parse_name(path.name.removesuffix(ending), published=False) for path in sorted(folder.glob(f"*{ending}"))]
+    of_spirals = [name for name in names if name.data == "synthetic"]
+    teachers = [name for name in of_spirals if name.teacher is None]
+    if not teachers:
+        raise InputError(
+            f"{folder} has no representations of a teacher of the spirals; make them with `closedist distil "
+            f"--data=spirals -o {folder}`"
+        )
+    chosen = {"teacher": teachers[0]}
+    for name in of_spirals:
+        if name.loss and name.teacher == teachers[0].seed:
+            chosen.setdefault(f"student, {name.loss}", name)
+    notes += [f"{title}: {name.text}" for title, name in chosen.items()]
+    test, labels = spiral_splits(SPIRALS_SEED).test
+    return (
+        test,
+        labels,
+        {title: Representations.load(folder / f"{name.text}{ending}") for title, name in chosen.items()},
+    )
+
+
 NEEDS: dict[Need, Callable[[Sources, list[str]], Material]] = {  # the list takes lines for the user
     "points": lambda sources, _: (
         {count: radial_split(paper_dataset(count), "train") for count in sources.labels or (DEFAULT_LABELS,)},
@@ -124,4 +164,12 @@ NEEDS: dict[Need, Callable[[Sources, list[str]], Material]] = {  # the list take
     "results": lambda sources, _: (sources.folders.results, sources.date, sources.labels or LABEL_COUNTS),
     "representations": _representations,
     "m_CCA and losses": _mcca_and_losses,
+    "students": _students,
+    "spirals": _spirals,
+    "constructed pairs": lambda *_: (
+        {
+            "G: equal embeddings": equal_embeddings_other_answers(),
+            "H: equal answers": equal_answers_other_unembeddings(),
+        },
+    ),
 }

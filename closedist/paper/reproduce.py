@@ -180,7 +180,7 @@ def _keep_or_correlate(run: TrainingRun, folders: Folders, device: torch.device)
 def _draw(sources: Sources, of_images: bool, formats: Sequence[str], report: Report) -> None:
     """Draw the figures of one kind of experiments, and note why others cannot be drawn."""
     for figure in FIGURES.values():
-        if figure.of_images != of_images:
+        if figure.paper != "llv" or figure.of_images != of_images:
             continue
         # constructed models cost no training: their figure has all of the paper's label counts
         labels = CONSTRUCTED_LABELS if figure.needs == "noisy copies" else sources.labels

@@ -5,10 +5,13 @@ import io
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from closedist.errors import InputError
 
@@ -159,6 +162,78 @@ class Slurm:
         if state in ENDINGS:
             return ENDINGS[state]
         return f"failed: {last_error(folder, job)}"
+
+
+@dataclass
+class JobArray:
+    """An executor: tasks are collected, and go into the queue as one job array when the first result is asked for.
+
+    Attributes:
+        cluster: where they run.
+        folder: of submitit's files and the logs, which the nodes see too.
+        name: of the jobs.
+        seconds: the estimate of the longest task.
+    """
+
+    cluster: Slurm
+    folder: Path
+    name: str
+    seconds: float
+    _tasks: list[Callable[[], object]] = field(default_factory=list)
+    _jobs: list[str] = field(default_factory=list)
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any) -> "ArrayTask":
+        """Collect one task."""
+        self._tasks.append(partial(_on_threads, self.cluster.resources.cpus, function, *arguments))
+        return ArrayTask(self, len(self._tasks) - 1)
+
+    def result_of(self, number: int) -> Any:
+        """What a task returned; waits for it.
+
+        Raises:
+            InputError: SLURM refuses the jobs, or the task's job ended without a result.
+        """
+        if not self._jobs:
+            self._jobs = self.cluster.submit(self._tasks, self.seconds, self.folder, self.name)
+        job = self._jobs[number]
+        path = self.folder / f"{job}_0_result.pkl"
+        gone = 0.0
+        while not path.exists():
+            states = self.cluster.states([job])
+            gone = gone + self.cluster.poll_seconds if states is not None and job not in states else 0.0
+            if gone > self.cluster.grace_seconds:
+                raise InputError(
+                    f"task {job} did not finish ({self.cluster.ending(job, self.folder)}): see {self.folder}"
+                )
+            time.sleep(self.cluster.poll_seconds)
+        outcome, result = _submitit().core.utils.pickle_load(path)
+        if outcome != "success":
+            raise InputError(f"task {job} failed: {last_error(self.folder, job)}; see the logs in {self.folder}")
+        return result
+
+    def cancel(self) -> None:
+        """End what is still in the queue."""
+        if self._jobs:
+            self.cluster.cancel(self.name)
+
+
+@dataclass(frozen=True)
+class ArrayTask:
+    """One of them."""
+
+    array: JobArray
+    number: int
+
+    def result(self) -> Any:
+        """What it returned, once it is done."""
+        return self.array.result_of(self.number)
+
+
+def _on_threads(threads: int, function: Callable[..., Any], *arguments: Any) -> Any:
+    import torch
+
+    torch.set_num_threads(threads)
+    return function(*arguments)
 
 
 def last_error(folder: Path, job: str) -> str:

@@ -81,6 +81,7 @@ def test_the_published_functions_are_matched(golden, case):
     p, q = models(golden, case)
     published = content["calculate_d_2_logit(f1,f2,g1,g2)"]
     assert logit_distance(p, q) ** 2 == pytest.approx(published, rel=1e-6, abs=1e-9)
+    assert mean_cca(p.embeddings, q.embeddings) == pytest.approx(content["mCCA(f2,f1)"]["mean"], rel=1e-5)
     for entry in content["d_rep"]:
         mean = next(value for key, value in entry.items() if "the mean of squared norms" in key)
         draw = (entry["num_pivots"], entry["num_combinations"], entry["seed"])

@@ -17,13 +17,15 @@ from closedist import (
     compare,
     compare_all,
     kl_divergence,
+    kl_matrix,
     linear_cka,
+    linear_cka_matrix,
     llv_distance,
     mean_cca,
     mean_cca_matrix,
     mean_svd,
+    mean_svd_matrix,
 )
-from closedist.measures.cca import linear_cka_matrix
 from closedist.measures.input_sets import draw_input_sets
 from tests.random_models import linear_map, models, random_model, represent
 from tests.slow_reference import Model, log_likelihoods, mean_cca_iterated
@@ -116,7 +118,7 @@ def test_all_pairs_of_views_at_once_equal_each_pair_alone() -> None:
             assert float(matrix[i, j]) == pytest.approx(mean_cca(z, w), rel=1e-12)
     with pytest.raises(InputError, match=r"views\[1\]: all rows are equal"):
         mean_cca_matrix([views[0], np.ones((60, 2))])
-    with pytest.raises(InputError, match=r"views\[1\] and views\[0\]: 59 and 60 rows"):
+    with pytest.raises(InputError, match=r"views\[0\] and views\[1\]: 60 and 59 rows"):
         mean_cca_matrix([views[0], views[1][1:]])
     with pytest.raises(InputError, match=r"^views\[0\]: "):
         mean_cca_matrix([views[0][:, 0], views[1]])
@@ -133,12 +135,45 @@ def test_all_pairs_of_many_wide_views_at_once_equal_each_pair_alone() -> None:
     common = generator.normal(size=(250, 20))
     views = [common @ generator.normal(size=(20, 20)) + generator.normal(size=(250, 20)) for _ in range(11)]
     matrix = mean_cca_matrix(views)
-    assert torch.equal(matrix.diagonal(), torch.ones(11, dtype=torch.float64))
+    assert (matrix.diagonal() == 1.0).all()
     similarities = linear_cka_matrix(views)
     for i, j in [(0, 0), (0, 1), (0, 10), (3, 4), (3, 7), (4, 4), (9, 10)]:
         for row, column in ((i, j), (j, i)):
             assert float(matrix[row, column]) == pytest.approx(mean_cca(views[i], views[j]), rel=1e-12)
             assert float(similarities[row, column]) == pytest.approx(linear_cka(views[i], views[j]), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("one", "all_pairs"),
+    [(mean_cca, mean_cca_matrix), (linear_cka, linear_cka_matrix), (mean_svd, mean_svd_matrix)],
+)
+@pytest.mark.parametrize("num_inputs", [12, 300])
+def test_every_matrix_of_views_of_any_widths_has_each_pair_alone(one, all_pairs, num_inputs, monkeypatch) -> None:
+    monkeypatch.setattr("closedist.measures.views._BLOCK_COLUMNS", 1)
+    generator = np.random.default_rng(4)
+    common = generator.normal(size=(num_inputs, 3))
+    widths = [2, 5, 30, 3, 30, 1, 4, 5, 2, 3, 6]
+    noise = [0.1 * generator.normal(size=(num_inputs, width)) for width in widths]
+    views = {f"v{i}": common @ generator.normal(size=(3, n.shape[1])) + n for i, n in enumerate(noise)}
+    matrix = all_pairs(views)
+    assert isinstance(matrix, np.ndarray)
+    for i, z in enumerate(views.values()):
+        for j, w in enumerate(views.values()):
+            if i != j:
+                assert matrix[i, j] == pytest.approx(one(z, w), rel=1e-11), (i, j)
+    with pytest.raises(InputError, match=r"views\['bad'\]: all rows are equal|views\['bad'\]: column 0 is constant"):
+        all_pairs({"good": views["v0"], "bad": np.ones((num_inputs, 2))})
+
+
+def test_a_matrix_of_divergences_has_each_pair_alone() -> None:
+    generator = np.random.default_rng(5)
+    models = [Representations(generator.normal(size=(60, d)), generator.normal(size=(5, d))) for d in (2, 3, 2)]
+    matrix = kl_matrix({"a": models[0], "b": models[1], "c": models[2]})
+    for i, p in enumerate(models):
+        for j, q in enumerate(models):
+            assert matrix[i, j] == pytest.approx(kl_divergence(p, q), rel=1e-10, abs=1e-15)
+    with pytest.raises(InputError, match="model other has 59 inputs"):
+        kl_matrix({"one": models[0], "other": models[1].at(inputs=slice(59))})
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])

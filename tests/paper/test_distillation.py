@@ -1,17 +1,22 @@
 """Students of teachers: one program does what each alone would, and a stopped training goes on to the same bits."""
 
 import json
+import threading
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
-from closedist import InputError, Representations
+from closedist import InputError, Representations, capacity_floor
 from closedist.paper.distillation import training
-from closedist.paper.distillation.experiment import Distillation, run, with_epochs, with_widths
-from closedist.paper.distillation.networks import embed, initial_weights, stacked
+from closedist.paper.distillation.experiment import run
+from closedist.paper.distillation.networks import initial_weights, stacked
+from closedist.paper.distillation.plan import Distillation, with_epochs, with_widths
 from closedist.paper.distillation.setups import SET_UPS, Data
 from closedist.paper.distillation.training import Schedule, Stopped
+from closedist.system.locks import exclusive
 
 
 def small(kinds=("kl", "l2"), epochs=4, students=2, seed=0):
@@ -26,12 +31,12 @@ def small(kinds=("kl", "l2"), epochs=4, students=2, seed=0):
         name: replace(getattr(set_up, name), batch_size=24, learning_rate=1e-2, evaluate_every=2)
         for name in ("teacher_schedule", "student_schedule")
     }
-    set_up = replace(set_up, load=lambda: data, teacher=teacher, **schedules)
+    set_up = replace(set_up, load=lambda folder: data, teacher=teacher, **schedules)
     return Distillation(set_up, 2, students, kinds)
 
 
 def run_all(plan, folder):
-    return run(plan, folder, lambda epochs: None)
+    return run(plan, folder, Path(), lambda epochs: None)
 
 
 def weights_of(folder):
@@ -58,7 +63,7 @@ def test_a_stopped_training_goes_on_to_the_same_bits(tmp_path, monkeypatch):
             return False
 
     stopped = False
-    real = training._one_epoch
+    real = training.one_epoch
 
     def one_epoch(*arguments):
         nonlocal stopped
@@ -66,7 +71,7 @@ def test_a_stopped_training_goes_on_to_the_same_bits(tmp_path, monkeypatch):
         real(*arguments)
 
     monkeypatch.setattr(training, "stop_requests", Requests)
-    monkeypatch.setattr(training, "_one_epoch", one_epoch)
+    monkeypatch.setattr(training, "one_epoch", one_epoch)
     times = 0
     while True:
         try:
@@ -79,6 +84,43 @@ def test_a_stopped_training_goes_on_to_the_same_bits(tmp_path, monkeypatch):
     for path in (tmp_path / "undisturbed").glob("metrics-*.json"):
         assert json.loads(path.read_text()) == json.loads((tmp_path / "stopped" / path.name).read_text())
     assert not list((tmp_path / "stopped").glob("*state*"))
+
+
+@pytest.mark.parametrize("when", [0, 1, 2, 3])
+def test_a_training_that_dies_between_scoring_and_saving_goes_on_to_the_same_bits(tmp_path, monkeypatch, when):
+    plan = small(kinds=("kl", "l2"), epochs=6, students=1)
+    plan = replace(plan, teachers=1)
+    files = run_all(plan, tmp_path / "undisturbed")
+    real, calls = training._save, iter(range(100))
+
+    def dying(*arguments):
+        if next(calls) == when:
+            raise SystemError("killed")
+        real(*arguments)
+
+    monkeypatch.setattr(training, "_save", dying)
+    with pytest.raises(SystemError):
+        run_all(plan, tmp_path / "died")
+    run_all(plan, tmp_path / "died")
+    assert_equal_models(weights_of(tmp_path / "undisturbed"), weights_of(tmp_path / "died"))
+    for path in files:
+        assert json.loads(path.read_text()) == json.loads((tmp_path / "died" / path.name).read_text())
+
+
+def test_two_runs_in_one_folder_train_each_model_once_and_say_so(tmp_path, caplog):
+    plan, done = replace(small(students=1), teachers=1), []
+    second = threading.Thread(target=lambda: done.append(run_all(plan, tmp_path)))
+    with exclusive(tmp_path / ".distil.lock", lambda: None):  # held by open files: two threads meet as two processes do
+        second.start()
+        deadline = time.monotonic() + 60
+        while "another run is at work" not in caplog.text and second.is_alive() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert "another run is at work" in caplog.text
+        assert not list(tmp_path.glob("*.pt"))
+    second.join()
+    written = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    assert run_all(plan, tmp_path) == done[0]
+    assert written == {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
 
 
 def test_no_student_depends_on_what_else_trains(tmp_path):
@@ -104,9 +146,48 @@ def test_every_student_is_scored_at_every_evaluation_and_its_representations_are
     assert Representations.load(tmp_path / f"{name}_reps_test.safetensors").num_inputs == 32
 
 
+def test_inputs_unlike_those_of_the_training_are_scored_too(tmp_path):
+    plan = small(kinds=("l2",), students=1)
+    data = plan.set_up.load(Path())
+    far = data.test * 5
+    outside = replace(data, outside=(far, data.test_labels["linear"]))
+    plan = replace(plan, set_up=replace(plan.set_up, load=lambda folder: outside, part="interpolation"))
+    (path, _) = run_all(plan, tmp_path)
+    assert path.name.startswith("metrics-synthetic-interpolation-logitdistill-l2-")
+    found = json.loads(path.read_text())
+    assert len(found["outside"]["kl_to_teacher"]) == len(found["epoch_num"])
+    assert found["outside"]["d_logit"][-1] > found["test"]["d_logit"][-1]
+
+
 def test_students_come_closer_to_their_teacher(tmp_path):
     content = json.loads(run_all(small(epochs=40), tmp_path)[0].read_text())
     assert content["test"]["kl_to_teacher"][-1] < 0.2 * content["test"]["kl_to_teacher"][0]
+
+
+def test_the_baseline_learns_the_labels_and_not_its_teacher(tmp_path):
+    files = run_all(small(kinds=("l2", "labels"), epochs=30, students=1), tmp_path)
+    alone = run_all(small(kinds=("labels",), epochs=30, students=1), tmp_path / "alone")
+    for path in alone:  # whatever the teacher, the same model
+        state = torch.load(path.with_name(path.name.removeprefix("metrics-")).with_suffix(".pt"), weights_only=True)
+        other = torch.load(tmp_path / path.name.removeprefix("metrics-").replace(".json", ".pt"), weights_only=True)
+        for key, value in state.items():
+            torch.testing.assert_close(other[key], value, rtol=1e-4, atol=1e-6)
+    distilled, baseline = (json.loads(files[index].read_text())["test"] for index in (0, 1))
+    assert distilled["kl_to_teacher"][-1] < 0.5 * baseline["kl_to_teacher"][-1]
+    assert baseline["acc"][-1] > 0.8
+
+
+def test_a_smaller_student_comes_no_closer_than_its_dimension_allows(tmp_path):
+    plan = small(kinds=("l2",), epochs=30, students=1)
+    plan = replace(plan, set_up=replace(plan.set_up, student_dimension=1))
+    name = run_all(plan, tmp_path)[0].stem.removeprefix("metrics-")
+    content = json.loads((tmp_path / f"metrics-{name}.json").read_text())["test"]
+    student = Representations.load(tmp_path / f"{name}_reps_test.safetensors")
+    teacher = Representations.load(tmp_path / f"{plan.teacher_name(400)}_reps_test.safetensors")
+    assert student.dimension == 1
+    floor = float(capacity_floor(teacher)[0])
+    for distance, apart in zip(content["d_logit_centred"], content["variance_apart"], strict=True):
+        assert floor**2 <= apart * (1 + 1e-9) <= distance**2 * (1 + 1e-9) ** 2
 
 
 def test_another_experiment_in_the_same_folder_is_refused(tmp_path):
@@ -120,7 +201,7 @@ def test_a_stack_of_networks_embeds_as_each_alone():
     architecture = replace(SET_UPS["digits"].teacher, sizes=(64, 16, 5))
     states = [initial_weights(architecture, seed, xavier_heads=True) for seed in (1, 2)]
     inputs = torch.randn(7, 64)
-    both = embed(architecture, stacked(states), inputs.unsqueeze(0))
+    both = architecture.embed(stacked(states), inputs.unsqueeze(0), None)
     for state, embeddings in zip(states, both, strict=True):
         hidden = torch.relu(inputs @ state["encoder.0.weight"].T + state["encoder.0.bias"])
         alone = hidden @ state["encoder.3.weight"].T + state["encoder.3.bias"]

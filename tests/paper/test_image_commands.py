@@ -74,7 +74,7 @@ def test_the_papers_commands_train_measure_and_draw_image_models(images, capsys,
         metrics = json.loads((images / "metrics" / f"day{TRAINED.format(model_type, seed)}_metrics.json").read_text())
         assert row.test_loss == metrics["test_loss"][-1]
     names = {path.name for path in (images / "figures").iterdir()}
-    assert {"loss_diff_vs_mcca.pdf", "cifar10_reps_seed0.pdf", "cifar10_reps_seeds0and1.png"} <= names
+    assert {"loss_diff_vs_mcca.png", "cifar10_reps_seed0.png", "cifar10_reps_seeds0and1.png"} <= names
 
 
 def test_the_precision_of_a_run_is_kept_by_its_saved_state(images, capsys):

@@ -125,7 +125,12 @@ def test_accuracies_of_other_lengths_stay_where_a_later_call_measures_its_own(tm
         assert measure_runs(second, Measurement(), apart.folders, CPU)[0].read_bytes() == together
 
 
-BOUNDS = {"certificate": "certificate", "quadratic bound": "quadratic_bound", "paper's bound": "linear_bound"}
+BOUNDS = {
+    "unsigned certificate": "unsigned_certificate",
+    "certificate": "certificate",
+    "quadratic bound": "quadratic_bound",
+    "paper's bound": "linear_bound",
+}
 
 
 def test_every_bound_holds_for_every_pair_and_one_that_did_not_would_be_counted(tmp_path, monkeypatch, capsys):
@@ -150,6 +155,7 @@ def test_every_bound_holds_for_every_pair_and_one_that_did_not_would_be_counted(
         assert [f"the {name} holds for 6 of 6 pairs" in shown for name in BOUNDS] == [name != broken for name in BOUNDS]
         for path, before in measured.items():  # nothing else in the files has changed
             keys = {"certificate": "certificate", "quadratic bound": "quadratic_bound", "paper's bound": "bound"}
+            keys |= {"unsigned certificate": "unsigned_certificate"}
             now = json.loads(path.read_text())
             assert {key: now[key] for key in now if key != keys[broken]} == {
                 key: before[key] for key in before if key != keys[broken]

@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+from pathlib import Path
 
 import pytest
 
 from closedist.paper.data.spirals import spiral_points, spiral_splits
+from closedist.paper.distillation.setups import SET_UPS
 
 DIGESTS = {  # of the float32 arrays at seed 400
     "train": "27acb6ce77d5583f7ebd36848b5a02f79e3537b8d9181f00a1eef0e8bb4bbd57",
@@ -35,3 +37,20 @@ def test_the_splits_are_the_published_ones(shared):
 
 def test_another_seed_gives_other_points():
     assert not bool((spiral_points(400)[0] == spiral_points(401)[0]).all())
+
+
+@pytest.mark.parametrize(("part", "low", "high"), [("interpolation", 4, 7), ("extrapolation", 3, 7)])
+def test_the_variants_train_on_one_side_of_two_radii_and_keep_the_rest(part, low, high):
+    data = SET_UPS[f"spirals-{part}"].load(Path())
+    closed, opened = (lambda r: (r >= low) & (r <= high)), (lambda r: (r > low) & (r < high))
+    for points, labels in (data.splits["train"], data.splits["test"]):
+        radius = points.norm(dim=1)
+        assert bool((closed(radius) if part == "extrapolation" else ~opened(radius)).all())
+        assert len(points) == len(labels)
+    points, labels = data.splits["outside"]
+    radius = points.norm(dim=1)
+    assert bool((~closed(radius) if part == "extrapolation" else opened(radius)).all())
+    whole = spiral_splits(400)
+    radius = whole.validation[0].norm(dim=1)
+    validation = int((closed(radius) if part == "extrapolation" else ~opened(radius)).sum())
+    assert len(points) + len(data.train) + len(data.test) + validation == 28_000

@@ -1,140 +1,73 @@
 """Teachers, then for each of them its students under every loss; what is there already is kept."""
 
-import hashlib
-import io
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from closedist.errors import InputError
 from closedist.measures.distillation import distillation_loss
-from closedist.paper.distillation.networks import Architecture, StateDict, embed, initial_weights, stacked, unstacked
-from closedist.paper.distillation.scores import score, top_labels
-from closedist.paper.distillation.setups import Data, SetUp
-from closedist.paper.distillation.training import Group, Schedule, train
+from closedist.paper.distillation.concepts import concept_scores, fitted_accuracy, head_accuracy
+from closedist.paper.distillation.files import is_there, read_weights, write_model, write_weights
+from closedist.paper.distillation.networks import Network, StateDict, initial_weights, stacked, unstacked
+from closedist.paper.distillation.plan import LABELS, Distillation
+from closedist.paper.distillation.scores import score
+from closedist.paper.distillation.setups import CONCEPT, Data, SetUp
+from closedist.paper.distillation.training import Group, train
 from closedist.representations import Representations
-from closedist.system.files import read_json, write_atomically, write_json
+from closedist.system.files import read_json, write_json
+from closedist.system.locks import exclusive
 
-FIRST_TEACHER, FIRST_STUDENT = 400, 40  # the paper's first seeds
-FORMAT = 1  # of what is written; in the digest
+log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True)
-class Distillation:
-    """What is to be trained.
-
-    Attributes:
-        set_up: data, networks and schedules.
-        teachers, students: how many teachers, and students of each under each loss.
-        kinds: the losses.
-        temperature: of all.
-        label_share: α; the loss is (1 − α)·distillation + α·cross-entropy with the labels.
-    """
-
-    set_up: SetUp
-    teachers: int
-    students: int
-    kinds: tuple[str, ...]
-    temperature: float = 1.0
-    label_share: float = 0.0
-
-    @property
-    def teacher_seeds(self) -> tuple[int, ...]:
-        """The teachers' seeds."""
-        return tuple(range(FIRST_TEACHER, FIRST_TEACHER + self.teachers))
-
-    @property
-    def student_seeds(self) -> tuple[int, ...]:
-        """The students' seeds, the same for every teacher and loss."""
-        return tuple(range(FIRST_STUDENT, FIRST_STUDENT + self.students))
-
-    def teacher_name(self, seed: int) -> str:
-        """The paper's name of a teacher's files."""
-        set_up = self.set_up
-        last = set_up.teacher_schedule.epochs - 1
-        return f"{set_up.published}-standard-{set_up.teacher_model}-epoch{last}-seed{seed}"
-
-    def student_name(self, teacher: int, kind: str, seed: int) -> str:
-        """The paper's name of a student's files; "l1" and "l2" are centred here, "l1-raw" and "l2-raw" the paper's."""
-        set_up = self.set_up
-        model = "kldistill" if kind == "kl" else f"logitdistill-{kind}"
-        dimension = set_up.teacher.sizes[-1]
-        size = f"-{dimension}" if dimension > 2 else ""
-        last = set_up.student_schedule.epochs - 1
-        return f"{set_up.published}-standard-{model}-mlp{size}-tseed{teacher}-epoch{last}-seed{seed}"
+CPU = torch.device("cpu")
+BLOCK = 1 << 14  # inputs evaluated at once
 
 
-def with_widths(set_up: SetUp, widths: Sequence[int]) -> SetUp:
-    """The set-up with other hidden layers."""
-    sizes = (set_up.teacher.sizes[0], *widths, set_up.teacher.sizes[-1])
-    return replace(set_up, teacher=replace(set_up.teacher, sizes=sizes))
-
-
-def with_epochs(set_up: SetUp, teacher: int | None, student: int | None) -> SetUp:
-    """The set-up with other numbers of epochs; warm-up is at most a tenth of them."""
-
-    def shorter(schedule: Schedule, epochs: int | None) -> Schedule:
-        if epochs is None:
-            return schedule
-        return replace(schedule, epochs=epochs, warm_up=min(schedule.warm_up, epochs // 10))
-
-    return replace(
-        set_up,
-        teacher_schedule=shorter(set_up.teacher_schedule, teacher),
-        student_schedule=shorter(set_up.student_schedule, student),
-    )
-
-
-def run(plan: Distillation, folder: Path, advance: Callable[[float], None]) -> list[Path]:
+def run(
+    plan: Distillation,
+    folder: Path,
+    data_folder: Path,
+    advance: Callable[[float], None],
+    device: torch.device = CPU,
+) -> list[Path]:
     """Train what is missing and score it; the metrics' files, one a student.
 
     Args:
         plan: what.
         folder: where everything goes.
+        data_folder: where data files are, for set-ups that have some.
         advance: told how many epochs of a whole program were done since its last call.
+        device: where models are trained and evaluated.
 
     Raises:
         InputError: the folder holds another experiment's files, or cannot be written.
         Stopped: Ctrl-C; run again, it goes on.
     """
-    data = plan.set_up.load()
-    teachers = _teachers(plan, data, folder, advance)
-    files: list[Path] = []
-    for seed, weights in teachers.items():
-        files += _students(plan, data, seed, weights, folder, advance)
-    return files
+    data = plan.set_up.load(data_folder)
+    with exclusive(folder / ".distil.lock", lambda: log.warning("another run is at work in %s: waiting", folder)):
+        teachers = _teachers(plan, data, folder, advance, device)
+        files: list[Path] = []
+        for seed, weights in teachers.items():
+            files += _students(plan, data, seed, weights, folder, advance, device)
+        return files
 
 
-def epochs_in_all(plan: Distillation) -> int:
-    """How many epochs of whole programs there are to train."""
-    return plan.set_up.teacher_schedule.epochs + plan.teachers * plan.set_up.student_schedule.epochs
-
-
-def _teachers(plan: Distillation, data: Data, folder: Path, advance: Callable[[float], None]) -> dict[int, StateDict]:
-    set_up, seeds = plan.set_up, plan.teacher_seeds
-    digest = _digest("teacher", set_up.teacher, set_up.teacher_schedule, set_up.published)
+def _teachers(
+    plan: Distillation, data: Data, folder: Path, advance: Callable[[float], None], device: torch.device
+) -> dict[int, StateDict]:
+    set_up, seeds, digest = plan.set_up, plan.teacher_seeds, plan.teacher_digest
     names = {seed: plan.teacher_name(seed) for seed in seeds}
-    missing = [seed for seed in seeds if not _is_there(folder, names[seed], digest)]
+    missing = [seed for seed in seeds if not is_there(folder, names[seed], digest)]
     if missing:
 
         def objective(embeddings: Tensor, weights: StateDict, rows: Tensor) -> Tensor:
             losses = embeddings.new_zeros(len(rows))
             for head, labels in data.train_labels.items():
                 logits = torch.bmm(embeddings, weights[f"{head}.weight"].mT)
-                losses = losses + _cross_entropy(logits, labels[rows])
+                losses = losses + _cross_entropy(logits, labels[rows].to(device))
             return losses
-
-        history: dict[int, list[dict[str, float]]] = {seed: [] for seed in missing}
-
-        def evaluate(epoch: int, weights: StateDict) -> None:
-            for seed, own in zip(missing, unstacked(weights), strict=True):
-                chosen = top_labels(represent(set_up.teacher, own, data.test))
-                share = (chosen == data.test_labels["linear"]).double().mean()
-                history[seed].append({"epoch": epoch, "acc": float(share)})
 
         first = [initial_weights(set_up.teacher, seed, xavier_heads=not set_up.plain_heads) for seed in missing]
         state_file = folder / f"teachers-{digest}-{'_'.join(map(str, missing))}.state.safetensors"
@@ -146,64 +79,71 @@ def _teachers(plan: Distillation, data: Data, folder: Path, advance: Callable[[f
             set_up.teacher_schedule,
             state_file=state_file,
             digest=digest,
-            evaluate=evaluate,
+            evaluate=lambda epoch, weights: None,
             advance=advance,
+            device=device,
         )
         for seed, weights in zip(missing, unstacked(trained), strict=True):
-            _write(
-                folder, names[seed], weights, represent(set_up.teacher, weights, data.test), {"configuration": digest}
-            )
+            record = {"configuration": digest, **_of_teacher(set_up, weights, data, device)}
+            write_model(folder, names[seed], weights, represent(set_up.teacher, weights, data.test, device), record)
         state_file.unlink(missing_ok=True)
     else:
         advance(set_up.teacher_schedule.epochs)
-    return {seed: _read(folder, names[seed], set_up.teacher) for seed in seeds}
+    return {seed: read_weights(folder, names[seed], set_up.teacher) for seed in seeds}
 
 
 def _students(
-    plan: Distillation, data: Data, teacher: int, weights: StateDict, folder: Path, advance: Callable[[float], None]
+    plan: Distillation,
+    data: Data,
+    teacher: int,
+    weights: StateDict,
+    folder: Path,
+    advance: Callable[[float], None],
+    device: torch.device,
 ) -> list[Path]:
-    set_up, seeds, kinds = plan.set_up, plan.student_seeds, plan.kinds
-    digest = _digest(
-        "student", set_up.student, set_up.student_schedule, set_up.published, plan.temperature, plan.label_share,
-        _digest("teacher", set_up.teacher, set_up.teacher_schedule, set_up.published),
-    )  # fmt: skip
+    set_up, seeds, kinds, digest = plan.set_up, plan.student_seeds, plan.kinds, plan.student_digest
     names = {(kind, seed): plan.student_name(teacher, kind, seed) for kind in kinds for seed in seeds}
     files = [folder / f"metrics-{name}.json" for name in names.values()]
-    if all(_is_there(folder, name, digest) for name in names.values()):
+    if all(is_there(folder, name, digest) for name in names.values()):
         advance(set_up.student_schedule.epochs)
         return files
     classifier = {key: value for key, value in weights.items() if key.startswith(("encoder.", "linear."))}
-    on_train, on_test = (represent(set_up.student, classifier, inputs) for inputs in (data.train, data.test))
-    teacher_logits = on_train.embeddings @ on_train.unembeddings.T
+    beside = {
+        split: represent(set_up.teacher, classifier, inputs, device) for split, (inputs, _) in data.splits.items()
+    }
+    teacher_logits = beside["train"].embeddings @ beside["train"].unembeddings.T
     labels = data.train_labels["linear"]
 
     def objective(embeddings: Tensor, own: StateDict, rows: Tensor) -> Tensor:
         logits = torch.bmm(embeddings, own["linear.weight"].mT)
         logits = logits.reshape(len(kinds), len(seeds), *logits.shape[1:])
-        wanted = teacher_logits[rows]
-        parts = [_distilled(logits[index], wanted, kind, plan.temperature) for index, kind in enumerate(kinds)]
-        losses = torch.cat(parts)
-        if plan.label_share:
-            right = labels[rows].repeat(len(kinds), 1)
-            losses = (1 - plan.label_share) * losses + plan.label_share * _cross_entropy(logits.flatten(0, 1), right)
-        return losses
+        wanted, right = teacher_logits[rows].to(device), labels[rows].to(device)
+        return torch.cat([_loss(plan, own, kind, wanted, right) for own, kind in zip(logits, kinds, strict=True)])
 
     metrics_file = folder / f"students-{digest}-tseed{teacher}.progress.json"
-    history: dict[str, dict[str, list[dict[str, float]]]] = (
-        read_json(metrics_file)
-        if metrics_file.exists()
-        else {name: {"train": [], "test": []} for name in names.values()}
-    )
+    history: dict[str, dict[str, list[dict[str, float]]]] = {
+        name: {split: [] for split in data.splits} for name in names.values()
+    }
+    if metrics_file.exists():
+        history |= read_json(metrics_file)
 
     def evaluate(epoch: int, stack: StateDict) -> None:
-        for name, own in zip(names.values(), unstacked(stack), strict=True):
-            for split, beside, inputs, truth in (
-                ("train", on_train, data.train, labels),
-                ("test", on_test, data.test, data.test_labels["linear"]),
-            ):
-                found = score(beside, represent(set_up.student, own, inputs), truth).as_dict()
+        for (key, name), own in zip(names.items(), unstacked(stack), strict=True):
+            students = {
+                split: represent(set_up.student, own, inputs, device) for split, (inputs, _) in data.splits.items()
+            }
+            found = {
+                split: score(beside[split], students[split], right).as_dict()
+                for split, (_, right) in data.splits.items()
+            }
+            if CONCEPT in data.test_labels:
+                head, concepts = weights[f"{CONCEPT}.weight"], data.test_labels[CONCEPT]
+                found["test"] |= concept_scores(beside["test"], head, students["test"], concepts).as_dict()
+            for split, scores in found.items():
                 earlier = [row for row in history[name][split] if row["epoch"] < epoch]
-                history[name][split] = [*earlier, {"epoch": epoch, **found}]
+                history[name][split] = [*earlier, {"epoch": epoch, **scores}]
+            if epoch + 1 in plan.keep:
+                write_weights(folder, plan.student_name(teacher, *key, epoch + 1), own)
         write_json(metrics_file, history)
 
     first = [initial_weights(set_up.student, seed, xavier_heads=True) for _ in kinds for seed in seeds]
@@ -217,19 +157,36 @@ def _students(
         digest=f"{digest} {','.join(kinds)} {seeds}",
         evaluate=evaluate,
         advance=advance,
+        device=device,
     )
     for name, own in zip(names.values(), unstacked(trained), strict=True):
         record = {"configuration": digest, **_columns(history[name])}
-        _write(folder, name, own, represent(set_up.student, own, data.test), record)
+        write_model(folder, name, own, represent(set_up.student, own, data.test, device), record)
     state_file.unlink(missing_ok=True)
     metrics_file.unlink(missing_ok=True)
     return files
 
 
-def _distilled(logits: Tensor, wanted: Tensor, kind: str, temperature: float) -> Tensor:
-    """(seeds,) one kind's losses."""
-    losses = [distillation_loss(own, teacher, kind, temperature) for own, teacher in zip(logits, wanted, strict=True)]
-    return torch.stack(losses)
+def _of_teacher(set_up: SetUp, weights: StateDict, data: Data, device: torch.device) -> dict[str, object]:
+    """A trained teacher's own numbers, in the published layout."""
+    epochs = [set_up.teacher_schedule.epochs - 1]
+    test = represent(set_up.teacher, weights, data.test, device)
+    found = {"acc": head_accuracy(test.embeddings, test.unembeddings, data.test_labels["linear"])}
+    if CONCEPT in data.test_labels:
+        concepts = data.test_labels[CONCEPT]
+        found["concept_head"] = head_accuracy(test.embeddings, weights[f"{CONCEPT}.weight"], concepts)
+        found["concept_fitted"] = fitted_accuracy(test.embeddings, concepts)
+    return {"epoch_num": epochs, "test": {key: [value] for key, value in found.items()}}
+
+
+def _loss(plan: Distillation, logits: Tensor, kind: str, wanted: Tensor, right: Tensor) -> Tensor:
+    """(seeds,) losses of the students of one kind, from (seeds, B, C) logits and their teacher's, and (seeds, B)."""
+    share = 1.0 if kind == LABELS else plan.label_share
+    losses = share * _cross_entropy(logits, right)
+    if share == 1.0:
+        return losses
+    distilled = [distillation_loss(*pair, kind, plan.temperature) for pair in zip(logits, wanted, strict=True)]
+    return losses + (1.0 - share) * torch.stack(distilled)
 
 
 def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
@@ -238,10 +195,11 @@ def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def represent(architecture: Architecture, weights: StateDict, inputs: Tensor) -> Representations:
+def represent(network: Network, weights: StateDict, inputs: Tensor, device: torch.device = CPU) -> Representations:
     """A model's embeddings of inputs, without dropout, and the rows of its classifier."""
-    embeddings = embed(architecture, stacked([weights]), inputs.unsqueeze(0))[0]
-    return Representations(embeddings, weights["linear.weight"])
+    stack = {key: value.to(device) for key, value in stacked([weights]).items()}
+    parts = [network.embed(stack, block.to(device).unsqueeze(0), None)[0].cpu() for block in torch.split(inputs, BLOCK)]
+    return Representations(torch.cat(parts), weights["linear.weight"].cpu())
 
 
 def _columns(history: dict[str, list[dict[str, float]]]) -> dict[str, object]:
@@ -251,42 +209,3 @@ def _columns(history: dict[str, list[dict[str, float]]]) -> dict[str, object]:
     for split, rows in history.items():
         columns[split] = {key: [row[key] for row in rows] for key in rows[0] if key != "epoch"}
     return columns
-
-
-def _write(folder: Path, name: str, weights: StateDict, model: Representations, record: dict[str, object]) -> None:
-    """A model's files; the record, by which it counts as done, comes last."""
-    buffer = io.BytesIO()
-    torch.save(weights, buffer)
-    write_atomically(folder / f"{name}.pt", buffer.getvalue())
-    model.save(folder / f"{name}_reps_test.safetensors")
-    write_json(folder / f"metrics-{name}.json", record)
-
-
-def _is_there(folder: Path, name: str, digest: str) -> bool:
-    path = folder / f"metrics-{name}.json"
-    if not (path.exists() and (folder / f"{name}.pt").exists()):
-        return False
-    content = read_json(path)
-    recorded = content.get("configuration") if isinstance(content, dict) else None
-    if recorded != digest:
-        raise InputError(f"{path} is of a model that was trained otherwise: give another --output folder")
-    return True
-
-
-def _read(folder: Path, name: str, architecture: Architecture) -> StateDict:
-    expected = initial_weights(architecture, 0, xavier_heads=True)
-    try:
-        state = torch.load(folder / f"{name}.pt", map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file can make PyTorch's reader fail in any way
-        raise InputError(
-            f"{folder / name}.pt is not a whole state dict: delete its metrics to train it again"
-        ) from error
-    if not isinstance(state, dict) or {k: v.shape for k, v in state.items()} != {
-        k: v.shape for k, v in expected.items()
-    }:
-        raise InputError(f"{folder / name}.pt is another network: give another --output folder")
-    return {key: state[key] for key in expected}
-
-
-def _digest(*parts: object) -> str:
-    return hashlib.sha256(json.dumps([FORMAT, *map(repr, parts)]).encode()).hexdigest()[:12]

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from closedist.measures.cca import mean_cca
 from closedist.measures.likelihood import kl_divergence
-from closedist.measures.logit_bounds import logit_variances, mean_cca_bound
+from closedist.measures.logit_bounds import canonical_correlations, logit_variances, mean_cca_bound, variance_apart
 from closedist.measures.logit_distance import logit_distances
 from closedist.measures.logit_roots import logit_roots
 from closedist.measures.representation_distance import representation_distances
@@ -24,6 +24,7 @@ class Scores:
         d_logit, d_logit_centred, relative_d_logit, logit_scale: of the logits; the last is the factor on the student's.
         d_rep: the root of the least-squares form; d_rep_volume, relative_d_rep: the other two.
         m_cca, m_cca_bound: of the embeddings, and the least that d_logit allows.
+        variance_apart: Σλ(1 − ρ²), which d_logit_centred² is never below.
         d_LLD: d_logit², under the published files' name.
     """
 
@@ -40,6 +41,7 @@ class Scores:
     relative_d_rep: float
     m_cca: float
     m_cca_bound: float
+    variance_apart: float
     d_LLD: float  # noqa: N815 (the published key)
 
     def as_dict(self) -> dict[str, float]:
@@ -58,6 +60,7 @@ def score(teacher: Representations, student: Representations, labels: Tensor) ->
     logits, by_map = logit_distances(roots), representation_distances(roots)
     rank = torch.tensor(min(teacher.dimension, student.dimension))
     chosen = top_labels(student)
+    variances = logit_variances(roots)
     return Scores(
         acc=_share(chosen == labels),
         acc_to_teacher=_share(chosen == top_labels(teacher)),
@@ -71,7 +74,8 @@ def score(teacher: Representations, student: Representations, labels: Tensor) ->
         d_rep_volume=float(by_map.volume),
         relative_d_rep=float(by_map.relative),
         m_cca=mean_cca(teacher.embeddings, student.embeddings),
-        m_cca_bound=float(mean_cca_bound(logits.centred, logit_variances(roots), rank)),
+        m_cca_bound=float(mean_cca_bound(logits.centred, variances, rank)),
+        variance_apart=float(variance_apart(variances, canonical_correlations(roots))),
         d_LLD=float(logits.distance) ** 2,
     )
 

@@ -10,7 +10,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from closedist.errors import InputError, brief
-from closedist.paper.distillation.networks import Architecture, StateDict, embed
+from closedist.paper.distillation.networks import Network, StateDict
 from closedist.system.files import write_atomically
 from closedist.system.signals import stop_requests
 
@@ -51,13 +51,13 @@ class Group:
     """S = kinds × seeds networks that train in one program, those of one seed with the same inputs and dropout.
 
     Attributes:
-        architecture: of all.
+        network: of all.
         seeds: of order and dropout; one generator each, so that no seed depends on what else trains.
         objective: from embeddings (S, B, M), weights and rows (seeds, B) to the S losses.
         kinds: how many networks a seed has.
     """
 
-    architecture: Architecture
+    network: Network
     seeds: tuple[int, ...]
     objective: Callable[[Tensor, StateDict, Tensor], Tensor]
     kinds: int = 1
@@ -77,6 +77,7 @@ def train(
     digest: str,
     evaluate: Callable[[int, StateDict], None],
     advance: Callable[[float], None],
+    device: torch.device,
 ) -> StateDict:
     """Train a stack; the state after each evaluation is saved, and a saved one is gone on from to the same bits.
 
@@ -89,69 +90,66 @@ def train(
         digest: of everything that the training depends on; a state of another is refused.
         evaluate: called with the epoch and the weights after every epoch that the schedule evaluates.
         advance: told how many epochs were done since its last call.
+        device: on which it trains; inputs stay where they are.
 
     Raises:
         Stopped: Ctrl-C; the state of the last whole epoch is saved.
         InputError: the saved state is damaged or another training's, or the folder cannot be written.
     """
-    parameters = {key: value.clone().requires_grad_() for key, value in stack.items()}
-    optimizer = torch.optim.Adam(list(parameters.values()), lr=schedule.learning_rate, fused=True)
+    buffers = group.network.buffers
+    state = {key: value.to(device, copy=True).requires_grad_(key not in buffers) for key, value in stack.items()}
+    learned = [value for key, value in state.items() if key not in buffers]
+    optimizer = torch.optim.Adam(learned, lr=schedule.learning_rate, fused=True)
     generators = [torch.Generator().manual_seed(seed) for seed in group.seeds]
-    first = _restore(state_file, digest, parameters, optimizer, generators) if state_file.exists() else 0
+    first = _restore(state_file, digest, state, optimizer, generators) if state_file.exists() else 0
     advance(first)
     with stop_requests() as stopping:
         for epoch in range(first, schedule.epochs):
             for options in optimizer.param_groups:
                 options["lr"] = schedule.rate(epoch)
-            _one_epoch(group, parameters, inputs, schedule.batch_size, optimizer, generators)
+            one_epoch(group, state, inputs, schedule.batch_size, optimizer, generators)
             advance(1)
             if schedule.evaluated(epoch):
-                evaluate(epoch, {key: value.detach() for key, value in parameters.items()})
+                evaluate(epoch, {key: value.detach() for key, value in state.items()})
             if stopping() or schedule.evaluated(epoch):
-                _save(state_file, digest, epoch + 1, parameters, optimizer, generators)
+                _save(state_file, digest, epoch + 1, state, optimizer, generators)
             if stopping():
                 raise Stopped(f"stopped after {epoch + 1} of {schedule.epochs} epochs")
-    return {key: value.detach() for key, value in parameters.items()}
+    return {key: value.detach() for key, value in state.items()}
 
 
-def _one_epoch(
+def one_epoch(
     group: Group,
-    parameters: StateDict,
+    state: StateDict,
     inputs: Tensor,
     batch_size: int,
     optimizer: torch.optim.Optimizer,
     generators: Sequence[torch.Generator],
 ) -> None:
+    """A step for every batch of the inputs in a new order; the state and the generators move on."""
     order = torch.stack([torch.randperm(len(inputs), generator=generator) for generator in generators])
     for start in range(0, len(inputs), batch_size):
         rows = order[:, start : start + batch_size]
-        batch = inputs[rows].repeat(group.kinds, 1, 1)
-        embeddings = embed(group.architecture, parameters, batch, _masks(group, rows.shape[1], generators))
+        device = next(iter(state.values())).device
+        batch = inputs[rows].to(device)
+        batch = batch.repeat(group.kinds, *(1 for _ in batch.shape[1:]))
+        noise = [part.to(device).repeat(group.kinds, 1, 1) for part in group.network.noise(rows.shape[1], generators)]
+        embeddings = group.network.embed(state, batch, noise)
         optimizer.zero_grad()
-        group.objective(embeddings, parameters, rows).sum().backward()  # type: ignore[no-untyped-call]
+        group.objective(embeddings, state, rows).sum().backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-
-
-def _masks(group: Group, batch: int, generators: Sequence[torch.Generator]) -> list[Tensor]:
-    """Dropout of every hidden layer, (S, B, width); the same for all networks of a seed."""
-    kept = 1 - group.architecture.dropout
-    masks = []
-    for width in group.architecture.sizes[1:-1]:
-        drawn = [torch.rand(batch, width, generator=generator) for generator in generators]
-        masks.append((torch.stack(drawn) < kept).float().div_(kept).repeat(group.kinds, 1, 1))
-    return masks
 
 
 def _save(
     path: Path,
     digest: str,
     epochs: int,
-    parameters: StateDict,
+    state: StateDict,
     optimizer: torch.optim.Optimizer,
     generators: Sequence[torch.Generator],
 ) -> None:
-    tensors = {key: value.detach() for key, value in parameters.items()}
-    for key, value in parameters.items():
+    tensors = {key: value.detach() for key, value in state.items()}
+    for key, value in state.items():
         tensors |= {f"optimizer.{name}.{key}": part for name, part in optimizer.state[value].items()}
     tensors |= {f"generator.{index}": generator.get_state() for index, generator in enumerate(generators)}
     data = save({key: value.contiguous() for key, value in tensors.items()}, {"digest": digest, "epochs": str(epochs)})
@@ -161,7 +159,7 @@ def _save(
 def _restore(
     path: Path,
     digest: str,
-    parameters: StateDict,
+    state: StateDict,
     optimizer: torch.optim.Optimizer,
     generators: Sequence[torch.Generator],
 ) -> int:
@@ -172,11 +170,13 @@ def _restore(
             if record.get("digest") != digest:
                 raise InputError(f"{path} is the state of another training: give another --output or delete it")
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
-        for key, value in parameters.items():
+        for key, value in state.items():
             value.data.copy_(tensors[key])
-            optimizer.state[value] = {
-                name: tensors[f"optimizer.{name}.{key}"].clone() for name in ("step", "exp_avg", "exp_avg_sq")
-            }
+            if value.requires_grad:
+                optimizer.state[value] = {
+                    name: tensors[f"optimizer.{name}.{key}"].to(value.device, copy=True)
+                    for name in ("step", "exp_avg", "exp_avg_sq")
+                }
         for index, generator in enumerate(generators):
             generator.set_state(tensors[f"generator.{index}"])
         return int(record["epochs"])

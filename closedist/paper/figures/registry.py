@@ -12,7 +12,19 @@ if TYPE_CHECKING:
     from closedist.paper.figures.plots import Plots
 
 # what a figure is made from: `closedist.paper.drawing` finds or makes it
-Need = Literal["points", "noisy copies", "permuted pairs", "results", "representations", "m_CCA and losses"]
+Need = Literal[
+    "points",
+    "noisy copies",
+    "permuted pairs",
+    "results",
+    "representations",
+    "m_CCA and losses",
+    "students",
+    "spirals",
+    "constructed pairs",
+]
+Paper = Literal["llv", "logit-distance"]  # the first and the second
+SECOND: Paper = "logit-distance"
 
 PICTURES = ("png", "pdf", "svg")
 TABLE_FORMATS = ("latex", "markdown", "csv")
@@ -27,12 +39,14 @@ class PaperFigure:
         needs: what it is made from.
         made_by: the function that makes it of that, as ``module:function`` of this folder.
         is_table: whether it is text.
+        paper: of which paper it is; ``reproduce`` draws those of one.
     """
 
     name: str
     needs: Need
     made_by: str
     is_table: bool = False
+    paper: Paper = "llv"
 
     @property
     def formats(self) -> tuple[str, ...]:
@@ -47,7 +61,7 @@ class PaperFigure:
     @property
     def reads_results(self) -> bool:
         """Whether it shows result files."""
-        return self.needs in ("results", "m_CCA and losses")
+        return self.needs in ("results", "m_CCA and losses", "students")
 
     @property
     def make(self) -> "Callable[..., Plots]":
@@ -67,5 +81,19 @@ FIGURES = {
         PaperFigure("loss_diff_vs_mcca", "m_CCA and losses", "loss_vs_mcca:make_loss_diff_vs_mcca"),
         PaperFigure("synthetic_data", "points", "plots:make_synthetic_data"),
         PaperFigure("KL_table", "permuted pairs", "kl_table:make_kl_table", is_table=True),
+        PaperFigure("distillation_curves", "students", "distillation:make_distillation_curves", paper=SECOND),
+        PaperFigure("distillation_at_one_kl", "students", "distillation:make_distillation_at_one_kl", paper=SECOND),
+        PaperFigure("distillation_bound", "students", "distillation:make_distillation_bound", paper=SECOND),
+        PaperFigure(
+            "distillation_table", "students", "distillation:make_distillation_table", is_table=True, paper=SECOND
+        ),
+        PaperFigure(
+            "constructed_pairs",
+            "constructed pairs",
+            "constructed_pairs:make_constructed_pairs",
+            is_table=True,
+            paper=SECOND,
+        ),
+        PaperFigure("spirals", "spirals", "spirals:make_spirals", paper=SECOND),
     )
 }
