@@ -18,6 +18,7 @@ COMMANDS = {
     "report": "Write a page to look at: many models, every pair, and where two of them differ.",
     "extract": "Write a language model's representations on texts.",
     "compare-models": "Compare language models on texts: two of them, or one with its copies (--text).",
+    "layers": "Compare every layer of a language model with every other, or with those of another.",
     "distil": "Train teachers and students that learn from them, and say what the students keep.",
     "train-variations": "Train every seed of a family of models.",
     "get-distances": "Measure all pairs of seeds.",

@@ -29,7 +29,7 @@ Side = TypeVar("Side")
 def as_view(z: ArrayLike | Tensor, name: str) -> Tensor:
     """An (n, d) view of inputs as a float64 tensor.
 
-    Where squares of the entries would not fit into float64, it is divided by a power of two: no measure of views
+    Where fourth powers of the entries would not fit into float64, it is divided by a power of two: no measure of views
     depends on its scale.
 
     Raises:
@@ -44,7 +44,7 @@ def as_view(z: ArrayLike | Tensor, name: str) -> Tensor:
         raise InputError(f"{name}: NaN or infinity among its entries; all numbers must be finite")
     device = torch.device("cpu") if view.device.type == "mps" else view.device
     view = view.to(device, torch.float64)
-    return view if 1e-100 < size < 1e100 else view * 2.0 ** -min(max(math.frexp(size)[1], -1000), 1000)
+    return view if 1e-60 < size < 1e60 else view * 2.0 ** -min(max(math.frexp(size)[1], -1000), 1000)
 
 
 def check_same_inputs(first: Tensor, second: Tensor, names: tuple[str, str]) -> None:
@@ -58,6 +58,21 @@ def check_same_inputs(first: Tensor, second: Tensor, names: tuple[str, str]) -> 
             f"{names[0]} and {names[1]}: {first.shape[0]} and {second.shape[0]} rows; both need one row for "
             "each of the same inputs, and at least two of them"
         )
+
+
+def check_varies(left: Tensor | float, largest: Tensor | float, name: str) -> None:
+    """Check that a view is not constant up to rounding.
+
+    Args:
+        left: the largest entry of the centred view, or what bounds it from above.
+        largest: that of the view.
+        name: what errors call it.
+
+    Raises:
+        InputError: it is.
+    """
+    if not float(left) > 4 * torch.finfo(torch.float64).eps * float(largest):
+        raise InputError(f"{name}: all rows are equal; a constant view is similar to nothing (check how it was made)")
 
 
 def two_views(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> tuple[Tensor, Tensor]:

@@ -19,7 +19,7 @@ def page(content: Mapping[str, Any]) -> str:
     """
     style = _asset("page.css")
     script = '"use strict";(() => {\n' + "\n".join(_asset(name) for name in SCRIPTS) + "\n})();\n"
-    allowed = f"default-src 'none'; style-src {_source(style)}; script-src {_source(script)}; img-src data:"
+    allowed = f"default-src 'none'; style-src {source_of(style)}; script-src {source_of(script)}; img-src data:"
     # a script element ends at the first "</", and "<!--" can change how it is read, whatever JSON string they are in
     data = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
     parts = {
@@ -38,6 +38,6 @@ def _asset(name: str) -> str:
     return (files("closedist.page") / "assets" / name).read_text(encoding="utf-8")
 
 
-def _source(text: str) -> str:
+def source_of(text: str) -> str:
     """How a content security policy names an inline script or style."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from closedist import InputError, linear_cka
-from closedist.measures.debiased_cka import debiased_cka
+from closedist import InputError, debiased_cka, linear_cka
 from tests.random_models import seeds
 from tests.slow_reference import Array
 

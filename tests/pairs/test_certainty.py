@@ -7,11 +7,10 @@ import pytest
 import torch
 
 import closedist
-from closedist import Comparison, InputError, Representations, compare, compare_all
+from closedist import Comparison, InputError, Representations, compare, compare_all, debiased_cka
 from closedist.certainty.of_pairs import SCALES
 from closedist.comparison import as_dict, pair_table
 from closedist.measures.by_input import js_divergence, kl_by_input
-from closedist.measures.debiased_cka import debiased_cka
 from closedist.pairs import certainty, of_predictions, of_roots
 from tests.random_models import linear_map, mapped, noisy, random_model, represent
 from tests.slow_reference import Model, log_likelihoods

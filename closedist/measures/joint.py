@@ -1,0 +1,160 @@
+"""Views of the same inputs side by side: what every measure of all pairs at once is made of."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from closedist.errors import InputError
+from closedist.measures.views import as_view, check_same_inputs, check_varies
+from closedist.representations.arrays import as_tensor
+
+Views = Sequence[ArrayLike | Tensor] | Mapping[str, ArrayLike | Tensor]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of n views over shared rows.
+
+    Attributes:
+        side: (r, Σd) float64, one view's columns after the other's.
+        widths: (n) the d of each.
+    """
+
+    side: Tensor
+    widths: tuple[int, ...]
+
+    @classmethod
+    def of(cls, views: Sequence[Tensor]) -> "Columns":
+        """Lay (r, d) views side by side."""
+        return cls(torch.cat(list(views), 1), tuple(view.shape[1] for view in views))
+
+    def __iter__(self) -> Iterator[Tensor]:
+        """The (r, d) views."""
+        return iter(torch.split(self.side, list(self.widths), 1))
+
+    def __len__(self) -> int:
+        """How many views there are."""
+        return len(self.widths)
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> "Columns":
+        """Every view changed."""
+        return Columns.of([change(view) for view in self])
+
+    @property
+    def starts(self) -> list[int]:
+        """(n + 1) where each view's columns begin, and where the last one's end."""
+        ends = [0]
+        for width in self.widths:
+            ends.append(ends[-1] + width)
+        return ends
+
+
+@dataclass(frozen=True)
+class Joint:
+    """Views of the same N inputs, so that XᵀY of any two is the product of their columns.
+
+    Attributes:
+        columns: of centred views. The rows are the inputs, or those of the root factor of all views side by side.
+        num_inputs: N.
+        precision: (n,) the relative spacing of the numbers that each view came in.
+        names: what errors call the views.
+        squares: (n, r) the squared norms of each view's centred rows, less their mean, over the same rows; None where
+            the rows are the inputs, whose norms can be taken.
+        first: only the first so many views are compared, with the others; None for all pairs.
+    """
+
+    columns: Columns
+    num_inputs: int
+    precision: Tensor
+    names: tuple[str, ...]
+    squares: Tensor | None = None
+    first: int | None = None
+
+    def __len__(self) -> int:
+        """n."""
+        return len(self.columns)
+
+    @cached_property
+    def lengths(self) -> Tensor:
+        """(n, r) norms of the rows of each view's columns."""
+        return torch.stack([torch.linalg.vector_norm(view, dim=1) for view in self.columns])
+
+    @cached_property
+    def norms(self) -> Tensor:
+        """(n,) Frobenius norms of the views."""
+        norms: Tensor = torch.linalg.vector_norm(self.lengths, dim=1)
+        return norms
+
+    def unit_squares(self) -> Tensor:
+        """(n, r) squared norms of the rows less their mean, of views of Frobenius norm one."""
+        traces, squares = self.norms.square(), self.squares
+        if squares is None:
+            squares = self.lengths.square() - traces[:, None] / self.num_inputs
+        return squares / traces[:, None]
+
+    def rows(self, measure: str) -> Columns:
+        """The columns where their rows are the inputs.
+
+        Raises:
+            InputError: only moments were kept.
+        """
+        if self.squares is not None:
+            raise InputError(
+                f"{measure} needs the activations themselves, of which moments_only kept no more than second moments; "
+                "leave moments_only out, or take another measure"
+            )
+        return self.columns
+
+
+def joint(views: Sequence[ArrayLike | Tensor], names: Sequence[str] | None = None, first: int | None = None) -> Joint:
+    """Views of the same inputs, centred and side by side.
+
+    Args:
+        views: n arrays or tensors, (N, d), rows the same inputs in the same order.
+        names: what errors call them; by default views[0], views[1], ….
+        first: as in :class:`Joint`.
+
+    Raises:
+        InputError: there are none, the shapes do not fit, or a view is constant.
+    """
+    names = [f"views[{index}]" for index in range(len(views))] if names is None else list(names)
+    if not names:
+        raise InputError("views: none; at least one is needed")
+    tensors = [as_tensor(view, name) for view, name in zip(views, names, strict=True)]
+    one = as_view(tensors[0], names[0])
+    widths = tuple(tensor.shape[1] if tensor.ndim == 2 else 0 for tensor in tensors)
+    side, largest = one.new_empty(len(one), sum(widths)), []
+    for index, (tensor, out) in enumerate(zip(tensors, torch.split(side, list(widths), 1), strict=True)):
+        view = as_view(tensor, names[index]).to(one.device) if index else one
+        check_same_inputs(one, view, (names[0], names[index]))
+        torch.sub(view, view.mean(0), out=out)
+        largest.append(torch.stack(torch.aminmax(view)).abs().amax())
+    made = Joint(Columns(side, widths), len(one), spacings(tensors, one.device), tuple(names), first=first)
+    for name, width, own, lengths in zip(names, widths, largest, made.lengths, strict=True):
+        check_varies(lengths.amax(), width**0.5 * own, name)
+    return made
+
+
+def spacings(tensors: Sequence[Tensor], device: torch.device) -> Tensor:
+    """(n,) the relative spacing of the numbers that each came in."""
+    return torch.tensor([torch.finfo(one.dtype).eps for one in tensors], dtype=torch.float64, device=device)
+
+
+def of_all(measure: Callable[[Joint], Tensor], views: Views) -> NDArray[np.float64]:
+    """(n, n) numbers of all pairs of views, which may be named."""
+    if isinstance(views, Mapping):
+        made = joint(list(views.values()), [f"views[{name!r}]" for name in views])
+    else:
+        made = joint(views)
+    found: NDArray[np.float64] = measure(made).cpu().numpy()
+    return found
+
+
+def of_two(measure: Callable[[Joint], Tensor], z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:
+    """One number of two views, from the measure of all pairs."""
+    return float(measure(joint([z, w], ("z", "w")))[0, 1])

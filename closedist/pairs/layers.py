@@ -1,0 +1,142 @@
+"""Layers against layers: one measure of all pairs of layers, of one model or of two."""
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from closedist.errors import InputError
+from closedist.measures.catalogue import Measure, measure_called
+from closedist.measures.joint import Joint, joint
+
+Layers = Mapping[str, ArrayLike | Tensor]
+_SHOWN = 12  # columns, above which a printed table shows each row's own and closest layer alone
+
+
+@dataclass(frozen=True)
+class Match:
+    """A layer beside the one at the same depth, and beside the closest.
+
+    Attributes:
+        row: the layer.
+        same_depth, value: the other model's layer at the same share of its depth, and what the measure gives of both.
+        closest, closest_value: the other model's closest layer (of one model's own: the closest other one).
+    """
+
+    row: str
+    same_depth: str
+    value: float
+    closest: str
+    closest_value: float
+
+
+@dataclass(frozen=True)
+class LayerMatrix:
+    """A measure of all pairs of layers.
+
+    Attributes:
+        values: (rows, columns) float64.
+        rows, columns: names of the layers, in the order in which the models run them.
+        measure: which one; ``measure.larger_is_closer`` says how to read it.
+        num_inputs: N.
+    """
+
+    values: NDArray[np.float64]
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    measure: Measure
+    num_inputs: int
+
+    def matches(self) -> list[Match]:
+        """For each layer of the rows the layer of the columns at the same depth and the closest: a curve over depth."""
+        sign = -1.0 if self.measure.larger_is_closer else 1.0
+        found = []
+        for index, (name, values) in enumerate(zip(self.rows, self.values, strict=True)):
+            depth = 0 if len(self.rows) == 1 else round(index * (len(self.columns) - 1) / (len(self.rows) - 1))
+            order = np.argsort(sign * values, kind="stable")
+            others = [at for at in order.tolist() if not (self.rows == self.columns and at == index)] or [index]
+            closest = others[0]
+            found.append(
+                Match(name, self.columns[depth], float(values[depth]), self.columns[closest], float(values[closest]))
+            )
+        return found
+
+    def __str__(self) -> str:
+        """The table, or of many layers a line for each with what it is closest to."""
+        title = f"{self.measure.title}, {self.num_inputs:,} inputs"
+        wide = max(map(len, self.rows))
+        if len(self.columns) > _SHOWN or self.rows != self.columns:
+            other = max(len(match.same_depth) for match in self.matches())
+            lines = [
+                f"{match.row:<{wide}}  {match.same_depth:<{other}} {match.value:7.4f}  closest: {match.closest} "
+                f"{match.closest_value:.4f}"
+                for match in self.matches()
+            ]
+            return "\n".join([f"{title}: at the same depth, and the closest", *lines])
+        cell = max(7, *map(len, self.columns))
+        head = " " * wide + "".join(f"  {name:>{cell}}" for name in self.columns)
+        lines = [
+            f"{name:<{wide}}" + "".join(f"  {value:{cell}.4f}" for value in values)
+            for name, values in zip(self.rows, self.values, strict=True)
+        ]
+        return "\n".join([title, head, *lines])
+
+
+def layer_matrix(
+    a: Layers | Joint, b: Layers | None = None, measure: str = "linear_cka", **options: Any
+) -> LayerMatrix:
+    """A measure of all pairs of layers, exactly and not by minibatches: of one model, or of one against another.
+
+    Args:
+        a: a dictionary of (N, M) activations by layer, such as :func:`closedist.activations` gives, or the joint root
+            that it gives with ``moments_only=True``, of one model or of two.
+        b: the other model's activations of the same N inputs, or None.
+        measure: a name, or short name, of :func:`closedist.list_measures`. Entry (i, j) of one that is not symmetric
+            has row i for its first view.
+        options: arguments of that measure, such as ``k`` or ``alpha``.
+
+    Returns:
+        Its ``values`` (rows, columns), ``rows`` and ``columns``; it prints as a table.
+
+    Raises:
+        InputError: no such measure or argument of it, the layers do not fit together, or the measure needs activations
+            where no more than moments were kept.
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> table = closedist.layer_matrix({"first": z, "second": z[:, ::-1]}, {"last": 2 * z + 1}, "procrustes")
+        >>> table.rows, table.columns, table.values.round(6).tolist()
+        (('first', 'second'), ('last',), [[0.0], [0.0]])
+    """
+    chosen = measure_called(measure)
+    known = list(inspect.signature(chosen.of_joint).parameters)[1:]
+    for option in options:
+        if option not in known:
+            what = f"it has {', '.join(known)}" if known else "it has none"
+            raise InputError(f"{option}: no argument of {chosen.name}; {what}")
+    views = a if isinstance(a, Joint) else _joint(a, b)
+    if isinstance(a, Joint) and b is not None:
+        raise InputError("b: a joint root holds all layers; read both models at once, activations({'a': …, 'b': …}, …)")
+    values = chosen.of_joint(views, **options).cpu().numpy()
+    names, split = views.names, views.first
+    rows, columns = (names, names) if split is None else (names[:split], names[split:])
+    if split is not None:
+        values = np.ascontiguousarray(values[:split, split:])
+    return LayerMatrix(values, rows, columns, chosen, views.num_inputs)
+
+
+def _joint(a: Layers, b: Layers | None) -> Joint:
+    for name, layers in (("a", a), ("b", b)):
+        if layers is not None and (not isinstance(layers, Mapping) or not layers):
+            raise InputError(f"{name}: a dictionary of activations by layer is needed, with at least one")
+    if b is None:
+        return joint(list(a.values()), list(a))
+    names = [*a, *b]
+    if len(set(names)) < len(names):  # errors, and a table of both, must tell them apart
+        names = [*(f"a/{name}" for name in a), *(f"b/{name}" for name in b)]
+    return joint([*a.values(), *b.values()], names, first=len(a))
