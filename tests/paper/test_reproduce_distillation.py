@@ -30,6 +30,7 @@ def test_the_second_paper_s_plan_has_five_teachers_and_five_students_of_each_los
     assert all(part.missing == part.models for part in parts.values())
 
 
+@pytest.mark.slow
 def test_everything_is_trained_drawn_and_found_again(tmp_path, small_parts):
     folders = Folders.under(tmp_path, tmp_path / "data")
     parts = second_paper(1, 2, folders)
