@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from closedist.cli.options import DEFAULTS, Common, Count
+from closedist.cli.options import DEFAULTS, NO_NAMES, ArrayNames, Common, Count
 from closedist.errors import InputError
 from closedist.measures.settings import ConstantLabels, Settings
 
@@ -22,6 +22,7 @@ def report(
     constant_labels: ConstantLabels = Settings.constant_labels,
     align: Annotated[bool, Parameter(negative=())] = False,
     same_inputs: Annotated[bool, Parameter(negative=())] = False,
+    arrays: ArrayNames = NO_NAMES,
     common: Common = DEFAULTS,
 ) -> None:
     """Write one HTML page of models: every pair, which belong together, and where any two of them differ.
@@ -46,7 +47,7 @@ def report(
     from closedist.page.write import report
     from closedist.pairs import measure_pairs
 
-    models, note = load_aligned(files, align=align, say=lambda said: print(said, file=sys.stderr))
+    models, note = load_aligned(files, arrays.given, align=align, say=lambda said: print(said, file=sys.stderr))
     names = distinct_names(files)
     shown = None if inputs is None else read_inputs(inputs)
     check_count(shown, models[0].num_inputs, f"--inputs {inputs}")

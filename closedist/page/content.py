@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from closedist.comparison import Comparison
 from closedist.explanation.groups import contradiction, group_models, model_map
-from closedist.explanation.records import one_line
+from closedist.explanation.table import one_line
 from closedist.page.details import LONGEST_NAME, as_lists, explained_pairs, explanations
 from closedist.page.embeddings import Embeddings
 from closedist.page.inputs import Input, shown_inputs
@@ -45,12 +45,14 @@ def content(
     called = [one_line(name, LONGEST_NAME) for name in names]
     measures = measures_of(len(models), comparisons)
     distances = _distances(measures[0])
-    explained = explanations(models, explained_pairs(distances))
+    all_pairs = list(combinations(range(len(models)), 2))
+    pivots = {pair: found.pivot_label for pair, found in zip(all_pairs, comparisons, strict=True)}
+    explained = explanations(models, explained_pairs(distances), pivots)
     often = Counter(row.input for found in explained.values() for row in found.inputs)
     rows = _drawn_rows(models[0].num_inputs, [row for row, _ in often.most_common(LISTED)], comparisons[0].seed)
     embeddings = Embeddings(models, rows)
     pairs = {}
-    for i, j in combinations(range(len(models)), 2):
+    for i, j in all_pairs:
         found = explained.get((i, j))
         lists = {} if found is None else as_lists(found)
         pairs[f"{i},{j}"] = lists | {"view": embeddings.of_pair(i, j, canonical=found is not None)}
