@@ -14,16 +14,15 @@ from closedist.comparison import Comparison
 from closedist.explanation.groups import contradiction, group_models, model_map
 from closedist.explanation.table import one_line
 from closedist.page.details import LONGEST_NAME, as_lists, explained_pairs, explanations
-from closedist.page.embeddings import Embeddings
+from closedist.page.embeddings import Embeddings, drawn_inputs
 from closedist.page.inputs import Input, shown_inputs
-from closedist.page.measures import Measure, measures_of
+from closedist.page.measures import CORRELATED, Measure, distance_at, distances_of, measures_of
 from closedist.page.packed import packed, rounded
 from closedist.representations import Representations
 
 DRAWN = 1_000  # inputs, at random
 LISTED = 400  # at most so many more, those listed for the most pairs
 ROOM = 4 << 20  # bytes of texts and thumbnails
-CORRELATED = 0.9  # logits of any two models of one group, until the reader chooses another
 
 
 def content(
@@ -44,7 +43,7 @@ def content(
     """
     called = [one_line(name, LONGEST_NAME) for name in names]
     measures = measures_of(len(models), comparisons)
-    distances = _distances(measures[0])
+    distances = distances_of(measures[0])
     all_pairs = list(combinations(range(len(models)), 2))
     pivots = {pair: found.pivot_label for pair, found in zip(all_pairs, comparisons, strict=True)}
     explained = explanations(models, explained_pairs(distances), pivots)
@@ -112,16 +111,8 @@ def _contradiction(names: Sequence[str], measures: Sequence[Measure]) -> str:
     )
 
 
-def _distances(correlation: Measure) -> NDArray[np.float64]:
-    """√(2·(1 − logit correlation)): a metric, and Euclidean."""
-    values = np.nan_to_num(correlation.values, nan=0.0)
-    matrix = np.sqrt((2.0 * (1.0 - values)).clip(min=0.0))
-    np.fill_diagonal(matrix, 0.0)
-    return np.asarray((matrix + matrix.T) / 2)
-
-
 def _overview(distances: NDArray[np.float64], names: Sequence[str]) -> dict[str, Any]:
-    threshold = (2.0 * (1.0 - CORRELATED)) ** 0.5
+    threshold = distance_at(CORRELATED)
     groups = group_models(distances, threshold, names=names)
     places = model_map(distances, names=names)
     return {
@@ -137,8 +128,7 @@ def _overview(distances: NDArray[np.float64], names: Sequence[str]) -> dict[str,
 def _drawn_rows(num_inputs: int, listed: Sequence[int], seed: int) -> list[int]:
     if num_inputs <= DRAWN + LISTED:
         return list(range(num_inputs))
-    random = np.random.default_rng(seed).choice(num_inputs, DRAWN, replace=False)
-    return sorted({*map(int, random), *listed})
+    return sorted({*drawn_inputs(num_inputs, DRAWN, seed), *listed})
 
 
 def _label_names(models: Sequence[Representations]) -> list[str]:
