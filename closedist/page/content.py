@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from closedist.comparison import Comparison
+from closedist.certainty.groups import FEWEST
+from closedist.comparison import Comparison, left_out
 from closedist.explanation.groups import contradiction, group_models, model_map
+from closedist.explanation.stability import distances_without_groups
 from closedist.explanation.table import one_line
 from closedist.page.details import LONGEST_NAME, as_lists, explained_pairs, explanations
 from closedist.page.embeddings import Embeddings, drawn_inputs
@@ -66,7 +68,8 @@ def content(
         "numInputs": first.num_inputs,
         "labels": _label_names(models),
         "measures": [_as_dict(measure) for measure in measures],
-        "overview": _overview(distances, called),
+        "missing": _missing(comparisons[0]),
+        "overview": _overview(distances, called, _replicates(models)),
         "rows": packed(rows, "uint32"),
         "points": [embeddings.of_model(index) for index in range(len(models))],
         "predicted": [embeddings.predicted(index) for index in range(len(models))],
@@ -83,16 +86,22 @@ def sentence(names: Sequence[str], measures: Sequence[Measure], num_inputs: int)
     if len(names) == 2:
         return (
             f"{names[0]} and {names[1]} give {same[0, 1]:.1%} of {num_inputs:,} inputs the same label; their "
-            f"logits correlate by {correlation[0, 1]:.3f}."
+            f"logits correlate by {minus(f'{correlation[0, 1]:.3f}')}."
         )
     pairs = list(combinations(range(len(names)), 2))
     i, j = max(pairs, key=lambda pair: correlation[pair])
     k, m = min(pairs, key=lambda pair: correlation[pair])
     return (
         f"{len(names)} models on {num_inputs:,} inputs: {names[i]} and {names[j]} are the closest (their logits "
-        f"correlate by {correlation[i, j]:.3f}, and {same[i, j]:.1%} of the inputs get the same label), "
-        f"{names[k]} and {names[m]} the farthest ({correlation[k, m]:.3f}, {same[k, m]:.1%})."
+        f"correlate by {minus(f'{correlation[i, j]:.3f}')}, and {same[i, j]:.1%} of the inputs get the same label), "
+        f"{names[k]} and {names[m]} the farthest ({minus(f'{correlation[k, m]:.3f}')}, "
+        f"{same[k, m]:.1%})."
     )
+
+
+def minus(number: str) -> str:
+    """A number as text with a minus sign where there is a hyphen."""
+    return number.replace("-", "−")
 
 
 def _contradiction(names: Sequence[str], measures: Sequence[Measure]) -> str:
@@ -111,13 +120,28 @@ def _contradiction(names: Sequence[str], measures: Sequence[Measure]) -> str:
     )
 
 
-def _overview(distances: NDArray[np.float64], names: Sequence[str]) -> dict[str, Any]:
+def _missing(c: Comparison) -> str:
+    """Why there are not all numbers; "" where there are."""
+    reason = left_out(c)
+    return f"{reason[0].upper()}{reason[1:]}." if reason else ""
+
+
+def _replicates(models: Sequence[Representations]) -> NDArray[np.float64] | None:
+    """Distances without each part of the inputs; None where there are too few to leave any out."""
+    return None if models[0].num_inputs < FEWEST else distances_without_groups(models, same_inputs=True)
+
+
+def _overview(
+    distances: NDArray[np.float64], names: Sequence[str], replicates: NDArray[np.float64] | None
+) -> dict[str, Any]:
     threshold = distance_at(CORRELATED)
-    groups = group_models(distances, threshold, names=names)
+    groups = group_models(distances, threshold, names=names, replicates=replicates)
     places = model_map(distances, names=names)
     return {
         "order": list(groups.order),
         "linkage": rounded(groups.linkage),
+        "support": rounded(groups.support, 3),
+        "replicates": 0 if replicates is None else len(replicates),
         "threshold": rounded(threshold),
         "map": rounded(places.points),
         "mapShows": rounded(places.shown, 3),
@@ -171,12 +195,19 @@ def _settings(
         "closedist": version("closedist"),
         "inputs": f"{first.num_inputs:,}",
         "labels": f"{first.num_labels:,}",
-        "d_LLV": f"weight λ {c.weight:g}; terms by {c.reduction}, combined by {c.combine}; K {c.subset_size}",
-        "input set": "given" if c.num_samples is None else f"best of {c.num_samples} drawn with seed {c.seed}",
         "groups": f"complete linkage on √(2·(1 − logit correlation)), at first cut where it is {CORRELATED:g}",
         "explained": f"{explained:,} of {pairs:,} pairs have labels and inputs listed"
         + ("" if explained == pairs else ": every model with its nearest, and others evenly from near to far"),
     }
+    if c.llv is not None:
+        settings["d_LLV"] = (
+            f"weight λ {minus(f'{c.weight:g}')}; terms by {c.reduction}, combined by {c.combine}; K {c.subset_size}"
+        )
+        settings["input set"] = (
+            f"given: {', '.join(map(str, c.input_set or ()))}, the pivot input first"
+            if c.num_samples is None
+            else f"best of {c.num_samples} drawn with seed {c.seed}"
+        )
     if first.input_ids is not None:
         digest = hashlib.sha256("\n".join(map(str, first.input_ids.tolist())).encode()).hexdigest()
         settings["digest of the input ids"] = digest[:16]

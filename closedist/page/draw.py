@@ -104,13 +104,15 @@ def _pair(drawn: Drawn) -> Figure:
     sides = embeddings.sides(0, 1)
     labels = [embeddings.labels_of(index) for index in range(2)]
     figure = new_figure(PAGE_WIDTH, 0.62 * PAGE_WIDTH)
-    own = "as they are" if first.dimension <= 2 else "along two canonical directions"
+    own = "as they are" if first.dimension <= 2 else f"the two directions most alike, {sides.drawn:.0%} of its variance"
     titles = (
         f"{plain(drawn.names[0])}: embeddings {own}",
-        f"{plain(drawn.names[1])}, carried onto it ({sides[2]:.0%} of the variance)",
+        f"{plain(drawn.names[1])}, carried onto it: explains {sides.fit:.0%} of that",
     )
-    square = square_around(*sides[:2])
-    for axes, points, predicted, title in zip(figure.subplots(1, 2), sides[:2], labels, titles, strict=True):
+    square = square_around(sides.first, sides.second)
+    for axes, points, predicted, title in zip(
+        figure.subplots(1, 2), (sides.first, sides.second), labels, titles, strict=True
+    ):
         draw_side(axes, points, predicted, square)
         axes.set_title(title)
     seen = np.unique(np.concatenate(labels)).tolist()[:MOST_LABELS]

@@ -1,6 +1,7 @@
 """Embeddings of a thinned set of inputs, and the best linear map that carries one model's onto another's."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,22 @@ from closedist.representations import Representations
 SHOWN_AS_THEY_ARE = 3  # dimensions; more by two canonical directions
 CANONICAL = 2
 FITTED_INPUTS = 20_000  # at most: a map of as many columns as any network has is sure long before
+
+
+@dataclass(frozen=True)
+class Sides:
+    """A pair's drawn inputs.
+
+    Attributes:
+        first, second: (k, d) the first model's, and the second's carried onto them by the best linear map.
+        fit: the share that the map explains of the first's variance in the directions that are drawn.
+        drawn: the share of the first's variance that these have.
+    """
+
+    first: NDArray[np.float64]
+    second: NDArray[np.float64]
+    fit: float
+    drawn: float
 
 
 def drawn_inputs(num_inputs: int, most: int, seed: int) -> list[int]:
@@ -70,27 +87,36 @@ class Embeddings:
         both: along the leading canonical directions where the first has more than three dimensions.
 
         Returns:
-            ``map``, or ``first`` and ``second``; and ``fit``, the share of the first's variance that the map explains.
+            ``map``, or ``first`` and ``second``; ``fit``, the share that the map explains of the first's variance where
+            it is drawn; and ``drawn``, the share of the first's variance that the drawn directions have.
         """
         if self._few(i) and self._few(j):
             matrix, fit = self._best_map(j, self._centred[i])
             shift = self._means[i] - self._means[j] @ matrix
-            return {"map": rounded(torch.cat([matrix, shift[None]]).numpy()), "fit": rounded(fit)}
+            return {"map": rounded(torch.cat([matrix, shift[None]]).numpy()), "fit": rounded(fit), "drawn": 1}
         if not canonical:
             return None
-        first, second, fit = self.sides(i, j)
-        return {"first": points(first), "second": points(second), "fit": rounded(fit)}
+        sides = self.sides(i, j)
+        view = {"first": points(sides.first), "second": points(sides.second)}
+        return view | {"fit": rounded(sides.fit), "drawn": rounded(sides.drawn)}
 
-    def sides(self, i: int, j: int) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-        """The drawn inputs in both models, (k, d) each, the second carried onto the first, and how well that fits."""
+    def sides(self, i: int, j: int) -> Sides:
+        """The drawn inputs in both models, the second carried onto the first."""
+        drawn = 1.0
         if self._few(i):
             shown, shift = torch.eye(len(self._means[i]), dtype=torch.float64), self._means[i]
         else:
             shown, shift = self._canonical(i, j), torch.zeros(CANONICAL, dtype=torch.float64)
+            loadings = (
+                self._centred[i].mT @ (self._centred[i] @ shown) / len(self._fitted)
+            )  # the variates have variance 1
+            drawn = float(
+                loadings.square().sum() * len(self._fitted) / self._centred[i].square().sum().clamp(min=1e-300)
+            )
         matrix, fit = self._best_map(j, self._centred[i] @ shown)
         first = (self._drawn(i) - self._means[i]) @ shown + shift
         second = (self._drawn(j) - self._means[j]) @ matrix + shift
-        return first.numpy(), second.numpy(), fit
+        return Sides(first.numpy(), second.numpy(), fit, drawn)
 
     def _canonical(self, i: int, j: int) -> Tensor:
         """(M, 2) the map of the first's embeddings to its leading canonical directions, each of variance 1."""

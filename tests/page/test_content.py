@@ -66,6 +66,10 @@ def test_the_leading_canonical_directions_are_those_that_two_models_share():
     first, second = coordinates(view["first"]), coordinates(view["second"])
     assert np.allclose(first, second, atol=1e-3)
     assert np.allclose(np.cov(first.T), np.eye(2), atol=0.01)
+    centred = p.embeddings.numpy() - p.embeddings.numpy().mean(0)
+    left = centred - first @ np.linalg.lstsq(first, centred)[0]
+    assert view["drawn"] == pytest.approx(1 - np.square(left).sum() / np.square(centred).sum(), rel=1e-3)
+    assert view["drawn"] < 0.5
     assert np.linalg.norm(first - shared @ np.linalg.lstsq(shared, first)[0]) < 0.1 * np.linalg.norm(first)
 
 
@@ -169,6 +173,32 @@ def test_black_boxes_and_two_labels_have_a_page(tmp_path):
         content = content_of(written(tmp_path / "page.html", boxes))
         assert content["models"][0]["blackBox"]
         assert ("llv" in {measure["name"] for measure in content["measures"]}) == (labels > 2)
+        assert ("three labels" in content["missing"]) == (labels == 2)
+        assert ("input set" in content["settings"]) == (labels > 2)
+
+
+def test_an_input_set_that_was_given_is_named(tmp_path):
+    models = small_models()
+    given = closedist.compare_all(models, input_set=[4, 17, 3])
+    content = content_of(written(tmp_path / "page.html", models, comparisons=given))
+    assert content["settings"]["input set"] == "given: 4, 17, 3, the pivot input first"
+
+
+def test_what_is_below_zero_has_a_minus(tmp_path):
+    model = small_models()[0]
+    against = Representations(-model.embeddings, model.unembeddings)
+    assert "correlate by −1.000" in content_of(written(tmp_path / "page.html", [model, against]))["sentence"]
+    third = content_of(written(tmp_path / "page.html", [model, against, *small_models(2)]))["sentence"]
+    assert "(−1.000" in third
+
+
+def test_every_fork_of_the_dendrogram_says_how_stable_it_is(tmp_path):
+    overview = content_of(written(tmp_path / "page.html"))["overview"]
+    assert len(overview["support"]) == len(overview["linkage"]) == 4
+    assert overview["replicates"] == 20
+    assert overview["support"][-1] == 1
+    few = [model.at(inputs=range(7)) for model in small_models()]
+    assert content_of(written(tmp_path / "page.html", few))["overview"]["support"] == []
 
 
 def test_the_page_says_how_it_was_made(tmp_path):
@@ -176,6 +206,7 @@ def test_the_page_says_how_it_was_made(tmp_path):
     content = content_of(written(tmp_path / "page.html", models, inputs=["text"] * N, notes=["from a test"]))
     assert content["settings"]["closedist"] == closedist.__version__
     assert "seed 0" in content["settings"]["input set"]
+    assert "1e−05" in content["settings"]["d_LLV"]
     assert {"digest of the input ids", "digest of the inputs' texts"} <= set(content["settings"])
     assert content["notes"] == ["from a test"]
     digests = [model["digest"] for model in content["models"]]
