@@ -52,7 +52,7 @@ def distances_without_groups(
     products = torch.zeros(len(found.sizes), count, count, dtype=torch.float64, device=device)
     sums = torch.zeros(len(found.sizes), count, labels, dtype=torch.float64, device=device)
     for group in range(len(found.sizes)):
-        for rows in (found.codes == group).nonzero().flatten().split(max(1, _ELEMENTS // (count * labels))):
+        for rows in torch.split((found.codes == group).nonzero().flatten(), max(1, _ELEMENTS // (count * labels))):
             inputs = together.inputs(rows)
             logits = together.logits(inputs, out=inputs.new_empty(*inputs.shape[:2], labels))
             products[group] += logits.flatten(1) @ logits.flatten(1).mT

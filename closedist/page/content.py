@@ -166,7 +166,7 @@ def _as_dict(measure: Measure) -> dict[str, Any]:
     return {
         "name": measure.column.name,
         "title": measure.title,
-        "meaning": measure.column.meaning,
+        "meaning": measure.column.meaning.replace("{f,g}", "f,g"),
         "unit": measure.column.unit,
         "largerIsCloser": measure.column.larger_is_closer,
         "directed": measure.directed,

@@ -91,7 +91,7 @@ function sortable(caption, columns, rows) {
     fill([...sorted, ...rows.filter((row) => !known(row))]);
   }
   fill(rows);
-  return make("table", { class: "rows" }, make("caption", {}, caption), make("thead", {}, make("tr", {}, ...heads)), body);
+  return make("table", { class: "rows" }, make("caption", {}, make("span", {}, caption)), make("thead", {}, make("tr", {}, ...heads)), body);
 }
 
 function tip(event, ...content) {

@@ -23,7 +23,7 @@ function groupsAt(threshold) {
 function drawDendrogram({ number, fill }) {
   const step = count > 40 ? 13 : 20;
   const room = Math.max(320, byId("dendrogram").clientWidth);
-  const names = Math.min(220, 0.45 * room);
+  const names = Math.min(250, 0.48 * room);
   const [left, top] = [18, 8];
   const width = room - names - left;
   const height = count * step;
@@ -52,7 +52,7 @@ function drawDendrogram({ number, fill }) {
     make("line", { class: "cut", x1: x(chosen.threshold), x2: x(chosen.threshold), y1: top, y2: top + height }),
     ...order.map((model, position) => make(
       "text", { x: left + width + 8, y: y(position) + 4 }, make("title", {}, data.models[model].name),
-      `${position + 1}  ${short(data.models[model].name, Math.floor(names / 7.5) - 4)}`,
+      `${position + 1}  ${short(data.models[model].name, Math.floor(names / 6.8) - 4)}`,
     )),
   );
   if (count > 40) svg.style.fontSize = "10px";
