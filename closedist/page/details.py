@@ -59,11 +59,7 @@ def as_lists(found: Explanation) -> dict[str, Any]:
         "equal": found.equal,
         "pivot": None if found.pivot_label is None else one_line(found.pivot_label, LONGEST_NAME),
         "labels": [
-            [
-                one_line(row.label, LONGEST_NAME),
-                *(None if value is None else rounded(value, 4) for value in _cells(row)),
-            ]
-            for row in found.labels[:SHOWN_LABELS]
+            [one_line(row.label, LONGEST_NAME), *map(_cell, _cells(row))] for row in found.labels[:SHOWN_LABELS]
         ],
         "swaps": [
             [one_line(row.first, LONGEST_NAME), one_line(row.second, LONGEST_NAME), row.count, rounded(row.share, 4)]
@@ -90,6 +86,13 @@ def as_lists(found: Explanation) -> dict[str, Any]:
         "only": [found.only_first, found.only_second],
         "numDirections": sum(bool(row.of_first and row.of_second) for row in found.directions),
     }
+
+
+def _cell(value: float | None) -> float | str | None:
+    """A number for JSON, which has no word for what is infinite."""
+    if value is None:
+        return None
+    return "Infinity" if math.isinf(value) else rounded(value, 4)
 
 
 def _cells(row: LabelDifference) -> tuple[float | None, ...]:

@@ -177,6 +177,16 @@ def test_black_boxes_and_two_labels_have_a_page(tmp_path):
         assert ("input set" in content["settings"]) == (labels > 2)
 
 
+def test_a_term_of_a_label_that_varies_in_one_model_only_is_infinite_on_the_page_too(tmp_path):
+    table = np.random.default_rng(0).normal(size=(N, 4))
+    flat = table.copy()
+    flat[:, 3] = flat[:, 2]
+    models = [Representations.from_logits(part) for part in (table, flat)]
+    comparisons = closedist.compare_all(models, pivots=[2], constant_labels="ignore")
+    content = content_of(written(tmp_path / "page.html", models, comparisons=comparisons))
+    assert "Infinity" in [row[4] for row in content["pairs"]["0,1"]["labels"]]
+
+
 def test_an_input_set_that_was_given_is_named(tmp_path):
     models = small_models()
     given = closedist.compare_all(models, input_set=[4, 17, 3])

@@ -39,7 +39,7 @@ const shown = (index) => (row) => written(row[index]);
 function labelTable({ labels, pivot }) {
   const all = labels.length < data.labels.length ? `the ${labels.length} least alike of ${counted(data.labels.length)}` : `all ${labels.length}`;
   const means = "Correlation over the inputs of the label's logit, centred over the labels; mean and deviation of the second's logit less the first's";
-  const terms = pivot === null ? [] : [{ title: "t1 term", number: true, value: (row) => row[4], cell: (row) => (row[4] === null ? "" : written(row[4])) }];
+  const terms = pivot === null ? [] : [{ title: "t1 term", number: true, value: (row) => (row[4] === null ? null : Number(row[4])), cell: (row) => (row[4] === null ? "" : written(Number(row[4]))) }];
   const against = pivot === null ? "" : `; t1's larger term against pivot label ${pivot}`;
   return scrollable("Labels", sortable(`How each label's logit differs, ${all}. ${means}${against}. Press a column's name to sort`, [
     { title: "Label", value: (row) => row[0], cell: (row) => named(row[0]) },
