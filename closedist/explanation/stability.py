@@ -35,7 +35,7 @@ def distances_without_groups(
     Raises:
         InputError: the models cannot be compared, or there are too few inputs or groups.
 
-    Example:
+    Examples:
         >>> import numpy as np, closedist
         >>> from closedist.explanation.stability import distances_without_groups
         >>> rng = np.random.default_rng(0)
