@@ -15,11 +15,13 @@ from closedist.comparison import Comparison, left_out
 from closedist.explanation.groups import contradiction, group_models, model_map
 from closedist.explanation.stability import distances_without_groups
 from closedist.explanation.table import one_line
+from closedist.page.certain import certainty_of, verdict_of_all
 from closedist.page.details import LONGEST_NAME, as_lists, explained_pairs, explanations
 from closedist.page.embeddings import Embeddings, drawn_inputs
 from closedist.page.inputs import Input, shown_inputs
 from closedist.page.measures import CORRELATED, Measure, distance_at, distances_of, measures_of
 from closedist.page.packed import packed, rounded
+from closedist.pairs.certainty import groups_of
 from closedist.representations import Representations
 
 DRAWN = 1_000  # inputs, at random
@@ -53,15 +55,17 @@ def content(
     rows = _drawn_rows(models[0].num_inputs, [row for row, _ in often.most_common(LISTED)], comparisons[0].seed)
     embeddings = Embeddings(models, rows)
     pairs = {}
-    for i, j in all_pairs:
+    for (i, j), comparison in zip(all_pairs, comparisons, strict=True):
         found = explained.get((i, j))
         lists = {} if found is None else as_lists(found)
-        pairs[f"{i},{j}"] = lists | {"view": embeddings.of_pair(i, j, canonical=found is not None)}
+        view = {"view": embeddings.of_pair(i, j, canonical=found is not None)}
+        pairs[f"{i},{j}"] = lists | view | certainty_of(comparison)
     first = models[0]
     ids = next((model.input_ids for model in models if model.input_ids is not None), None)
     important = [row for row, _ in often.most_common()]
     shown = shown_inputs(inputs, ids, list(dict.fromkeys([*important, *rows])), ROOM)
     return {
+        "verdict": verdict_of_all(comparisons),
         "sentence": sentence(called, measures, first.num_inputs),
         "contradiction": _contradiction(called, measures),
         "models": [_model(model, name) for model, name in zip(models, called, strict=True)],
@@ -69,7 +73,7 @@ def content(
         "labels": _label_names(models),
         "measures": [_as_dict(measure) for measure in measures],
         "missing": _missing(comparisons[0]),
-        "overview": _overview(distances, called, _replicates(models)),
+        "overview": _overview(distances, called, _replicates(models, names)),
         "rows": packed(rows, "uint32"),
         "points": [embeddings.of_model(index) for index in range(len(models))],
         "predicted": [embeddings.predicted(index) for index in range(len(models))],
@@ -126,9 +130,11 @@ def _missing(c: Comparison) -> str:
     return f"{reason[0].upper()}{reason[1:]}." if reason else ""
 
 
-def _replicates(models: Sequence[Representations]) -> NDArray[np.float64] | None:
-    """Distances without each part of the inputs; None where there are too few to leave any out."""
-    return None if models[0].num_inputs < FEWEST else distances_without_groups(models, same_inputs=True)
+def _replicates(models: Sequence[Representations], names: Sequence[str]) -> NDArray[np.float64] | None:
+    """Distances without each group of inputs; None where there are too few to leave any out."""
+    if models[0].num_inputs < FEWEST:
+        return None
+    return distances_without_groups(models, groups_of(models, names, None).codes, same_inputs=True)
 
 
 def _overview(
@@ -195,6 +201,7 @@ def _settings(
         "closedist": version("closedist"),
         "inputs": f"{first.num_inputs:,}",
         "labels": f"{first.num_labels:,}",
+        "intervals": f"95 %, by leaving out {c.groups} in turn" if c.groups else "none: they are for up to 300 pairs",
         "groups": f"complete linkage on √(2·(1 − logit correlation)), at first cut where it is {CORRELATED:g}",
         "explained": f"{explained:,} of {pairs:,} pairs have labels and inputs listed"
         + ("" if explained == pairs else ": every model with its nearest, and others evenly from near to far"),

@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from closedist.certainty.groups import FEWEST
 from closedist.comparison import Comparison
 from closedist.errors import InputError
 from closedist.measures.checks import check_comparable
 from closedist.page.content import content
+from closedist.page.details import MOST_EXPLAINED
 from closedist.page.inputs import Input, check_count
 from closedist.page.render import page
 from closedist.pairs import compare_all, members_and_names
@@ -35,7 +37,8 @@ def report(
         names: of the models; by default p and q, or their numbers.
         inputs: for each of the N rows a text, an image (an array (height, width) or (height, width, 3), or the path of
             a picture), or None.
-        comparisons: what :func:`compare_all` gave for these models, where other than its default settings are wanted.
+        comparisons: what :func:`compare_all` gave for these models, where other than its default settings are wanted;
+            by default with intervals, of up to 300 pairs.
         notes: lines that the page shows with its settings, such as where the models are from.
 
     Raises:
@@ -55,7 +58,14 @@ def report(
     check_comparable(members, called, same_inputs=comparisons is not None)  # which looked at their inputs themselves
     check_count(inputs, members[0].num_inputs)
     pairs = len(members) * (len(members) - 1) // 2
-    found = compare_all(members, names=called) if comparisons is None else comparisons
+    found = comparisons
+    if found is None:
+        found = compare_all(members, names=called, intervals=wants_intervals(members))
     if len(found) != pairs:
         raise InputError(f"comparisons: {len(found)}, but {len(members)} models have {pairs} pairs; pass all of them")
     write_atomically(Path(path), page(content(members, called, found, inputs, notes)).encode())
+
+
+def wants_intervals(models: Sequence[Representations]) -> bool:
+    """Whether a page has intervals: of more pairs they take minutes, and of few inputs there are none."""
+    return len(models) * (len(models) - 1) // 2 <= MOST_EXPLAINED and models[0].num_inputs >= FEWEST

@@ -7,6 +7,11 @@ function openPair(one, other) {
   byId("second").value = j;
   byId("pair-title").replaceChildren(modelName(i), " and ", modelName(j));
   markOpen();
+  const { verdict, notes } = data.pairs[`${i},${j}`];
+  byId("pair-verdict").textContent = verdict ? verdict.sentence : "";
+  byId("pair-verdict").hidden = count === 2;
+  byId("pair-names").replaceChildren("p is ", modelName(i), ", q is ", modelName(j), ".");
+  byId("notes").replaceChildren(...(notes || []).map((note) => make("li", {}, note)));
   showNumbers(i, j);
   showEmbeddings(i, j);
   showDetails(data.pairs[`${i},${j}`], i, j);
@@ -17,7 +22,8 @@ function showNumbers(i, j) {
     const [there, back] = [valueOf(index, i, j), valueOf(index, j, i)];
     const unit = measure.unit ? ` ${measure.unit}` : "";
     const note = measure.directed ? `${written(back)}${unit} from the second to the first; ${measure.meaning}` : measure.meaning;
-    return make("div", {}, make("dt", {}, measure.title), make("dd", {}, written(there) + unit, make("small", {}, note)));
+    const sure = sureOf(measure, i, j);
+    return make("div", {}, make("dt", {}, measure.title), make("dd", {}, written(there) + unit, sure && make("small", { class: "sure" }, sure), make("small", {}, note)));
   })));
 }
 
