@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from closedist.comparison import Comparison, rows
     from closedist.errors import InputError
+    from closedist.explanation.distances import distances
     from closedist.explanation.groups import contradiction, group_models, model_map
     from closedist.explanation.pair import explain
     from closedist.explanation.records import Explanation
@@ -46,6 +47,7 @@ _HOMES = {
     "compare": "closedist.pairs",
     "compare_all": "closedist.pairs",
     "contradiction": "closedist.explanation.groups",
+    "distances": "closedist.explanation.distances",
     "distillation_loss": "closedist.measures.distillation",
     "explain": "closedist.explanation.pair",
     "extract": "closedist.extraction",
@@ -84,6 +86,7 @@ __all__ = [
     "compare",
     "compare_all",
     "contradiction",
+    "distances",
     "distillation_loss",
     "explain",
     "extract",

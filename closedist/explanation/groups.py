@@ -227,7 +227,13 @@ def checked_distances(distances: ArrayLike) -> Matrix:
     Raises:
         InputError: not square, fewer than two models, not symmetric, or an entry that no distance has.
     """
-    matrix = np.asarray(distances, dtype=np.float64)
+    try:
+        matrix = np.asarray(distances, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"distances: {type(distances).__name__} that holds no numbers; an (n, n) matrix is needed, as "
+            "closedist.distances(comparisons) makes of what compare_all gives"
+        ) from error
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or len(matrix) < 2:
         raise InputError(f"distances: shape {matrix.shape}; one row and one column a model is needed, and two models")
     if not np.isfinite(matrix).all() or (matrix < 0).any() or np.diagonal(matrix).any():
