@@ -235,6 +235,21 @@ def test_moving_the_threshold_changes_the_groups(opened):
     assert column(page, "#models", 3) == ["1"] * 5
 
 
+def test_the_verdict_is_on_top_and_in_the_pairs_panel_and_cells_say_how_sure_they_are(opened):
+    page = opened("many")
+    assert one(page, "#verdict").text.startswith("Of 10 pairs, ")
+    choose(page, 0, 1)
+    assert "within 5 %" in one(page, "#pair-verdict").text
+    assert "95 %: " in one(page, "#numbers").text
+    assert "by chance" in one(page, "#numbers").text
+    labels = [cell.get_attribute("aria-label") for cell in every(page, ".heat tbody td:not(.same)")]
+    assert all("95 %: " in label and "by chance 0; " in label for label in labels)
+    assert all(label.endswith(("same)", "undecided)")) for label in labels)
+    page = opened("two")
+    assert "within 5 %" in one(page, "#verdict").text
+    assert not one(page, "#pair-verdict").is_displayed()
+
+
 def test_forks_say_how_often_they_are_found_again_without_a_part_of_the_inputs(opened):
     page = opened("many")
     assert "20 repetitions, each without one part of the inputs" in one(page, "#support").text

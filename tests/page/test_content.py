@@ -177,6 +177,41 @@ def test_black_boxes_and_two_labels_have_a_page(tmp_path):
         assert ("input set" in content["settings"]) == (labels > 2)
 
 
+def test_of_two_models_the_verdict_comes_first_and_every_number_has_its_interval_and_chance(tmp_path):
+    models = small_models(2)
+    content = content_of(written(tmp_path / "page.html", models))
+    c = closedist.compare(*models, intervals=True)
+    assert content["verdict"] == str(c.verdict())
+    pair = content["pairs"]["0,1"]
+    assert pair["verdict"] == {"kind": c.verdict().kind, "sentence": str(c.verdict())}
+    assert set(pair["intervals"]) == set(c.intervals)
+    for name, interval in c.intervals.items():
+        assert pair["intervals"][name] == pytest.approx([interval.low, interval.high], rel=1e-3, abs=1e-9)
+    assert pair["chance"] == pytest.approx(dict(c.chance), rel=1e-3)
+    assert "20 blocks" in content["settings"]["intervals"]
+    assert any("20 blocks" in note for note in pair["notes"])
+
+
+def test_of_many_models_the_verdicts_are_counted(tmp_path):
+    models = small_models()
+    content = content_of(written(tmp_path / "page.html", models))
+    kinds = [c.verdict().kind for c in closedist.compare_all(models, intervals=True)]
+    assert [content["pairs"][f"{i},{j}"]["verdict"]["kind"] for i, j in combinations(range(5), 2)] == kinds
+    assert content["verdict"].startswith("Of 10 pairs, ")
+    for kind, words in (("same", "the same"), ("not the same", "not the same")):
+        count = kinds.count(kind)
+        assert f"{count} {'is' if count == 1 else 'are'} {words}" in content["verdict"]
+
+
+def test_where_there_are_no_intervals_there_is_no_verdict_and_the_page_says_why(tmp_path, monkeypatch):
+    for models in ([model.at(inputs=range(7)) for model in small_models()], small_models()):
+        monkeypatch.setattr("closedist.page.write.MOST_EXPLAINED", 10 if models[0].num_inputs == 7 else 9)
+        content = content_of(written(tmp_path / "page.html", models))
+        assert content["verdict"] == ""
+        assert "verdict" not in content["pairs"]["0,1"]
+        assert content["settings"]["intervals"].startswith("none")
+
+
 def test_a_term_of_a_label_that_varies_in_one_model_only_is_infinite_on_the_page_too(tmp_path):
     table = np.random.default_rng(0).normal(size=(N, 4))
     flat = table.copy()
