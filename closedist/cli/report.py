@@ -42,12 +42,9 @@ def report(
         raise InputError("report needs two files or more, as in: closedist report p.safetensors q.safetensors")
     if output.is_dir():
         raise InputError(f"--output: {output} is a folder; name the page's file, as in {output / 'report.html'}")
-    from itertools import combinations
-
     from closedist.extraction.files import extraction_record, load_aligned, short_names
     from closedist.page.inputs import check_count, read_inputs
-    from closedist.page.write import report, wants_intervals
-    from closedist.pairs import measure_pairs, with_certainty
+    from closedist.page.write import compare_for_page, report
 
     models, note = load_aligned(files, arrays.given, align=align, say=lambda said: print(said, file=sys.stderr))
     names, pattern = short_names(files)
@@ -61,16 +58,12 @@ def report(
         constant_labels=constant_labels,
         same_inputs=same_inputs,
     )
-    comparisons = measure_pairs(models, None, settings, names)
-    if wants_intervals(models):
-        pairs = list(combinations(range(len(models)), 2))
-        comparisons = with_certainty(models, names, pairs, comparisons, settings, intervals=True)
     report(
         models,
         output,
         names=names,
         inputs=shown,
-        comparisons=comparisons,
+        comparisons=compare_for_page(models, names, settings),
         notes=[
             *filter(None, [note, pattern and f"names are what differs in {pattern}"]),
             *([] if digest is None else [f"extracted from the inputs with digest {digest}"]),

@@ -6,8 +6,7 @@ from pathlib import Path
 from closedist.comparison import Comparison
 from closedist.extraction.language_models import Extracted
 from closedist.measures.settings import Settings
-from closedist.page.write import report
-from closedist.pairs import measure_pairs
+from closedist.page.write import compare_for_page, report
 
 BEFORE, AFTER = 24, 4  # tokens of context
 MARKS = ("⟦", "⟧")  # around the token after which models say what follows
@@ -28,7 +27,7 @@ def write_page(
     Raises:
         InputError: as :func:`closedist.report`.
     """
-    comparisons = measure_pairs(found.models, None, settings, names) if comparison is None else [comparison]
+    comparisons = compare_for_page(found.models, names, settings) if comparison is None else [comparison]
     notes = [found.note] * bool(found.note) + [f"a model says what follows {MARKS[0]}the marked token{MARKS[1]}"]
     report(found.models, path, names=names, inputs=texts_of(found), comparisons=comparisons, notes=notes)
 

@@ -42,7 +42,7 @@ def verdict_of_all(comparisons: Sequence[Comparison]) -> str:
         return ""
     if len(comparisons) == 1:
         return judged[0].verdict().sentence
-    kinds = Counter(c.verdict().kind for c in judged)
+    kinds: Counter[str] = Counter(c.verdict().kind for c in judged)
     said = [
         f"{kinds[kind]:,} {'is' if kinds[kind] == 1 else 'are'} {words}"
         for kind, words in (("same", "the same"), ("not the same", "not the same"), ("undecided", "undecided"))

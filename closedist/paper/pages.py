@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 
+from closedist.measures.settings import Settings
 from closedist.page.inputs import Input
-from closedist.page.write import report
-from closedist.pairs import compare_all
+from closedist.page.write import compare_for_page, report
 from closedist.paper.data.cifar10 import images_available
 from closedist.paper.folders import Folders
 from closedist.paper.registry import load_split
@@ -62,7 +62,12 @@ def write_page(
         path: of the page.
         seed: draws the input sets.
     """
-    report(named, path, inputs=_inputs(run, folders), comparisons=compare_all(named, seed=seed))
+    report(
+        named,
+        path,
+        inputs=_inputs(run, folders),
+        comparisons=compare_for_page(list(named.values()), list(named), Settings(seed=seed)),
+    )
 
 
 def _inputs(run: TrainingRun, folders: Folders) -> Sequence[Input] | None:
