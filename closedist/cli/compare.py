@@ -127,7 +127,7 @@ def compare(
             measure_alone(models, called, settings, intervals=sure, groups=labels, permutations=permutations)
         ]
     else:
-        load = partial(load_some, [path.absolute() for path in paths], given, align)
+        load = partial(load_some, [path.absolute() for path in paths], arrays.given, align)
         with cluster.workers(common, load) if cluster.slurm else nullcontext() as workers:
             comparisons = measure_pairs(models, pairs, settings, called, workers)
         if sure:
