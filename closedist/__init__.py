@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from closedist.comparison import Comparison, rows
     from closedist.errors import InputError
+    from closedist.explanation.distances import distances
     from closedist.explanation.groups import contradiction, group_models, model_map
     from closedist.explanation.pair import explain
     from closedist.explanation.records import Explanation
@@ -107,6 +108,7 @@ _HOMES = {
     "debiased_cka_matrix": "closedist.measures.kernel_alignment",
     "distance_correlation": "closedist.measures.input_geometry",
     "distance_correlation_matrix": "closedist.measures.input_geometry",
+    "distances": "closedist.explanation.distances",
     "distillation_loss": "closedist.measures.distillation",
     "eigenspace_overlap": "closedist.measures.canonical",
     "eigenspace_overlap_matrix": "closedist.measures.canonical",
@@ -188,6 +190,7 @@ __all__ = [
     "debiased_cka_matrix",
     "distance_correlation",
     "distance_correlation_matrix",
+    "distances",
     "distillation_loss",
     "eigenspace_overlap",
     "eigenspace_overlap_matrix",

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 import closedist
 from closedist.comparison import matrix_table
-from closedist.paper.figures.style import closedist_style, new_figure, save
+from closedist.page.style import closedist_style, new_figure, save
 
 
 def mlp(width: int, dimension: int) -> nn.Module:

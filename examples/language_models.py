@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
 import closedist
-from closedist.paper.figures.style import CLASS_COLORS, closedist_style, new_figure, save
+from closedist.page.style import CLASS_COLORS, closedist_style, new_figure, save
 
 CONTEXT, BATCH, DIMENSION = 64, 16, 32
 TRAIN_STEPS, MORE_STEPS = 600, 300

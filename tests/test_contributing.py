@@ -126,7 +126,7 @@ TOY_FIGURE = '''"""A figure of nothing but its label counts."""
 from collections.abc import Mapping
 
 from closedist.paper.figures.plots import Plots
-from closedist.paper.figures.style import new_figure
+from closedist.page.style import new_figure
 
 
 def make_toy(data: Mapping[int, object]) -> Plots:

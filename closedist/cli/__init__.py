@@ -15,6 +15,8 @@ COMMANDS = {
     "quickstart": "Train a small sweep, measure it and draw it: the first five minutes.",
     "reproduce": "Run the paper's experiments, from nothing to figures.",
     "compare": "Compare models by their saved representations.",
+    "explain": "Say where two models differ: which labels, which inputs, which directions.",
+    "draw": "Draw models as a picture for print: heat map, map, dendrogram, a pair, its labels.",
     "report": "Write a page to look at: many models, every pair, and where two of them differ.",
     "extract": "Write a language model's representations on texts.",
     "compare-models": "Compare language models on texts: two of them, or one with its copies (--text).",

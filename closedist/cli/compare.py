@@ -10,7 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from closedist.cli.cluster import NO_CLUSTER, Cluster
-from closedist.cli.options import DEFAULTS, Common, Count, NonNegative, Rows, Tolerance
+from closedist.cli.options import DEFAULTS, NO_NAMES, ArrayNames, Common, Count, NonNegative, Rows, Tolerance
 from closedist.errors import InputError
 from closedist.measures.settings import Combine, ConstantLabels, InputSearch, Reduction, Settings
 
@@ -40,10 +40,7 @@ def compare(
     against: Path | None = None,
     align: Annotated[bool, Parameter(negative=())] = False,
     same_inputs: Annotated[bool, Parameter(negative=())] = False,
-    embeddings_name: str | None = None,
-    unembeddings_name: str | None = None,
-    bias_name: str | None = None,
-    logits_name: str | None = None,
+    arrays: ArrayNames = NO_NAMES,
     json_output: Annotated[bool, Parameter(name="--json", negative=())] = False,
     csv_output: Annotated[bool, Parameter(name="--csv", negative=())] = False,
     cluster: Cluster = NO_CLUSTER,
@@ -77,10 +74,6 @@ def compare(
         against: compare this file with each of the others, in place of all pairs.
         align: compare over the labels and the inputs that all files have, matched by their names.
         same_inputs: the inputs are the same, though in another form (image size, normalisation, tokenizer).
-        embeddings_name: what the files call their embeddings, where not so.
-        unembeddings_name: what they call their unembeddings.
-        bias_name: what they call their bias.
-        logits_name: what they call their logits.
         json_output: print JSON.
         csv_output: print CSV, a line a pair.
     """
@@ -107,14 +100,7 @@ def compare(
     from closedist.extraction.files import distinct_names, load_aligned, load_some
     from closedist.pairs import measure_alone, measure_pairs, with_certainty
 
-    roles = {
-        "embeddings": embeddings_name,
-        "unembeddings": unembeddings_name,
-        "bias": bias_name,
-        "logits": logits_name,
-    }
-    given = {role: name for role, name in roles.items() if name is not None}
-    models, note = load_aligned(paths, given, align=align, say=lambda said: print(said, file=sys.stderr))
+    models, note = load_aligned(paths, arrays.given, align=align, say=lambda said: print(said, file=sys.stderr))
     settings = Settings(
         weight=weight,
         reduction=reduction,
@@ -141,7 +127,7 @@ def compare(
             measure_alone(models, called, settings, intervals=sure, groups=labels, permutations=permutations)
         ]
     else:
-        load = partial(load_some, [path.absolute() for path in paths], given, align)
+        load = partial(load_some, [path.absolute() for path in paths], arrays.given, align)
         with cluster.workers(common, load) if cluster.slurm else nullcontext() as workers:
             comparisons = measure_pairs(models, pairs, settings, called, workers)
         if sure:

@@ -13,8 +13,10 @@ from closedist.errors import InputError
 from closedist.measures.settings import Combine, ConstantLabels, Reduction, Settings
 
 if TYPE_CHECKING:
+    from closedist.comparison import Comparison
     from closedist.extraction.copies import Copies
     from closedist.extraction.hugging_face import Loading
+    from closedist.extraction.language_models import Extracted, Look
     from closedist.extraction.texts import Text
 
 MODEL = "A folder that save_pretrained wrote, or a name on the Hugging Face hub."
@@ -99,6 +101,7 @@ def compare_models(
     details: Annotated[bool, Parameter(negative=())] = False,
     differences: Natural = 20,
     per_token: Path | None = None,
+    report: Path | None = None,
     json_output: Annotated[bool, Parameter(name="--json", negative=())] = False,
     csv_output: Annotated[bool, Parameter(name="--csv", negative=())] = False,
     common: Common = DEFAULTS,
@@ -134,6 +137,8 @@ def compare_models(
         differences: with --text, show so many tokens in context where a copy differs most from the reference.
         per_token: with --text, write document, position, token, KL and both top tokens to this file, .safetensors or
             .parquet.
+        report: write a page to look at, an HTML file: which tokens, and where in the texts, models differ; with --text
+            of all pairs.
         json_output: print JSON.
         csv_output: with --text, print CSV, a line a copy.
     """
@@ -145,6 +150,9 @@ def compare_models(
 
     files = text or tuple(map(Path, rest))
     _check_named(second, files, bool(text))
+    if report is not None and report.is_dir():
+        raise InputError(f"--report: {report} is a folder; name the page's file, as in {report / 'report.html'}")
+    look = None if report is None else _look(report, [first, second, *(rest if text else ())])
     reading = Text(files, max_tokens, context, _positions(positions), tokenizer)
     loading = Loading(dtype, device, device_map, nan_labels)
     settings = Settings(
@@ -160,7 +168,7 @@ def compare_models(
     if text:
         shown: Shown = "json" if json_output else "csv" if csv_output else "table"
         _compare_copies(
-            first, (second, *rest), reading, loading, folder, num_pivots, settings, shown, differences, per_token
+            first, (second, *rest), reading, loading, folder, num_pivots, settings, shown, differences, per_token, look
         )
         return
     for option, given in (("--csv", csv_output), ("--per-token", per_token is not None)):
@@ -180,6 +188,7 @@ def compare_models(
         num_pivots=num_pivots,
         settings=settings,
         intervals=intervals,
+        look=look,
     )
     within = TOLERANCE if tolerance is None else tolerance
     if json_output:
@@ -190,6 +199,20 @@ def compare_models(
     print(pair_table(compared.comparison, called, details=details, tolerance=within))
     if compared.note:
         print(f"\n{compared.note}")
+
+
+def _look(path: Path, models: list[str]) -> "Look":
+    """What writes the page of these models, and says where it is."""
+    from closedist.extraction.files import distinct_names
+    from closedist.extraction.look import write_page
+
+    names = distinct_names([Path(model) for model in models])
+
+    def look(found: "Extracted", settings: Settings, comparison: "Comparison | None") -> None:
+        write_page(path, found, names, settings, comparison)
+        print(f"to look at it, open {path}", file=sys.stderr)
+
+    return look
 
 
 def _check_named(second: str, texts: tuple[Path, ...], of_copies: bool) -> None:
@@ -219,6 +242,7 @@ def _compare_copies(
     shown: Shown,
     differences: int,
     per_token: Path | None,
+    look: "Look | None",
 ) -> None:
     """Compare copies with their reference, and print what was asked for: the closest last where lists are shown."""
     from closedist.comparison.copies import copies_as_csv, copies_as_dicts, copies_table
@@ -228,7 +252,14 @@ def _compare_copies(
     if per_token is not None:
         check_per_token(per_token)
     copies = compare_copies(
-        reference, others, text, loading, folder=folder, num_pivots=num_pivots or NUM_PIVOTS, settings=settings
+        reference,
+        others,
+        text,
+        loading,
+        folder=folder,
+        num_pivots=num_pivots or NUM_PIVOTS,
+        settings=settings,
+        look=look,
     )
     if per_token is not None:
         write_per_token(copies, text.files, per_token)

@@ -178,6 +178,31 @@ def config_file(name: Path | str, folder: Path) -> Path:
     return path if path.is_file() else folder / path  # an absolute path stays itself
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class ArrayNames:
+    """What files of others call their arrays.
+
+    Attributes:
+        embeddings_name: what the files call their embeddings, where not so.
+        unembeddings_name: what they call their unembeddings.
+        bias_name: what they call their bias.
+        logits_name: what they call their logits.
+    """
+
+    embeddings_name: str | None = None
+    unembeddings_name: str | None = None
+    bias_name: str | None = None
+    logits_name: str | None = None
+
+    @property
+    def given(self) -> dict[str, str]:
+        """By the role of the array."""
+        roles = ("embeddings", "unembeddings", "bias", "logits")
+        return {role: name for role in roles if (name := getattr(self, f"{role}_name")) is not None}
+
+
+NO_NAMES = ArrayNames()
 DEFAULTS = Common()
 NO_CONFIGS = ConfigFiles()
 

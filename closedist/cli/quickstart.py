@@ -35,10 +35,10 @@ def quickstart(
     from closedist.paper.folders import Folders
     from closedist.paper.quickstart import (
         draw_quickstart,
+        look_at_quickstart,
         measure_quickstart,
         quickstart_runs,
         train_quickstart,
-        write_page,
     )
     from closedist.system.progress import progress
 
@@ -57,7 +57,7 @@ def quickstart(
     print(f"Checkpoints, losses and result files are in {folder}, in the paper's formats.\n")
     print(_closing(results))
     page = folder / "report.html"
-    write_page(results, folders, page, seed)
+    look_at_quickstart(results, folders, page, seed)
     print(f"\nTo look at every pair, and where two models differ, open {page}")
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from closedist.cli.options import DEFAULTS, Common, Count
+from closedist.cli.options import DEFAULTS, NO_NAMES, ArrayNames, Common, Count
 from closedist.errors import InputError
 from closedist.measures.settings import ConstantLabels, Settings
 
@@ -22,6 +22,7 @@ def report(
     constant_labels: ConstantLabels = Settings.constant_labels,
     align: Annotated[bool, Parameter(negative=())] = False,
     same_inputs: Annotated[bool, Parameter(negative=())] = False,
+    arrays: ArrayNames = NO_NAMES,
     common: Common = DEFAULTS,
 ) -> None:
     """Write one HTML page of models: every pair, which belong together, and where any two of them differ.
@@ -41,13 +42,12 @@ def report(
         raise InputError("report needs two files or more, as in: closedist report p.safetensors q.safetensors")
     if output.is_dir():
         raise InputError(f"--output: {output} is a folder; name the page's file, as in {output / 'report.html'}")
-    from closedist.extraction.files import distinct_names, extraction_record, load_aligned
+    from closedist.extraction.files import extraction_record, load_aligned, short_names
     from closedist.page.inputs import check_count, read_inputs
-    from closedist.page.write import report
-    from closedist.pairs import measure_pairs
+    from closedist.page.write import compare_for_page, report
 
-    models, note = load_aligned(files, align=align, say=lambda said: print(said, file=sys.stderr))
-    names = distinct_names(files)
+    models, note = load_aligned(files, arrays.given, align=align, say=lambda said: print(said, file=sys.stderr))
+    names, pattern = short_names(files)
     shown = None if inputs is None else read_inputs(inputs)
     check_count(shown, models[0].num_inputs, f"--inputs {inputs}")
     digest = extraction_record(files[0]).get("inputs")
@@ -63,7 +63,10 @@ def report(
         output,
         names=names,
         inputs=shown,
-        comparisons=measure_pairs(models, None, settings, names),
-        notes=[note] * bool(note) + [f"extracted from the inputs with digest {digest}"] * (digest is not None),
+        comparisons=compare_for_page(models, names, settings),
+        notes=[
+            *filter(None, [note, pattern and f"names are what differs in {pattern}"]),
+            *([] if digest is None else [f"extracted from the inputs with digest {digest}"]),
+        ],
     )
     print(output)

@@ -214,5 +214,7 @@ def _print_summary(report: "Report", results: Path, figures: Path) -> None:
     for name, (held, pairs) in bounds_held(report.result_files).items():
         print(f"  the {name} holds for {held:,} of {pairs:,} pairs")
     print(f"{len(report.figure_files)} figure and table files in {figures}")
+    for path in report.page_files:
+        print(f"to look at every pair, and where two models differ, open {path}")
     for reason in report.left_out:
         print(f"  not drawn: {reason}")

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from closedist.comparison.record import COLUMNS, Comparison, plain
+from closedist.errors import InputError
 
 _FIELDS = [column.name for column in COLUMNS if column.name != "names"]
 
@@ -30,9 +31,14 @@ def rows(comparisons: Iterable[Comparison]) -> list[dict[str, Any]]:
         >>> row["first"], row["second"], round(row["kl"], 2)
         ('cold', 'hot', 0.12)
     """
+    if isinstance(comparisons, Comparison):
+        raise InputError("comparisons: one Comparison; a list is needed, as in closedist.rows([c])")
+    listed = list(comparisons)
+    if not all(isinstance(c, Comparison) for c in listed):
+        raise InputError("comparisons: a list of comparisons is needed, as closedist.compare_all gives it")
     return [
         dict(zip(("first", "second"), c.names, strict=True)) | {name: plain(getattr(c, name)) for name in _FIELDS}
-        for c in comparisons
+        for c in listed
     ]
 
 

@@ -26,6 +26,7 @@ class Groups:
         threshold: the largest distance within a group.
         stability: one a group, in how many of the given replicates the very same models form a group; empty without
             any.
+        support: one a row of the linkage, in how many of them the same models are merged, at whatever distance.
     """
 
     names: tuple[str, ...]
@@ -35,6 +36,7 @@ class Groups:
     linkage: Matrix
     threshold: float
     stability: tuple[float, ...]
+    support: tuple[float, ...]
 
     def __str__(self) -> str:
         """A line a group."""
@@ -60,7 +62,8 @@ def group_models(
         distances: (n, n) symmetric, 0 on the diagonal, n ≥ 2; √(2·(1 − logit_correlation)) and d_logit are metrics.
         threshold: the largest distance within a group.
         names: of the models; by default their numbers.
-        replicates: (G, n, n) the same distances without one group of inputs each (the jackknife's), for ``stability``.
+        replicates: (G, n, n) the same distances without one group of inputs each (the jackknife's), for ``stability``;
+            :func:`closedist.explanation.stability.distances_without_groups` has them for the logit correlation.
 
     Raises:
         InputError: not such a matrix, or names or replicates that do not fit.
@@ -86,6 +89,7 @@ def group_models(
     members = _members(number, order)
     medoids = tuple(min(group, key=lambda i: (matrix[i, list(group)].sum(), i)) for group in members)
     stability: tuple[float, ...] = ()
+    support: tuple[float, ...] = ()
     if replicates is not None:
         each = np.asarray(replicates, dtype=np.float64)
         if each.ndim != 3 or each.shape[1:] != matrix.shape:
@@ -95,7 +99,17 @@ def group_models(
         trees = [linkage(squareform(part, checks=False), "complete") for part in each]
         again = [set(map(frozenset, _members(fcluster(part, threshold, "distance"), order))) for part in trees]
         stability = tuple(float(np.mean([frozenset(group) in found for found in again])) for group in members)
-    return Groups(called, members, medoids, order, tree, float(threshold), stability)
+        merged = [set(_merged(part)) for part in trees]
+        support = tuple(float(np.mean([models in found for found in merged])) for models in _merged(tree))
+    return Groups(called, members, medoids, order, tree, float(threshold), stability, support)
+
+
+def _merged(tree: Matrix) -> list[frozenset[int]]:
+    """The models that each row of a linkage puts together."""
+    nodes = [frozenset([model]) for model in range(len(tree) + 1)]
+    for first, second in tree[:, :2].astype(int).tolist():
+        nodes.append(nodes[first] | nodes[second])
+    return nodes[len(tree) + 1 :]
 
 
 def _members(number: NDArray[Any], order: Sequence[int]) -> tuple[tuple[int, ...], ...]:
@@ -159,7 +173,8 @@ class Contradiction:
     Attributes:
         close_then_far: the pair that is close in the first measure and far in the second; None where both rank all
             pairs alike. far_then_close likewise, the other way.
-        agreement: Spearman's correlation of the two measures over all pairs; None for fewer than three pairs.
+        agreement: Spearman's correlation of the two measures over all pairs; None for fewer than three pairs, or where
+            a measure is the same for all.
     """
 
     close_then_far: tuple[str, str] | None
@@ -192,7 +207,8 @@ def contradiction(first: ArrayLike, second: ArrayLike, *, names: Sequence[str] |
     i, j = np.triu_indices(len(one), 1)
     ranks, other_ranks = _ranks(one[i, j]), _ranks(other[i, j])
     gap = other_ranks - ranks
-    agreement = float(np.corrcoef(ranks, other_ranks)[0, 1]) if len(pairs) > 2 else None
+    varied = len(pairs) > 2 and np.ptp(ranks) > 0 and np.ptp(other_ranks) > 0
+    agreement = float(np.corrcoef(ranks, other_ranks)[0, 1]) if varied else None
     if not gap.any():
         return Contradiction(None, None, agreement)
     farther, closer = ((called[a], called[b]) for a, b in (pairs[int(gap.argmax())], pairs[int(gap.argmin())]))
@@ -211,7 +227,13 @@ def checked_distances(distances: ArrayLike) -> Matrix:
     Raises:
         InputError: not square, fewer than two models, not symmetric, or an entry that no distance has.
     """
-    matrix = np.asarray(distances, dtype=np.float64)
+    try:
+        matrix = np.asarray(distances, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"distances: {type(distances).__name__} that holds no numbers; an (n, n) matrix is needed, as "
+            "closedist.distances(comparisons) makes of what compare_all gives"
+        ) from error
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or len(matrix) < 2:
         raise InputError(f"distances: shape {matrix.shape}; one row and one column a model is needed, and two models")
     if not np.isfinite(matrix).all() or (matrix < 0).any() or np.diagonal(matrix).any():

@@ -1,25 +1,29 @@
 """Where two models differ: labels and directions from roots, inputs from one more pass."""
 
-import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from closedist.errors import InputError
-from closedist.explanation.records import Direction, Explanation, InputDifference, LabelDifference, LabelPair, Name
+from closedist.explanation.differences import InputDifference, LabelPair, Name
+from closedist.explanation.directions import directions
+from closedist.explanation.labels import label_differences, label_terms
+from closedist.explanation.records import Explanation
+from closedist.measures.checks import check_comparable
 from closedist.measures.likelihood import LogLikelihoods, divergence_terms, normalise
 from closedist.measures.logit_roots import LogitRoots, label_rows, logit_roots
-from closedist.measures.projection import Projection
 from closedist.measures.settings import DEFAULTS
 from closedist.measures.stack import Stack, stacked
 from closedist.representations import Representations
 
-SHOWN_LABELS = 3  # on either side of a direction
 _ROWS = 1 << 20  # logits of a block
-_SEEN = 1e-9  # of a direction's logits beside the largest: below, no label sees it
+_SAME = 1e-12  # of the logits' size: below, a difference of all of them is rounding
 
 
 def explain(
@@ -28,6 +32,8 @@ def explain(
     *,
     names: Sequence[str] = ("p", "q"),
     num_inputs: int = 50,
+    pivot_label: int | None = None,
+    input_names: Sequence[object] | None = None,
     same_inputs: bool = DEFAULTS.same_inputs,
 ) -> Explanation:
     """Which labels, inputs and directions two models differ in, worst first.
@@ -36,6 +42,9 @@ def explain(
         p, q: representations of the same N inputs and C labels in the same order.
         names: what to call them.
         num_inputs: how many inputs to list.
+        pivot_label: which label t1's terms are against, such as a comparison's; by default that with the smallest t1,
+            and above 10,000 labels none.
+        input_names: N names or texts of the inputs; by default the models' ids.
         same_inputs: the inputs are the same, though in another form; as for :func:`closedist.compare`.
 
     Returns:
@@ -54,26 +63,41 @@ def explain(
     """
     if len(names) != 2:
         raise InputError(f"names: {len(names)} for 2 models; give each model one")
+    check_comparable([p, q], names, same_inputs=same_inputs)
     if num_inputs < 1:
         raise InputError(f"num_inputs: {num_inputs}; at least 1 is needed")
-    roots, _ = logit_roots(p, q, same_inputs=same_inputs)
+    if pivot_label is not None and not 0 <= pivot_label < p.num_labels:
+        raise InputError(f"pivot_label: {pivot_label}; the models have labels 0 … {p.num_labels - 1}")
+    if input_names is not None and len(input_names) != p.num_inputs:
+        raise InputError(f"input_names: {len(input_names):,} for {p.num_inputs:,} inputs; give each input one")
     models = stacked([p, q])
+    roots, _ = logit_roots(p, q, same_inputs=same_inputs)
     rows = _rows(models, (p.dimension, q.dimension))
     seen = _look_at_inputs(models, roots, rows, min(num_inputs, p.num_inputs))
     of_label = [_label_name(p, q, index) for index in range(p.num_labels)]
+    terms = label_terms(models, pivot_label)
+    distance = float(roots.delta.norm())
+    equal = distance <= _SAME * max(float(part.norm()) for part in roots.logits(centred=False))
     black_box = p.black_box or q.black_box
+    ids = p.input_ids if p.input_ids is not None else q.input_ids
+    found, only_first, only_second = ([], 0, 0) if black_box else directions(models, roots, of_label)
     return Explanation(
         names=(str(names[0]), str(names[1])),
-        labels=tuple(_labels(roots, rows, seen, of_label)),
+        labels=tuple(label_differences(roots, rows, seen.kl_of_label, terms, of_label, equal=equal)),
         label_pairs=tuple(
             LabelPair(of_label[first], of_label[second], count, count / p.num_inputs)
             for (first, second), count in sorted(seen.pairs.items(), key=lambda pair: (-pair[1], pair[0]))
         ),
-        inputs=tuple(_inputs(p, q, seen, of_label)),
-        directions=() if black_box else tuple(_directions(models, roots, of_label, p.dimension)),
+        inputs=tuple(_inputs(seen, of_label, ids if input_names is None else input_names)),
+        directions=tuple(found),
+        only_first=only_first,
+        only_second=only_second,
+        pivot_label=None if terms is None else of_label[terms.pivot],
+        left_out_label=None if terms is None else of_label[terms.left_out],
         num_inputs=p.num_inputs,
         kl=float(seen.kl_of_label.sum()),
-        distance=float(roots.delta.norm()),
+        distance=distance,
+        equal=equal,
     )
 
 
@@ -170,38 +194,11 @@ def _rows(models: Stack, dimensions: tuple[int, int]) -> Tensor:
     return torch.cat([rows[:, : dimensions[0]], rows[:, width - 1 : width + dimensions[1]], rows[:, -1:]], -1)
 
 
-def _labels(roots: LogitRoots, rows: Tensor, seen: _Seen, names: Sequence[Name]) -> list[LabelDifference]:
-    split = roots.dimension + 1
-    first = roots.covariance[:, :split] @ rows[:, :split].T
-    second = -(roots.covariance[:, split:] @ rows[:, split:].T)
-    sizes, other_sizes = first.norm(dim=0), second.norm(dim=0)
-    constant = torch.minimum(sizes / sizes.amax().clamp(min=1e-300), other_sizes / other_sizes.amax().clamp(min=1e-300))
-    units = first / sizes.clamp(min=1e-300) - second / other_sizes.clamp(min=1e-300)
-    correlation = 1.0 - 0.5 * units.square().sum(0)
-    means = -(rows @ roots.moment[-1])
-    deviations = (first - second).norm(dim=0)
-    squares = means.square() + deviations.square()
-    shares, kl_shares = (part / part.sum().clamp(min=1e-300) for part in (squares, seen.kl_of_label))
-    records = [
-        LabelDifference(
-            label=names[index],
-            correlation=float(correlation[index]) if float(constant[index]) > 1e-14 else None,
-            mean_difference=float(means[index]),
-            deviation=float(deviations[index]),
-            share_of_distance=float(shares[index]),
-            share_of_kl=float(kl_shares[index]),
-        )
-        for index in range(len(names))
-    ]
-    return sorted(records, key=lambda record: math.inf if record.correlation is None else record.correlation)
-
-
-def _inputs(p: Representations, q: Representations, seen: _Seen, names: Sequence[Name]) -> list[InputDifference]:
-    ids = p.input_ids if p.input_ids is not None else q.input_ids
+def _inputs(seen: _Seen, names: Sequence[Name], ids: Sequence[object] | NDArray[Any] | None) -> list[InputDifference]:
     return [
         InputDifference(
             input=row,
-            input_id=None if ids is None else ids[row].tolist(),
+            input_id=None if ids is None else _plain(ids[row]),
             kl=float(seen.kl[position]),
             first_label=names[int(seen.labels[position, 0])],
             first_probability=float(seen.probabilities[position, 0]),
@@ -214,45 +211,14 @@ def _inputs(p: Representations, q: Representations, seen: _Seen, names: Sequence
     ]
 
 
-def _directions(models: Stack, roots: LogitRoots, names: Sequence[Name], dimension: int) -> list[Direction]:
-    """The first model's canonical directions; those that the second lacks have correlation 0."""
-    own, other = roots.embeddings()
-    first, second = (Projection.onto(part, roots.num_inputs) for part in (own, other))
-    turned, correlations, other_turned = torch.linalg.svd(first.left.mT @ second.left, full_matrices=True)
-    rank, other_rank = int(first.rank), int(second.rank)
-    labels = models.labels[0, :, :dimension]
-    found = []
-    total, other_total = own.square().sum(), other.square().sum()
-    variates = first.left @ turned  # (r, k), one column a direction
-    other_variates = second.left @ other_turned.mT
-    used = torch.nonzero(variates.norm(dim=0) > 0.5).flatten().tolist()[:rank]
-    strongest = float((labels @ (own.mT @ variates)).norm(dim=0).amax())
-    for index in used:
-        correlation = float(correlations[index]) if index < min(rank, other_rank, len(correlations)) else 0.0
-        variate = variates[:, index]
-        loadings = own.mT @ variate  # covariance of every coordinate with the variate
-        logits = labels @ loadings
-        seen = float(logits.norm()) > _SEEN * max(strongest, 1e-300)
-        order = logits.argsort(descending=True).tolist()
-        shown = min(SHOWN_LABELS, len(names) // 2)
-        of_second = (
-            float((other.mT @ other_variates[:, index]).square().sum() / other_total) if index < other_rank else 0.0
-        )
-        found.append(
-            Direction(
-                correlation=min(correlation, 1.0),
-                of_first=float(loadings.square().sum() / total),
-                of_second=of_second,
-                higher=tuple(names[label] for label in order[:shown]) if seen else (),
-                lower=tuple(names[label] for label in order[::-1][:shown]) if seen else (),
-            )
-        )
-    return sorted(found, key=lambda direction: direction.correlation)
+def _plain(name: Any) -> Any:
+    """A name as Python has it, where NumPy does."""
+    return name.tolist() if isinstance(name, np.generic | np.ndarray) else name
 
 
 def _label_name(p: Representations, q: Representations, index: int) -> Name:
     names = p.label_names if p.label_names is not None else q.label_names
     if names is None:
         return index
-    name = names[index].tolist()
+    name = _plain(names[index])
     return name if isinstance(name, int | str) else str(name)

@@ -19,7 +19,7 @@ from closedist.comparison.copies import Copy
 from closedist.errors import InputError
 from closedist.extraction.files import distinct_names
 from closedist.extraction.hugging_face import AS_STORED, Loading
-from closedist.extraction.language_models import Extracted, extracted
+from closedist.extraction.language_models import Extracted, Look, extracted
 from closedist.extraction.texts import Text, Windows
 from closedist.measures.by_input import ByInput, by_input, quantiles
 from closedist.measures.settings import DEFAULTS, Settings
@@ -107,6 +107,7 @@ def compare_copies(
     folder: Path | None = None,
     num_pivots: int = NUM_PIVOTS,
     settings: Settings = DEFAULTS,
+    look: Look | None = None,
 ) -> Copies:
     """Compare copies of a language model with it on texts; the reference is extracted once.
 
@@ -121,6 +122,7 @@ def compare_copies(
             with further copies extracts only these; by default they are deleted.
         num_pivots: choose the pivot label of d_LLV among so many of the texts' most frequent tokens.
         settings: how d_LLV and the certificate are found; pivots are those of ``num_pivots``.
+        look: called with what was extracted and the settings, while the representations are there.
 
     Raises:
         InputError: as ``extract_language_model``, the vocabularies differ, or no copy is named.
@@ -144,6 +146,8 @@ def compare_copies(
             rows.append(_row(name, seen, comparison, perplexities, groups))
             token_of = np.array(found.token_of)
             by_token.append(ByToken(name, seen.kl.cpu().numpy(), *token_of[seen.top.cpu().numpy()]))
+        if look is not None:
+            look(found, settings, None)
         order = sorted(range(len(rows)), key=lambda index: rows[index].kl)
         return Copies(
             reference=names[0],

@@ -22,6 +22,7 @@ from closedist.representations.alignment import aligned_with_note, over_same_lab
 from closedist.representations.names import read_names
 from closedist.system.kinds import kind_of, of_weights, some_of
 
+LONG_NAME = 30  # characters, beyond which what all names share is in the way
 _NAMES = ("input_ids", "label_names", "groups")
 ROLES = ("embeddings", "unembeddings", "bias", "logits", *_NAMES)
 _ENDINGS = (".safetensors", ".npz", ".npy", ".pt", ".pth", ".csv", ".tsv")
@@ -99,6 +100,25 @@ def distinct_names(paths: Sequence[Path]) -> list[str]:
         seen[name] += 1
         numbered.append(f"{name} ({seen[name]})" if seen[name] > 1 else name)
     return numbered
+
+
+def short_names(paths: Sequence[Path]) -> tuple[list[str], str]:
+    """Distinct names without the words that long ones share, and their pattern with a * for what differs.
+
+    Args:
+        paths: of which ``a_seed0_lr0_1_steps10`` and ``a_seed1_lr0_1_steps10`` become seed0 and seed1.
+
+    Returns:
+        The names and ``a_*_lr0_1_steps10``; the pattern is "" where names stay as :func:`distinct_names` has them.
+    """
+    names = distinct_names(paths)
+    words = [name.split("_") for name in names]
+    if max(map(len, names)) <= LONG_NAME or len(set(map(len, words))) > 1:
+        return names, ""
+    columns = list(zip(*words, strict=True))
+    differ = [len(set(column)) > 1 for column in columns]
+    short = ["_".join(word for word, kept in zip(row, differ, strict=True) if kept) for row in words]
+    return short, "_".join("*" if kept else column[0] for column, kept in zip(columns, differ, strict=True))
 
 
 def _ways_to_call(path: Path) -> list[str]:

@@ -3,7 +3,7 @@
 import gc
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -88,6 +88,9 @@ class Extracted:
         return [number[label] for label in ([] if labels is None else labels.tolist())]
 
 
+Look = Callable[[Extracted, Settings, Comparison | None], None]
+
+
 def extract_language_model(model: str, text: Text, output: Path, loading: Loading = AS_STORED) -> Representations:
     """Write a language model's representations on texts: every position is an input, every token a label.
 
@@ -120,6 +123,7 @@ def compare_language_models(
     num_pivots: int | None = None,
     settings: Settings = DEFAULTS,
     intervals: bool = False,
+    look: Look | None = None,
 ) -> ModelComparison:
     """Compare two language models on texts, one after the other in memory, their embeddings on disk.
 
@@ -133,6 +137,7 @@ def compare_language_models(
         settings: how they are compared; seed, weight and the like.
         intervals: whether to measure how sure the numbers are, by leaving out texts, where there are 8 or more, or else
             blocks of whole windows.
+        look: called with what was extracted, the settings and the comparison, while the representations are there.
 
     Raises:
         InputError: as :func:`extract_language_model`, or the vocabularies differ.
@@ -140,7 +145,10 @@ def compare_language_models(
     with extracted({"first": first, "second": second}, text, loading, folder) as found:
         if num_pivots is not None:
             settings = replace(settings, pivots=found.most_frequent(num_pivots))
-        return ModelComparison(measure_alone(found.models, model_names(2), settings, intervals=intervals), found.note)
+        comparison = measure_alone(found.models, model_names(2), settings, intervals=intervals)
+        if look is not None:
+            look(found, settings, comparison)
+        return ModelComparison(comparison, found.note)
 
 
 @contextmanager

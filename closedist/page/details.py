@@ -1,15 +1,17 @@
 """What the page says of one pair: labels, swaps, inputs and directions, as plain lists."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from closedist.explanation.differences import LabelDifference
 from closedist.explanation.pair import explain
-from closedist.explanation.records import Explanation, one_line
+from closedist.explanation.records import Explanation
+from closedist.explanation.table import one_line
 from closedist.page.packed import rounded
 from closedist.representations import Representations
 
@@ -41,21 +43,23 @@ def explained_pairs(distances: NDArray[np.float64]) -> list[Pair]:
     return sorted(chosen | {ranked[place] for place in places})
 
 
-def explanations(models: Sequence[Representations], pairs: Sequence[Pair]) -> dict[Pair, Explanation]:
-    """An explanation of each pair of models, which were found to have the same inputs."""
-    return {(i, j): explain(models[i], models[j], num_inputs=SHOWN_INPUTS, same_inputs=True) for i, j in pairs}
+def explanations(
+    models: Sequence[Representations], pairs: Sequence[Pair], pivots: Mapping[Pair, int | None]
+) -> dict[Pair, Explanation]:
+    """An explanation of each pair of comparable models, with the terms of t1 against its pivot label."""
+    return {
+        (i, j): explain(models[i], models[j], num_inputs=SHOWN_INPUTS, pivot_label=pivots[i, j], same_inputs=True)
+        for i, j in pairs
+    }
 
 
 def as_lists(found: Explanation) -> dict[str, Any]:
     """An explanation as the page has it: rows without keys, in the order of the tables' columns."""
     return {
+        "equal": found.equal,
+        "pivot": None if found.pivot_label is None else one_line(found.pivot_label, LONGEST_NAME),
         "labels": [
-            [
-                one_line(row.label, LONGEST_NAME),
-                *(None if value is None else rounded(value, 4) for value in (row.correlation,)),
-                *rounded([row.mean_difference, row.deviation, row.share_of_distance, row.share_of_kl], 4),
-            ]
-            for row in found.labels[:SHOWN_LABELS]
+            [one_line(row.label, LONGEST_NAME), *map(_cell, _cells(row))] for row in found.labels[:SHOWN_LABELS]
         ],
         "swaps": [
             [one_line(row.first, LONGEST_NAME), one_line(row.second, LONGEST_NAME), row.count, rounded(row.share, 4)]
@@ -79,4 +83,17 @@ def as_lists(found: Explanation) -> dict[str, Any]:
             }
             for row in found.directions[:SHOWN_DIRECTIONS]
         ],
+        "only": [found.only_first, found.only_second],
+        "numDirections": sum(bool(row.of_first and row.of_second) for row in found.directions),
     }
+
+
+def _cell(value: float | None) -> float | str | None:
+    """A number for JSON, which has no word for what is infinite."""
+    if value is None:
+        return None
+    return "Infinity" if math.isinf(value) else rounded(value, 4)
+
+
+def _cells(row: LabelDifference) -> tuple[float | None, ...]:
+    return row.correlation, row.mean_difference, row.deviation, row.term, row.share_of_distance, row.share_of_kl

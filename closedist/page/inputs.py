@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedist.errors import InputError, brief
-from closedist.explanation.records import one_line
+from closedist.explanation.table import one_line
 
 Input = str | Path | NDArray[Any] | None
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from closedist.comparison import COLUMNS, Comparison
 from closedist.comparison.column import Column
 
+CORRELATED = 0.9  # logits of any two models of one group, until the reader chooses another
 Matrix = NDArray[np.float64]
 _REVERSE = "_reverse"  # ends the name of a number's counterpart from q to p
 
@@ -69,3 +70,16 @@ def _matrix(count: int, comparisons: Sequence[Comparison], name: str) -> Matrix:
         number = getattr(comparison, name)
         matrix[i, j] = np.nan if number is None else number
     return matrix
+
+
+def distances_of(correlation: Measure) -> NDArray[np.float64]:
+    """√(2·(1 − logit correlation)): a metric, and Euclidean."""
+    values = np.nan_to_num(correlation.values, nan=0.0)
+    matrix = np.sqrt((2.0 * (1.0 - values)).clip(min=0.0))
+    np.fill_diagonal(matrix, 0.0)
+    return np.asarray((matrix + matrix.T) / 2)
+
+
+def distance_at(correlation: float) -> float:
+    """The distance of two models whose logits have this correlation."""
+    return float((2.0 * (1.0 - correlation)) ** 0.5)

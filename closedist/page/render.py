@@ -25,6 +25,7 @@ def page(content: Mapping[str, Any]) -> str:
     parts = {
         "POLICY": f"{allowed}; base-uri 'none'; form-action 'none'",
         "TITLE": escape(f"{len(content['models'])} models compared"),
+        "VERDICT": escape(content["verdict"]),
         "SENTENCE": escape(content["sentence"]),
         "STYLE": style,
         "DATA": data,

@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 from closedist.comparison import Comparison
 from closedist.measures.settings import Settings
-from closedist.page.write import report
-from closedist.pairs import compare_all
 from closedist.paper.config import paper_dataset, paper_models, paper_training
 from closedist.paper.figures.plots import make_quickstart
 from closedist.paper.folders import Folders
 from closedist.paper.measurements import Measurement, measure_accuracies, record_distances
+from closedist.paper.pages import write_page
 from closedist.paper.registry import load_split
 from closedist.paper.results.tables import Distances, read_accuracies
 from closedist.paper.runs import TrainingRun, training_runs
@@ -96,13 +95,11 @@ def draw_quickstart(results: Sequence[WidthResult], folders: Folders) -> list[Pa
     return plots.save(folders.figures, ("png",))
 
 
-def write_page(results: Sequence[WidthResult], folders: Folders, path: Path, seed: int = 0) -> None:
-    """The page of all models of both widths, with each test input's point and label; ``seed`` draws the input sets."""
+def look_at_quickstart(results: Sequence[WidthResult], folders: Folders, path: Path, seed: int = 0) -> None:
+    """Write the page of all models of both widths; ``seed`` draws the input sets."""
     named = {
         f"width {result.run.name.width}, seed {number}": model
         for result in results
         for number, model in zip(result.run.models.random_seeds, result.representations, strict=True)
     }
-    points, labels = (part.tolist() for part in load_split(results[0].run.dataset, "test", folders.data))
-    texts = [f"({x:.2f}, {y:.2f}), label {label}" for (x, y), label in zip(points, labels, strict=True)]
-    report(named, path, inputs=texts, comparisons=compare_all(named, seed=seed))
+    write_page(named, results[0].run, folders, path, seed)

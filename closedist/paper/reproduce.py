@@ -24,6 +24,7 @@ from closedist.paper.measurements import (
     measure_distances,
     measure_mcca,
 )
+from closedist.paper.pages import write_pages
 from closedist.paper.plan import Piece
 from closedist.paper.results.tables import read_distances, read_losses, read_mcca
 from closedist.paper.runs import TrainingRun
@@ -43,6 +44,7 @@ class Report:
     trained: int = 0
     result_files: list[Path] = field(default_factory=list)
     figure_files: list[Path] = field(default_factory=list)
+    page_files: list[Path] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
 
 
@@ -143,6 +145,7 @@ def run_plan(
     runs = [piece.run for piece in synthetic]
     report.result_files += measure_runs(runs, Measurement(settings=Settings(seed=seed)), folders, device)
     draw_synthetic(labels, runs[0].name.date, seed, folders, formats, report)
+    _write_pages(runs, seed, folders, device, report)
     if images:
         report.trained += train(images)
         finish_images([piece.run for piece in images], seed, folders, device, formats, report)
@@ -163,6 +166,17 @@ def finish_images(
         report.result_files += _keep_or_correlate(run, folders, device)
     sources = Sources(folders, seed=seed, families=[{run.name.rep_dim: run for run in runs}], device=device)
     _draw(sources, True, formats, report)
+    _write_pages(runs, seed, folders, device, report)
+
+
+def _write_pages(
+    runs: Sequence[TrainingRun], seed: int, folders: Folders, device: torch.device, report: Report
+) -> None:
+    """Write the pages of models, and note why others cannot be written."""
+    try:
+        report.page_files += write_pages(runs, folders, device, seed)
+    except InputError as error:
+        report.left_out.append(f"a page to look at: {error}")
 
 
 def _keep_or_correlate(run: TrainingRun, folders: Folders, device: torch.device) -> list[Path]:

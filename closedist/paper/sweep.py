@@ -12,7 +12,7 @@ from closedist.errors import InputError
 from closedist.paper.checkpoint import SavedState, read_state, read_weights, saved_states, write_state, write_weights
 from closedist.paper.config import DatasetConfig
 from closedist.paper.folders import Folders
-from closedist.paper.registry import load_split
+from closedist.paper.registry import data_set, load_split
 from closedist.paper.runs import TrainingRun
 from closedist.paper.trained_models import represent
 from closedist.paper.training.arithmetic import Precision
@@ -269,7 +269,8 @@ def _write_models(
             if run.on_images:
                 model = run.untrained(seed).to(place.device).eval()
                 model.load_state_dict(weights)
-                represent(model, test.inputs).save(place.folders.checkpoints / run.name.representations(seed))
+                tested = represent(model, test.inputs, data_set(run.name.dataset).label_names)
+                tested.save(place.folders.checkpoints / run.name.representations(seed))
             write_weights(place.folders.checkpoints / run.name.trained(seed), weights)
     if not all(finite):
         raise diverged_models(losses, seeds, run.training.learning_rate)

@@ -16,7 +16,7 @@ from closedist.paper.families import read_family, with_family, write_family
 from closedist.paper.folders import Folders
 from closedist.paper.models.classifier import Classifier
 from closedist.paper.models.inputs import as_network_input
-from closedist.paper.registry import load_split
+from closedist.paper.registry import data_set, load_split
 from closedist.paper.results.tables import LossRow, MCCARow
 from closedist.paper.runs import TrainingRun
 from closedist.representations import Representations
@@ -39,12 +39,12 @@ def trained_model(run: TrainingRun, seed: int, checkpoints: Path, device: torch.
 
 
 @torch.inference_mode()
-def represent(model: Classifier, inputs: Tensor) -> Representations:
+def represent(model: Classifier, inputs: Tensor, label_names: Sequence[str] | None = None) -> Representations:
     """Embeddings of ``inputs``, points or images as bytes, and unembeddings of all labels, on the CPU."""
     device = model.label_vectors.device
     blocks = [model.embed(as_network_input(block.to(device))).cpu() for block in torch.split(inputs, BATCH)]
     # clones: what inference mode made cannot be used outside of it
-    return Representations(torch.cat(blocks).clone(), model.unembed().cpu().clone())
+    return Representations(torch.cat(blocks).clone(), model.unembed().cpu().clone(), label_names=label_names)
 
 
 def family_representations(
@@ -61,11 +61,12 @@ def family_representations(
     saved = _saved_representations(run, folders.checkpoints) if split == "test" else {}
     seeds = run.models.random_seeds
     inputs = None if set(seeds) <= set(saved) else load_split(run.dataset, split, folders.data)[0]
+    label_names = data_set(run.name.dataset).label_names
 
     def of(seed: int) -> Representations:
         if inputs is None or seed in saved:
             return saved[seed]
-        return represent(trained_model(run, seed, folders.checkpoints, device), inputs)
+        return represent(trained_model(run, seed, folders.checkpoints, device), inputs, label_names)
 
     return [of(seed) for seed in seeds]
 

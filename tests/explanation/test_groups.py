@@ -38,6 +38,12 @@ def test_planted_groups_are_found_and_their_stability_counted():
     found = group_models(same, 1.0, names=list("abcdefgh"), replicates=[same, moved])
     assert [sorted(group) for group in found.members] == [[0, 1, 2, 3, 4], [5, 6, 7]]
     assert found.stability == (1.0, 0.5)
+    assert len(found.support) == 7
+    assert found.support[-1] == 1.0  # all models
+    by_size = {int(row[3]): support for row, support in zip(found.linkage, found.support, strict=True)}
+    assert by_size[5] == 1.0  # a to e
+    assert by_size[3] == 0.5  # f, g and h, which was moved
+    assert group_models(same, 1.0).support == ()
     assert "5 like" in str(found)
 
 
@@ -71,6 +77,11 @@ def test_measures_that_rank_all_pairs_alike_contradict_each_other_nowhere():
     found = contradiction(distances, distances**2)
     assert (found.close_then_far, found.far_then_close) == (None, None)
     assert found.agreement == pytest.approx(1.0)
+
+
+def test_a_measure_that_is_the_same_for_all_pairs_agrees_with_nothing():
+    flat = np.ones((4, 4)) - np.eye(4)
+    assert contradiction(flat, distances_of(np.random.default_rng(3).normal(size=(4, 2)))).agreement is None
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,15 @@
 """A planted difference comes first in its list, and every share and influence is what it is called."""
 
+import csv
+import io
+import json
+
 import numpy as np
 import pytest
 from scipy.special import log_softmax
 
-from closedist import InputError, Representations, explain, kl_divergence
-from closedist.explanation.records import text
+from closedist import InputError, Representations, compare, explain, kl_divergence
+from closedist.explanation.records import as_csv, text
 
 N, C, M = 400, 10, 6
 
@@ -54,6 +58,84 @@ def test_a_direction_that_is_removed_comes_first_among_the_directions(arrays):
     pull = (g - g.mean(0)) @ direction
     assert first.higher[0] in (pull.argmax(), pull.argmin())
     assert {*first.higher, *first.lower} >= {pull.argmax(), pull.argmin()}
+
+
+def test_directions_of_both_are_listed_from_the_lowest_canonical_correlation(arrays):
+    f, g = arrays
+    rng = np.random.default_rng(13)
+    other = f @ rng.normal(size=(M, M)) + rng.normal(size=(N, M)) * np.linspace(0.1, 3, M)
+    found = explain(Representations(f, g), Representations(other, g))
+    bases = [np.linalg.qr(part - part.mean(0))[0] for part in (f, other)]
+    correlations = np.sort(np.linalg.svd(bases[0].T @ bases[1], compute_uv=False))
+    assert [row.correlation for row in found.directions] == pytest.approx(correlations.tolist())
+    assert sum(row.of_first for row in found.directions) == pytest.approx(1.0)
+
+
+def test_a_bias_comes_first_among_the_labels_though_every_correlation_is_1(arrays):
+    f, g = arrays
+    bias = 0.01 * np.random.default_rng(1).normal(size=C)
+    bias[4] = 0.5
+    found = explain(Representations(f, g), Representations(3 * f, g / 3, bias=bias))
+    assert found.labels[0].label == 4
+    assert all(label.correlation == pytest.approx(1.0) for label in found.labels)
+    assert found.labels[0].mean_difference == pytest.approx(0.5 - bias.mean())
+
+
+def test_a_label_that_varies_in_one_model_only_comes_before_those_that_correlate_and_a_constant_in_both_last():
+    rng = np.random.default_rng(8)
+    table = rng.normal(size=(N, 6))
+    first, second = table - table.mean(1, keepdims=True), table + 0.05 * rng.normal(size=table.shape)
+    second[:, 4] = 0.0
+    second[:, :4] -= second[:, :4].mean(1, keepdims=True)
+    for part in (first, second):  # a label of no logit, beside others whose mean is 0
+        part[:, 5] = 0.0
+    first[:, :5] -= first[:, :5].mean(1, keepdims=True)
+    found = explain(Representations.from_logits(first), Representations.from_logits(second))
+    assert {label.label: label.correlation for label in found.labels}[4] is None
+    assert found.labels[0].label == 4
+    assert found.labels[-1].label == 5
+    assert found.labels[-1].correlation is None
+
+
+def test_the_terms_of_t1_are_those_of_the_definition_against_the_pivot_that_compare_chose(arrays):
+    f, g = arrays
+    rng = np.random.default_rng(9)
+    p, q = Representations(f, g), Representations(f + 0.3 * rng.normal(size=f.shape), g, bias=rng.normal(size=C))
+    found, c = explain(p, q), compare(p, q)
+    assert (found.pivot_label, found.left_out_label) == (c.pivot_label, c.left_out_label)
+    own, other = log_softmax(logits(p), 1), log_softmax(logits(q), 1)
+    k = found.pivot_label
+    for label in found.labels:
+        j = label.label
+        if j == k:
+            assert label.term is label.rest_term is label.pivot_term is None
+            continue
+        s, t = (np.std(part[:, j] - part[:, k], ddof=1) for part in (own, other))
+        assert label.rest_term == pytest.approx(np.std(own[:, j] / s - other[:, j] / t, ddof=1), rel=1e-8)
+        assert label.pivot_term == pytest.approx(np.std(own[:, k] / s - other[:, k] / t, ddof=1), rel=1e-8)
+    terms = {label.label: label.term for label in found.labels if label.label not in (k, found.left_out_label)}
+    assert max(terms.values()) == pytest.approx(c.label_term, rel=1e-12)
+    assert explain(p, q, pivot_label=2).pivot_label == 2
+    assert explain(*(model.at(labels=[0, 1]) for model in (p, q))).pivot_label is None
+
+
+def test_of_many_directions_that_one_model_lacks_those_that_labels_see_most_are_listed_and_all_are_counted(arrays):
+    f, g = arrays
+    rng = np.random.default_rng(10)
+    more, unseen = rng.normal(size=(N, 3)), rng.normal(size=(N, 20))
+    pull = np.diag([1.0, 0.3, 0.1]) @ rng.normal(size=(3, C))
+    large = Representations(np.hstack([f, more, unseen]), np.hstack([g, pull.T, np.zeros((C, 20))]))
+    for found in (explain(large, Representations(f, g)), explain(Representations(f, g), large)):
+        assert {found.only_first, found.only_second} == {0, 23}
+        assert len(found.directions) == 2 + M
+        assert [row.correlation for row in found.directions[:2]] == [0.0, 0.0]
+        assert all(row.correlation > 0.9999 for row in found.directions[2:])
+        assert "21 more that only" in str(found)
+        assert "6 in which both agree" in str(found)
+        strong = pull[0] - pull[0].mean()
+        ends = {*found.directions[0].higher, *found.directions[0].lower}
+        assert {int(strong.argmax()), int(strong.argmin())} <= ends
+    assert found.directions[0].of_first == 0 < found.directions[0].of_second
 
 
 def test_shares_add_up_and_records_are_those_of_the_table_of_logits(arrays):
@@ -123,9 +205,40 @@ def test_it_reads_well_in_eighty_columns_whatever_the_names_are(arrays):
     f, g = arrays
     hostile = ["<script>" + "x" * 10_000, "a\nb", "\u202eright", "", *map(str, range(4, C))]
     p = Representations(f, g, label_names=hostile)
-    shown = text(explain(p, Representations(f, g[::-1].copy(), label_names=hostile), names=("m" * 99, "n\n")))
-    assert max(map(len, shown.splitlines())) <= 80
-    assert "\u202e" not in shown
+    q = Representations(np.hstack([f, f[:, ::-1] ** 3]), np.hstack([g[::-1], g]), label_names=hostile)
+    for names in (("m" * 99, "n\n"), ("m" * 14, "n" * 14), ("m" * 15, "n")):
+        for first, second in ((p, q), (q, p)):
+            shown = text(explain(first, second, names=names, input_names=["\u202e" + "i" * 999] * N))
+            assert max(map(len, shown.splitlines())) <= 80
+            assert "\u202e" not in shown
+
+
+def test_ten_rows_of_each_list_are_printed_or_as_many_as_are_asked_for_and_the_rest_counted():
+    rng = np.random.default_rng(11)
+    f, g = rng.normal(size=(N, M)), rng.normal(size=(30, M))
+    names = [f"name {y}" for y in range(30)]
+    p = Representations(f, g, label_names=names)
+    found = explain(p, Representations(f, g + 0.3 * rng.normal(size=g.shape)))
+    for shown, most in ((str(found), 10), (text(found, 17), 17)):
+        labels = shown.split("\n\n")[1]
+        assert [str(row.label) in labels for row in found.labels[:most]] == [True] * most
+        assert f"… and {30 - most} more" in labels
+        assert f"… and {len(found.label_pairs) - most} more" in shown
+
+
+def test_json_and_csv_hold_every_record():
+    rng = np.random.default_rng(12)
+    table = rng.normal(size=(40, 4))
+    flat = table.copy()
+    flat[:, 3] = flat[:, 2]  # log-odds that vary in one model only: infinite terms
+    found = explain(Representations.from_logits(table), Representations.from_logits(flat), num_inputs=7)
+    assert any(label.term == np.inf for label in found.labels)
+    read = json.loads(json.dumps(found.as_dict(), allow_nan=False))
+    assert [label["label"] for label in read["labels"]] == [label.label for label in found.labels]
+    assert [row["input"] for row in read["inputs"]] == [row.input for row in found.inputs]
+    rows = list(csv.DictReader(io.StringIO(as_csv(found))))
+    assert len(rows) == len(found.rows()) == 4 + len(found.label_pairs) + 7
+    assert [float(row["kl"]) for row in rows if row["list"] == "inputs"] == [row.kl for row in found.inputs]
 
 
 def test_equal_models_differ_nowhere(arrays):
@@ -133,8 +246,12 @@ def test_equal_models_differ_nowhere(arrays):
     found = explain(Representations(f, g), Representations(f, g))
     assert found.label_pairs == ()
     assert found.kl == 0.0
+    assert found.equal
     assert all(label.correlation == pytest.approx(1.0) for label in found.labels)
-    assert "same label" in str(found)
+    assert {(label.share_of_distance, label.share_of_kl) for label in found.labels} == {(None, None)}
+    assert "equal for every label" in str(found)
+    assert "%" not in str(found)
+    assert not explain(Representations(f, g), Representations(f * (1 + 1e-7), g)).equal
 
 
 def test_what_makes_no_sense_is_refused(arrays):
@@ -143,3 +260,15 @@ def test_what_makes_no_sense_is_refused(arrays):
         explain(p, p, num_inputs=0)
     with pytest.raises(InputError, match="give each model one"):
         explain(p, p, names=("one",))
+    with pytest.raises(InputError, match="pivot_label: 10; the models have labels 0 … 9"):
+        explain(p, p, pivot_label=C)
+    with pytest.raises(InputError, match="input_names: 1 for 400 inputs"):
+        explain(p, p, input_names=["one"])
+
+
+def test_other_inputs_are_refused_by_the_models_names_unless_they_are_said_to_be_the_same(arrays):
+    f, g = arrays
+    p, q = (Representations(f, g, input_digests=np.arange(N) + shift) for shift in (0, 1))
+    with pytest.raises(InputError, match="of model small is another input than that of model large"):
+        explain(p, q, names=("large", "small"))
+    assert explain(p, q, same_inputs=True).equal

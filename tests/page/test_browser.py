@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from closedist import Representations
 from tests.page.pages import LABELS, NAMES, N, small_models, written
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -53,10 +54,15 @@ def browser(tmp_path_factory):
 def paths(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
     pictures = np.random.default_rng(0).integers(0, 255, (N, 8, 8, 3), dtype=np.uint8)
+    first = small_models()[0]
+    copy = Representations(2 * first.embeddings, first.unembeddings / 2)
     return {
+        "equal": written(folder / "equal.html", [first, copy]),
         "many": written(folder / "many.html", names=NAMES, inputs=pictures),
         "two": written(folder / "two.html", small_models(2), inputs=["some text"] * N),
         "solid": written(folder / "solid.html", small_models(3, 3)),
+        "deep": written(folder / "deep.html", small_models(3, 6)),
+        "binary": written(folder / "binary.html", [model.at(labels=[0, 1]) for model in small_models(3)]),
     }
 
 
@@ -98,6 +104,14 @@ def focused(page):
 
 def column(page, table, index):
     return [cell.text for cell in every(page, f"{table} tbody tr > :nth-child({index})")]
+
+
+def choose(page, first, second):
+    """Open a pair by the lists of models."""
+    from selenium.webdriver.support.ui import Select
+
+    for side, model in (("first", first), ("second", second)):
+        Select(one(page, f"#{side}")).select_by_value(str(model))
 
 
 def lit_pixels(page, view):
@@ -198,6 +212,7 @@ def test_pointing_at_an_input_lights_it_in_both(opened):
 
 def test_a_press_on_a_columns_name_sorts_the_labels_either_way(opened):
     page = opened("many")
+    choose(page, 0, 1)
     table = "#details .wide:first-of-type .rows"
     head = one(page, f"{table} thead th:nth-child(4)")
     head.find_element("css selector", "button").send_keys("\n")
@@ -218,6 +233,52 @@ def test_moving_the_threshold_changes_the_groups(opened):
     press(page, "END")
     assert "1 group" in one(page, "#groups-found").text
     assert column(page, "#models", 3) == ["1"] * 5
+
+
+def test_the_verdict_is_on_top_and_in_the_pairs_panel_and_cells_say_how_sure_they_are(opened):
+    page = opened("many")
+    assert one(page, "#verdict").text.startswith("Of 10 pairs, ")
+    choose(page, 0, 1)
+    assert "within 5 %" in one(page, "#pair-verdict").text
+    assert "95 %: " in one(page, "#numbers").text
+    assert "by chance" in one(page, "#numbers").text
+    labels = [cell.get_attribute("aria-label") for cell in every(page, ".heat tbody td:not(.same)")]
+    assert all("95 %: " in label and "by chance 0; " in label for label in labels)
+    assert all(label.endswith(("same)", "undecided)")) for label in labels)
+    page = opened("two")
+    assert "within 5 %" in one(page, "#verdict").text
+    assert not one(page, "#pair-verdict").is_displayed()
+
+
+def test_forks_say_how_often_they_are_found_again_without_a_part_of_the_inputs(opened):
+    page = opened("many")
+    assert "20 repetitions, each without one part of the inputs" in one(page, "#support").text
+    shown = [text.text for text in every(page, "#dendrogram text.halo")]
+    assert all(text.endswith("%") and int(text[:-1]) < 100 for text in shown)
+
+
+def test_a_pair_of_equal_models_says_so_in_place_of_a_table_of_shares(opened):
+    page = opened("equal")
+    assert "equal for every label and every input" in one(page, "#details").text
+    assert "Share of KL" not in one(page, "#details").text
+    page = opened("many")
+    choose(page, 0, 1)
+    assert "Share of KL" in one(page, "#details").text
+    assert "t1's larger term against pivot label" in one(page, "#details caption").text
+
+
+def test_two_directions_of_many_are_said_to_be_chosen_and_not_all(opened):
+    page = opened("deep")
+    said = one(page, "#fit").text
+    assert "chosen as those in which both agree most" in said
+    assert "the rest is not drawn" in said
+    assert "2 directions in which both agree most" in one(page, "#first-name").text
+
+
+def test_two_labels_say_why_numbers_are_missing(opened):
+    page = opened("binary")
+    assert "need three labels" in one(page, "#missing").text
+    assert "input set" not in one(page, "#settings").text
 
 
 def test_three_dimensions_turn(opened):

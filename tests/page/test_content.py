@@ -66,6 +66,10 @@ def test_the_leading_canonical_directions_are_those_that_two_models_share():
     first, second = coordinates(view["first"]), coordinates(view["second"])
     assert np.allclose(first, second, atol=1e-3)
     assert np.allclose(np.cov(first.T), np.eye(2), atol=0.01)
+    centred = p.embeddings.numpy() - p.embeddings.numpy().mean(0)
+    left = centred - first @ np.linalg.lstsq(first, centred)[0]
+    assert view["drawn"] == pytest.approx(1 - np.square(left).sum() / np.square(centred).sum(), rel=1e-3)
+    assert view["drawn"] < 0.5
     assert np.linalg.norm(first - shared @ np.linalg.lstsq(shared, first)[0]) < 0.1 * np.linalg.norm(first)
 
 
@@ -169,6 +173,77 @@ def test_black_boxes_and_two_labels_have_a_page(tmp_path):
         content = content_of(written(tmp_path / "page.html", boxes))
         assert content["models"][0]["blackBox"]
         assert ("llv" in {measure["name"] for measure in content["measures"]}) == (labels > 2)
+        assert ("three labels" in content["missing"]) == (labels == 2)
+        assert ("input set" in content["settings"]) == (labels > 2)
+
+
+def test_of_two_models_the_verdict_comes_first_and_every_number_has_its_interval_and_chance(tmp_path):
+    models = small_models(2)
+    content = content_of(written(tmp_path / "page.html", models))
+    c = closedist.compare(*models, intervals=True)
+    assert content["verdict"] == str(c.verdict())
+    pair = content["pairs"]["0,1"]
+    assert pair["verdict"] == {"kind": c.verdict().kind, "sentence": str(c.verdict())}
+    assert set(pair["intervals"]) == set(c.intervals)
+    for name, interval in c.intervals.items():
+        assert pair["intervals"][name] == pytest.approx([interval.low, interval.high], rel=1e-3, abs=1e-9)
+    assert pair["chance"] == pytest.approx(dict(c.chance), rel=1e-3)
+    assert "20 blocks" in content["settings"]["intervals"]
+    assert any("20 blocks" in note for note in pair["notes"])
+
+
+def test_of_many_models_the_verdicts_are_counted(tmp_path):
+    models = small_models()
+    content = content_of(written(tmp_path / "page.html", models))
+    kinds = [c.verdict().kind for c in closedist.compare_all(models, intervals=True)]
+    assert [content["pairs"][f"{i},{j}"]["verdict"]["kind"] for i, j in combinations(range(5), 2)] == kinds
+    assert content["verdict"].startswith("Of 10 pairs, ")
+    for kind, words in (("same", "the same"), ("not the same", "not the same")):
+        count = kinds.count(kind)
+        assert f"{count} {'is' if count == 1 else 'are'} {words}" in content["verdict"]
+
+
+def test_where_there_are_no_intervals_there_is_no_verdict_and_the_page_says_why(tmp_path, monkeypatch):
+    for models in ([model.at(inputs=range(7)) for model in small_models()], small_models()):
+        monkeypatch.setattr("closedist.page.write.MOST_EXPLAINED", 10 if models[0].num_inputs == 7 else 9)
+        content = content_of(written(tmp_path / "page.html", models))
+        assert content["verdict"] == ""
+        assert "verdict" not in content["pairs"]["0,1"]
+        assert content["settings"]["intervals"].startswith("none")
+
+
+def test_a_term_of_a_label_that_varies_in_one_model_only_is_infinite_on_the_page_too(tmp_path):
+    table = np.random.default_rng(0).normal(size=(N, 4))
+    flat = table.copy()
+    flat[:, 3] = flat[:, 2]
+    models = [Representations.from_logits(part) for part in (table, flat)]
+    comparisons = closedist.compare_all(models, pivots=[2], constant_labels="ignore")
+    content = content_of(written(tmp_path / "page.html", models, comparisons=comparisons))
+    assert "Infinity" in [row[4] for row in content["pairs"]["0,1"]["labels"]]
+
+
+def test_an_input_set_that_was_given_is_named(tmp_path):
+    models = small_models()
+    given = closedist.compare_all(models, input_set=[4, 17, 3])
+    content = content_of(written(tmp_path / "page.html", models, comparisons=given))
+    assert content["settings"]["input set"] == "given: 4, 17, 3, the pivot input first"
+
+
+def test_what_is_below_zero_has_a_minus(tmp_path):
+    model = small_models()[0]
+    against = Representations(-model.embeddings, model.unembeddings)
+    assert "correlate by −1.000" in content_of(written(tmp_path / "page.html", [model, against]))["sentence"]
+    third = content_of(written(tmp_path / "page.html", [model, against, *small_models(2)]))["sentence"]
+    assert "(−1.000" in third
+
+
+def test_every_fork_of_the_dendrogram_says_how_stable_it_is(tmp_path):
+    overview = content_of(written(tmp_path / "page.html"))["overview"]
+    assert len(overview["support"]) == len(overview["linkage"]) == 4
+    assert overview["replicates"] == 20
+    assert overview["support"][-1] == 1
+    few = [model.at(inputs=range(7)) for model in small_models()]
+    assert content_of(written(tmp_path / "page.html", few))["overview"]["support"] == []
 
 
 def test_the_page_says_how_it_was_made(tmp_path):
@@ -176,6 +251,7 @@ def test_the_page_says_how_it_was_made(tmp_path):
     content = content_of(written(tmp_path / "page.html", models, inputs=["text"] * N, notes=["from a test"]))
     assert content["settings"]["closedist"] == closedist.__version__
     assert "seed 0" in content["settings"]["input set"]
+    assert "1e−05" in content["settings"]["d_LLV"]
     assert {"digest of the input ids", "digest of the inputs' texts"} <= set(content["settings"])
     assert content["notes"] == ["from a test"]
     digests = [model["digest"] for model in content["models"]]

@@ -14,6 +14,7 @@ from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from closedist import InputError, Representations, compare
+from closedist.page.style import CLASS_COLORS, class_style, closedist_style, new_figure, plain_log_ticks, save
 from closedist.paper.constructed import KLTableRow, compare_all_noisy_copies
 from closedist.paper.figures.embeddings import draw_representations, draw_side_by_side, plane_model
 from closedist.paper.figures.kl_table import make_kl_table
@@ -22,7 +23,6 @@ from closedist.paper.figures.llv_sorted import draw_sorted
 from closedist.paper.figures.llv_vs_width import draw_llv_vs_width, summarise_width
 from closedist.paper.figures.loss_vs_mcca import draw_loss_diff_vs_mcca, why_apart
 from closedist.paper.figures.plots import make_cifar10_reps, make_llv_constructed, make_quickstart, make_synthetic_data
-from closedist.paper.figures.style import CLASS_COLORS, class_style, closedist_style, new_figure, plain_log_ticks, save
 from closedist.paper.results.tables import AccuracyRow, Distances, LossRow, MCCARow, read_distances
 from tests.made_results import distances_table, write_table
 

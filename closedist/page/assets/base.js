@@ -38,9 +38,10 @@ function written(value) {
   const size = Math.abs(value);
   const plain = value === 0 || (size >= 1e-3 && size < 1e4);
   const digits = size >= 100 ? 1 : size >= 10 ? 2 : size >= 0.1 ? 3 : 4;
-  return (plain ? value.toFixed(value === 0 ? 0 : digits) : value.toExponential(2)).replace(/-/g, "−");
+  return minus(plain ? value.toFixed(value === 0 ? 0 : digits) : value.toExponential(2));
 }
-const percent = (share) => `${(100 * share).toFixed(share > 0 && share < 0.001 ? 3 : 1)}%`;
+const minus = (text) => text.replace(/-/g, "−");
+const percent = (share, digits = 1) => `${(100 * share).toFixed(share > 0 && share < 0.001 ? 3 : digits)}%`;
 const counted = (number) => number.toLocaleString("en");
 
 const palette = ["#4477aa", "#e07b39", "#3f9c6b", "#c8435a", "#8866bb", "#b8971f", "#3aa6b9", "#d884b6", "#8a6d4f", "#8b939c"];
@@ -90,7 +91,7 @@ function sortable(caption, columns, rows) {
     fill([...sorted, ...rows.filter((row) => !known(row))]);
   }
   fill(rows);
-  return make("table", { class: "rows" }, make("caption", {}, caption), make("thead", {}, make("tr", {}, ...heads)), body);
+  return make("table", { class: "rows" }, make("caption", {}, make("span", {}, caption)), make("thead", {}, make("tr", {}, ...heads)), body);
 }
 
 function tip(event, ...content) {

@@ -23,7 +23,7 @@ function groupsAt(threshold) {
 function drawDendrogram({ number, fill }) {
   const step = count > 40 ? 13 : 20;
   const room = Math.max(320, byId("dendrogram").clientWidth);
-  const names = Math.min(220, 0.45 * room);
+  const names = Math.min(250, 0.48 * room);
   const [left, top] = [18, 8];
   const width = room - names - left;
   const height = count * step;
@@ -31,13 +31,16 @@ function drawDendrogram({ number, fill }) {
   const y = (position) => top + (position + 0.5) * step;
   const nodes = data.models.map((_, model) => ({ x: x(0), y: y(place[model]), model }));
   const drawn = [];
-  for (const [a, b, distance] of merges) {
+  const found = [];
+  for (const [index, [a, b, distance]] of merges.entries()) {
     const [one, other] = [nodes[a], nodes[b]];
     const within = distance <= chosen.threshold;
     const at = x(distance);
     const path = make("path", { class: within ? "branch joined" : "branch", d: `M${one.x} ${one.y}H${at}V${other.y}H${other.x}` });
     if (within && number > 1) path.style.stroke = fill(one.model);
     drawn.push(path);
+    const support = data.overview.support[index];
+    if (support < 1 && index < merges.length - 1) found.push(make("text", { class: "quiet halo", x: at - 3, y: (one.y + other.y) / 2 - 3, "text-anchor": "end" }, percent(support, 0)));
     nodes.push({ x: at, y: (one.y + other.y) / 2, model: one.model });
   }
   const ticks = [0, 0.25, 0.5, 0.75, 1].map((part) => part * farthest);
@@ -45,11 +48,11 @@ function drawDendrogram({ number, fill }) {
     "svg", { width: left + width + names, height: height + 40, role: "img", "aria-label": `Dendrogram of ${count} models, ${number} groups; the table of models says which` },
     ...ticks.map((tick) => make("line", { class: "axis", x1: x(tick), x2: x(tick), y1: top, y2: top + height })),
     ...ticks.map((tick) => make("text", { class: "quiet", x: x(tick), y: height + top + 16, "text-anchor": "middle" }, written(tick))),
-    ...drawn,
+    ...drawn, ...found,
     make("line", { class: "cut", x1: x(chosen.threshold), x2: x(chosen.threshold), y1: top, y2: top + height }),
     ...order.map((model, position) => make(
       "text", { x: left + width + 8, y: y(position) + 4 }, make("title", {}, data.models[model].name),
-      `${position + 1}  ${short(data.models[model].name, Math.floor(names / 7.5) - 4)}`,
+      `${position + 1}  ${short(data.models[model].name, Math.floor(names / 6.8) - 4)}`,
     )),
   );
   if (count > 40) svg.style.fontSize = "10px";
@@ -100,7 +103,7 @@ function listModels({ group }) {
 
 function drawGroups() {
   const found = groupsAt(chosen.threshold);
-  byId("groups-found").textContent = `${written(chosen.threshold)}: logit correlation at least ${(1 - chosen.threshold ** 2 / 2).toFixed(3)}, ${found.number} ${found.number === 1 ? "group" : "groups"}`;
+  byId("groups-found").textContent = `${written(chosen.threshold)}: logit correlation at least ${minus((1 - chosen.threshold ** 2 / 2).toFixed(3))}, ${found.number} ${found.number === 1 ? "group" : "groups"}`;
   drawDendrogram(found);
   drawMap(found);
   listModels(found);
@@ -113,5 +116,9 @@ function startGroups() {
   slider.addEventListener("input", () => { chosen.threshold = (slider.value / 1000) * top; drawGroups(); });
   byId("filtering").hidden = count <= 20;
   byId("filter").addEventListener("input", () => listModels(groupsAt(chosen.threshold)));
+  const support = data.overview.support;
+  byId("support").textContent = support.length
+    ? ` At a fork: in how many of ${data.overview.replicates} repetitions, each without one part of the inputs, the same models come together; all where nothing is written.`
+    : " Too few inputs to say how stable this is.";
   new ResizeObserver(drawGroups).observe(byId("groups"));
 }

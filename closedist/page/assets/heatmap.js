@@ -20,7 +20,23 @@ function nearness(measure) {
 function said(i, j) {
   const measure = data.measures[chosen.measure];
   if (i === j) return `${data.models[i].name} with itself`;
-  return `${data.models[i].name} and ${data.models[j].name}: ${measure.title} ${written(valueOf(chosen.measure, i, j))} ${measure.unit}`.trim();
+  const certain = [sureOf(measure, i, j), data.pairs[pairKey(i, j)].verdict?.kind].filter(Boolean).join("; ");
+  const value = `${written(valueOf(chosen.measure, i, j))} ${measure.unit}`.trim();
+  return `${data.models[i].name} and ${data.models[j].name}: ${measure.title} ${value}${certain ? ` (${certain})` : ""}`;
+}
+
+const pairKey = (i, j) => `${Math.min(i, j)},${Math.max(i, j)}`;
+
+// The interval of a number and what unrelated models would have, or "".
+function sureOf(measure, i, j) {
+  const { intervals, chance } = data.pairs[pairKey(i, j)];
+  const name = measure.directed && i > j ? `${measure.name}_reverse` : measure.name;
+  const interval = intervals?.[name];
+  const by = chance?.[name];
+  return [
+    interval ? `95 %: ${written(interval[0])} to ${written(interval[1])}` : "",
+    by === undefined || by === null ? "" : `by chance ${written(by)}`,
+  ].filter(Boolean).join("; ");
 }
 
 function makeHeatmap() {

@@ -7,6 +7,11 @@ function openPair(one, other) {
   byId("second").value = j;
   byId("pair-title").replaceChildren(modelName(i), " and ", modelName(j));
   markOpen();
+  const { verdict, notes } = data.pairs[`${i},${j}`];
+  byId("pair-verdict").textContent = verdict ? verdict.sentence : "";
+  byId("pair-verdict").hidden = count === 2;
+  byId("pair-names").replaceChildren("p is ", modelName(i), ", q is ", modelName(j), ".");
+  byId("notes").replaceChildren(...(notes || []).map((note) => make("li", {}, note)));
   showNumbers(i, j);
   showEmbeddings(i, j);
   showDetails(data.pairs[`${i},${j}`], i, j);
@@ -17,7 +22,8 @@ function showNumbers(i, j) {
     const [there, back] = [valueOf(index, i, j), valueOf(index, j, i)];
     const unit = measure.unit ? ` ${measure.unit}` : "";
     const note = measure.directed ? `${written(back)}${unit} from the second to the first; ${measure.meaning}` : measure.meaning;
-    return make("div", {}, make("dt", {}, measure.title), make("dd", {}, written(there) + unit, make("small", {}, note)));
+    const sure = sureOf(measure, i, j);
+    return make("div", {}, make("dt", {}, measure.title), make("dd", {}, written(there) + unit, sure && make("small", { class: "sure" }, sure), make("small", {}, note)));
   })));
 }
 
@@ -26,25 +32,29 @@ function showDetails(found, i, j) {
   if (!found.labels) {
     parts.push(make("p", { class: "note" }, "Labels and inputs are listed for every model with its nearest and for some other pairs, not for this one; closedist.explain says them of any two models."));
   } else {
-    parts.push(make("h3", {}, "Labels"), labelTable(found.labels), make("h3", {}, "One label for another"), swapTable(found.swaps, i, j));
-    parts.push(make("h3", {}, "Inputs that they see most differently"), inputCards(found.inputs, i, j));
-    if (found.directions.length) parts.push(make("h3", {}, "Directions of the embeddings"), directionTable(found.directions));
+    parts.push(make("h3", {}, "Labels"), found.equal ? make("p", {}, "Their logits are equal for every label and every input, but for rounding.") : labelTable(found), make("h3", {}, "One label for another"), swapTable(found.swaps, i, j));
+    if (!found.equal) parts.push(make("h3", {}, "Inputs that they see most differently"), inputCards(found.inputs, i, j));
+    if (found.directions.length) parts.push(make("h3", {}, "Directions of the embeddings"), directionTable(found.directions), lackedDirections(found, i, j));
   }
-  byId("details").replaceChildren(...parts);
+  byId("details").replaceChildren(...parts.filter(Boolean));
 }
 
 const scrollable = (label, table) => make("div", { class: "wide", tabindex: 0, role: "region", "aria-label": `${label}, scrollable` }, table);
 const shown = (index) => (row) => written(row[index]);
 
-function labelTable(labels) {
+function labelTable({ labels, pivot }) {
   const all = labels.length < data.labels.length ? `the ${labels.length} least alike of ${counted(data.labels.length)}` : `all ${labels.length}`;
-  return scrollable("Labels", sortable(`How each label's logit differs, ${all}; press a column's name to sort`, [
+  const means = "Correlation over the inputs of the label's logit, centred over the labels; mean and deviation of the second's logit less the first's";
+  const terms = pivot === null ? [] : [{ title: "t1 term", number: true, value: (row) => (row[4] === null ? null : Number(row[4])), cell: (row) => (row[4] === null ? "" : written(Number(row[4]))) }];
+  const against = pivot === null ? "" : `; t1's larger term against pivot label ${pivot}`;
+  return scrollable("Labels", sortable(`How each label's logit differs, ${all}. ${means}${against}. Press a column's name to sort`, [
     { title: "Label", value: (row) => row[0], cell: (row) => named(row[0]) },
     { title: "Correlation", number: true, value: (row) => row[1], cell: (row) => (row[1] === null ? "constant" : written(row[1])) },
     { title: "Mean difference", number: true, value: (row) => row[2], cell: shown(2) },
     { title: "Deviation", number: true, value: (row) => row[3], cell: shown(3) },
-    { title: "Share of d_logit²", number: true, value: (row) => row[4], cell: (row) => percent(row[4]), bar: (row) => row[4] },
-    { title: "Share of KL", number: true, value: (row) => row[5], cell: (row) => percent(row[5]), bar: (row) => row[5] },
+    ...terms,
+    { title: "Share of d_logit²", number: true, value: (row) => row[5], cell: (row) => percent(row[5]), bar: (row) => row[5] },
+    { title: "Share of KL", number: true, value: (row) => row[6], cell: (row) => percent(row[6]), bar: (row) => row[6] },
   ], labels));
 }
 
@@ -70,10 +80,21 @@ function inputCards(inputs, i, j) {
   }));
 }
 
+// What the table of directions does not show.
+function lackedDirections({ directions, only, numDirections }, i, j) {
+  const said = [i, j].flatMap((model, side) => {
+    const listed = directions.filter((row) => row.variance[1 - side] === 0).length;
+    return only[side] > listed ? [`${counted(only[side] - listed)} more that only ${data.models[model].name} has`] : [];
+  });
+  const both = directions.filter((row) => row.variance[0] && row.variance[1]).length;
+  if (numDirections > both) said.push(`${counted(numDirections - both)} more of both, at least as alike`);
+  return said.length ? make("p", { class: "note" }, named(`And ${said.join(", ")}.`)) : null;
+}
+
 function directionTable(directions) {
   const list = (names) => names.map((name) => short(name, 24)).join(", ") || "no label sees it";
   return scrollable("Directions", sortable("Canonical directions, least alike first, and the labels that they tell apart", [
-    { title: "Correlation", number: true, value: (row) => row.correlation, cell: (row) => written(row.correlation) },
+    { title: "Correlation", number: true, value: (row) => row.correlation, cell: (row) => (row.variance[1] === 0 ? "only the first" : row.variance[0] === 0 ? "only the second" : written(row.correlation)) },
     { title: "Of the first's variance", number: true, value: (row) => row.variance[0], cell: (row) => percent(row.variance[0]), bar: (row) => row.variance[0] },
     { title: "Of the second's", number: true, value: (row) => row.variance[1], cell: (row) => percent(row.variance[1]), bar: (row) => row.variance[1] },
     { title: "One end", value: (row) => list(row.higher), cell: (row) => named(list(row.higher)) },

@@ -47,17 +47,21 @@ function showEmbeddings(i, j) {
     byId("no-embeddings").textContent = "The embeddings of this pair have more than three dimensions and are not in this page, which has those of the nearest models and of some others.";
     return;
   }
-  const { fit } = data.pairs[`${i},${j}`].view;
+  const { fit, drawn } = data.pairs[`${i},${j}`].view;
   const { width } = sides[0];
   view.sides = sides;
   frame();
   const total = rows.length < data.numInputs ? `${counted(rows.length)} of ${counted(data.numInputs)} inputs are drawn, at random and those listed below` : `All ${counted(rows.length)} inputs are drawn`;
-  const own = data.models[i].dimension <= 3 ? "as it is" : `along its ${width} leading canonical directions`;
+  const few = data.models[i].dimension <= 3;
+  const own = few ? "as it is" : `along the ${width} directions in which both agree most`;
+  const fits = few
+    ? `The map explains ${percent(fit)} of the first's variance.`
+    : `The ${width} directions are chosen as those in which both agree most and have ${percent(drawn)} of the first's variance; of that the map explains ${percent(fit)}, and the rest is not drawn.`;
   byId("first-name").replaceChildren(modelName(i), `, ${own}`);
   byId("second-name").replaceChildren(modelName(j), ", carried onto the first by the best linear map");
-  byId("fit").textContent = `The map explains ${percent(fit)} of the first's variance. ${total}. Colours and shapes are the labels that each model gives.`;
+  byId("fit").textContent = `${fits} ${total}. Colours and shapes are the labels that each model gives.`;
   byId("first-view").setAttribute("aria-label", `Embeddings of ${data.models[i].name}, ${width} dimensions. ${total}.`);
-  byId("second-view").setAttribute("aria-label", `Embeddings of ${data.models[j].name} after the best linear map, which explains ${percent(fit)} of the first's variance.`);
+  byId("second-view").setAttribute("aria-label", `Embeddings of ${data.models[j].name} after the best linear map. ${fits}`);
   byId("turning").hidden = width < 3;
   showLegend(i, j);
   light(chosen.input);

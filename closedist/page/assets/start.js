@@ -24,6 +24,7 @@ function nearestPair() {
 }
 
 byId("contradiction").textContent = data.contradiction;
+byId("missing").textContent = data.missing;
 byId("overview").hidden = byId("groups").hidden = byId("choosing").hidden = count === 2;
 startChoosing();
 startViews();

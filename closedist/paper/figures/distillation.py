@@ -11,8 +11,7 @@ from matplotlib.ticker import LogLocator
 from numpy.typing import NDArray
 
 from closedist.errors import InputError
-from closedist.paper.figures.plots import Plots
-from closedist.paper.figures.style import (
+from closedist.page.style import (
     GROUP_COLORS,
     GROUP_MARKERS,
     PAGE_WIDTH,
@@ -20,6 +19,7 @@ from closedist.paper.figures.style import (
     new_figure,
     plain_log_ticks,
 )
+from closedist.paper.figures.plots import Plots
 from closedist.paper.results.matched import DISTANCES, KL, AtOneKL, at_one_kl, by_teacher_and_seed, estimated
 from closedist.paper.results.student_metrics import UNIFORM, Metrics
 from closedist.paper.results.student_tables import WORDS, at_this_kl, last_epoch, table_formats

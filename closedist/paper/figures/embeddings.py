@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
 
 from closedist.errors import InputError
-from closedist.paper.figures.style import HALO, PAGE_WIDTH, class_style, closedist_style, new_figure
+from closedist.page.style import HALO, PAGE_WIDTH, class_style, closedist_style, new_figure
 
 Floats = NDArray[np.float64]
 LEGEND_COLUMNS = 10

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from closedist.paper.figures.style import (
+from closedist.page.style import (
     DARK_POINT_COLOR,
     GROUP_COLORS,
     GROUP_MARKERS,

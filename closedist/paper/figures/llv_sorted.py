@@ -6,8 +6,8 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from closedist.page.style import PAGE_WIDTH, closedist_style, new_figure, plain_log_ticks
 from closedist.paper.figures.llv_scatter import LLV, informative_limit
-from closedist.paper.figures.style import PAGE_WIDTH, closedist_style, new_figure, plain_log_ticks
 from closedist.paper.results.tables import Distances
 
 LINE_STYLES = ("-", "--", "-.", ":")

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
+from closedist.page.style import GROUP_COLORS, GROUP_MARKERS, PAGE_WIDTH, closedist_style, new_figure
 from closedist.paper.figures.llv_scatter import DISSIMILARITY, LLV
-from closedist.paper.figures.style import GROUP_COLORS, GROUP_MARKERS, PAGE_WIDTH, closedist_style, new_figure
 from closedist.paper.results.tables import AccuracyRow, Distances
 
 MINIMUM_ACCURACY = 0.9

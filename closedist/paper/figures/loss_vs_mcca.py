@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
+from closedist.page.style import PAGE_WIDTH, POINT_COLOR, closedist_style, new_figure
 from closedist.paper.figures.plots import Plots
-from closedist.paper.figures.style import PAGE_WIDTH, POINT_COLOR, closedist_style, new_figure
 from closedist.paper.results.tables import LossRow, MCCARow
 
 Panels = Mapping[int, tuple[Sequence[MCCARow], Sequence[LossRow]]]  # by representation dimension

@@ -8,10 +8,10 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from closedist.comparison import Comparison
+from closedist.page.style import save
 from closedist.pairs import compare
 from closedist.paper.figures.embeddings import draw_representations, draw_side_by_side, plane_model
 from closedist.paper.figures.llv_scatter import draw_scatters, draw_three_bounds
-from closedist.paper.figures.style import save
 from closedist.paper.figures.synthetic_data import draw_synthetic_data
 from closedist.paper.results.tables import Distances
 from closedist.representations import Representations

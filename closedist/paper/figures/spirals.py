@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from closedist.errors import InputError
+from closedist.page.style import PAGE_WIDTH, class_style, closedist_style, new_figure
 from closedist.paper.figures.plots import Plots
-from closedist.paper.figures.style import PAGE_WIDTH, class_style, closedist_style, new_figure
 from closedist.representations import Representations
 
 

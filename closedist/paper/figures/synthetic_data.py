@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from closedist.errors import InputError
-from closedist.paper.figures.style import COLUMN_WIDTH, HALO, class_style, closedist_style, new_figure
+from closedist.page.style import COLUMN_WIDTH, HALO, class_style, closedist_style, new_figure
 
 
 def draw_synthetic_data(points: ArrayLike, labels: ArrayLike) -> Figure:

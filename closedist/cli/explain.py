@@ -1,0 +1,77 @@
+"""The command explain: where two models on disk differ."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from closedist.cli.options import DEFAULTS, NO_NAMES, ArrayNames, Common, Count, Natural
+from closedist.errors import InputError
+
+
+def explain(
+    first: Annotated[Path, Parameter(help="A file, as compare takes it.")],
+    second: Annotated[Path, Parameter(help="Another on the same inputs and labels.")],
+    /,
+    *,
+    rows: Count | None = None,
+    pivot_label: Natural | None = None,
+    inputs: Path | None = None,
+    align: Annotated[bool, Parameter(negative=())] = False,
+    same_inputs: Annotated[bool, Parameter(negative=())] = False,
+    arrays: ArrayNames = NO_NAMES,
+    json_output: Annotated[bool, Parameter(name="--json", negative=())] = False,
+    csv_output: Annotated[bool, Parameter(name="--csv", negative=())] = False,
+    common: Common = DEFAULTS,
+) -> None:
+    """Say where two models differ: labels, labels given for others, inputs and directions, worst first.
+
+    Args:
+        rows: how many of each list; default: 10, and of JSON and CSV all, with the 50 worst inputs.
+        pivot_label: the number of the label that t1's terms are against; default: that with the smallest t1.
+        inputs: what to call the inputs, in the models' order: a text file with a line a row, or a folder of pictures,
+            taken by name; default: the files' ids.
+        align: over the labels and the inputs that both files have, matched by their names.
+        same_inputs: the inputs are the same, though in another form (image size, normalisation, tokenizer).
+        json_output: print JSON.
+        csv_output: print CSV, a line a label, label pair, input or direction.
+    """
+    common.set_up()
+    if json_output and csv_output:
+        raise InputError("--json and --csv: output is one or the other; leave one out")
+    from dataclasses import replace
+
+    from closedist.explanation.pair import explain
+    from closedist.explanation.records import LISTS, PRINTED, as_csv, text
+    from closedist.extraction.files import load_aligned, short_names
+    from closedist.page.inputs import check_count, read_inputs
+
+    paths = [first, second]
+    (p, q), note = load_aligned(paths, arrays.given, align=align, say=lambda said: print(said, file=sys.stderr))
+    shown = None if inputs is None else read_inputs(inputs)
+    check_count(shown, p.num_inputs, f"--inputs {inputs}")
+    if shown is not None and not all(isinstance(given, str | Path) for given in shown):
+        raise InputError(f"--inputs: {inputs} holds images without names; give a text file with a line a row")
+    if pivot_label is not None and pivot_label >= p.num_labels:
+        raise InputError(f"--pivot-label: {pivot_label}; the models have labels 0 … {p.num_labels - 1}")
+    found = explain(
+        p,
+        q,
+        names=short_names(paths)[0],
+        num_inputs=max(rows or 0, 50),
+        pivot_label=pivot_label,
+        input_names=None if shown is None else [given.name if isinstance(given, Path) else given for given in shown],
+        same_inputs=same_inputs,
+    )
+    if rows is not None and (json_output or csv_output):
+        found = replace(found, **{name: getattr(found, name)[:rows] for name in LISTS})
+    if json_output:
+        print(json.dumps(found.as_dict() | {"note": note}, ensure_ascii=False, indent=1))
+    elif csv_output:
+        print(as_csv(found), end="")
+    else:
+        print(text(found, rows or PRINTED))
+    if note and not json_output:
+        print(f"\n{note}", file=sys.stderr if csv_output else sys.stdout)
