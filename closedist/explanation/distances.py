@@ -30,8 +30,8 @@ def distances(comparisons: Sequence[Comparison], measure: str = "logit_correlati
         >>> f, g = rng.normal(size=(200, 2)), rng.normal(size=(5, 2))
         >>> models = {name: closedist.Representations(scale * f, g) for name, scale in (("a", 1), ("b", 2), ("c", -1))}
         >>> found = closedist.distances(closedist.compare_all(models))
-        >>> closedist.group_models(found, 0.1, names=list(models)).members
-        ((0, 1), (2,))
+        >>> [sorted(group) for group in closedist.group_models(found, 0.1).members]
+        [[0, 1], [2]]
     """
     listed = [comparisons] if isinstance(comparisons, Comparison) else list(comparisons)
     if not listed or not all(isinstance(c, Comparison) for c in listed):
