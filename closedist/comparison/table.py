@@ -87,8 +87,13 @@ def notes_of(c: Comparison, tolerance: float = TOLERANCE) -> list[str]:
     if not c.intervals and c.logit_correlation is not None:
         notes.append("no intervals were asked for, so that there is no verdict: compare(…, intervals=True)")
     m_cca = c.mean_cca_embeddings
-    known = "logit_correlation" in c.intervals and m_cca is not None
-    if known and m_cca is not None and m_cca < 1 - tolerance and c.verdict(tolerance).kind == "same":
+    same = "logit_correlation" in c.intervals and c.verdict(tolerance).kind == "same"
+    if same and c.same_top_label is not None and c.same_top_label < 1 - tolerance:
+        notes.append(
+            f"the verdict is about log-odds, which differ little; the likeliest label is another one for "
+            f"{1 - c.same_top_label:.0%} of the inputs, where several labels are nearly as likely or scales differ"
+        )
+    if same and m_cca is not None and m_cca < 1 - tolerance:
         notes.append(
             f"the verdict is about what labels see; in directions that no label sees the embeddings differ: m_CCA is "
             f"{m_cca:.2f}"

@@ -277,8 +277,12 @@ def read(c: Comparison) -> str:
 
 def test_notes_are_there_where_something_must_be_known_and_only_there() -> None:
     large = random_model(0, 2000, 6, 3)
-    quiet = compare(represent(large), represent(noisy(large, 0.1, 1)), intervals=True, input_search="diverse")
+    quiet = compare(represent(large), represent(noisy(large, 0.02, 1)), intervals=True, input_search="diverse")
     assert pair_table(quiet).endswith("to know\n  - the intervals leave out 20 blocks of neighbouring inputs in turn")
+    other_tops = compare(represent(large), represent(noisy(large, 0.15, 1)), intervals=True)
+    assert other_tops.verdict().kind == "same"
+    assert f"another one for {1 - other_tops.same_top_label:.0%} of the inputs" in read(other_tops)
+    assert "likeliest label" not in pair_table(other_tops, tolerance=0.5)
     box = Representations.from_logits(P.f @ P.g.T + P.b)
     assert "q is a black box, so that K is 4 here" in read(compare(represent(P), box, intervals=True))
     assert "black box" not in read(compare(box, box, intervals=True))
