@@ -20,7 +20,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.flop_counter import FlopCounterMode
 
-from closedist.paper.config import DatasetConfig, ModelType, ModelVariationsConfig, TrainConfig
+from closedist.paper.config import DatasetConfig, ModelVariationsConfig, TrainConfig
 from closedist.paper.data.cifar10 import normalise
 from closedist.paper.runs import TrainingRun, training_runs
 from closedist.paper.training.arithmetic import Precision
@@ -35,7 +35,7 @@ TRAINING = TrainConfig(
 )
 
 
-def training_run(model_type: ModelType, seeds: int) -> TrainingRun:
+def training_run(model_type: str, seeds: int) -> TrainingRun:
     models = ModelVariationsConfig(
         random_seeds=tuple(range(seeds)),
         model_type=model_type,

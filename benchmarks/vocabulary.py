@@ -17,7 +17,8 @@ from typing import Any
 import torch
 
 from closedist import Representations, compare
-from closedist.measures import _joint, llv
+from closedist.measures import llv
+from closedist.pairs import choices, tiles
 
 
 def random_models(num_inputs: int, num_labels: int, dimension: int) -> list[Representations]:
@@ -77,11 +78,12 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     n, c, m = options.inputs, options.labels, options.dimension
     stages = Stages()
-    stages.watch(_joint, "moments", "log-likelihoods, KL, root factors")
-    stages.watch(_joint, "_AllPairs", "CCA and CKA")
+    stages.watch(tiles, "each_model", "log-likelihoods, KL, root factors")
+    stages.watch(tiles, "together", "how the two lie to each other")
+    stages.watch(tiles, "of_all_pairs", "CCA, CKA and what else needs no choice")
     stages.watch(llv, "choose_labels", "table of labels")
     stages.watch(llv, "search_input_sets", "search for the input set")
-    stages.watch(_joint, "_label_side", "10 label subsets")
+    stages.watch(choices, "_of_subsets", "10 label subsets")
     products = {
         "log-likelihoods, KL, root factors": 2 * 2 * n * c * m + 2 * (n + c) * (2 * m + 1) ** 2,
         "table of labels": 2 * c * m * (c if options.pivots is None else 2 * options.pivots) + 2 * 2 * c * m * 3 * m,
