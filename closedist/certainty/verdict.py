@@ -106,8 +106,8 @@ def verdict(
     Raises:
         InputError: a tolerance that is not between 0 and 1.
     """
-    if not 0 < tolerance < 1:
-        raise InputError(f"tolerance: {tolerance}; a number between 0 and 1 is needed, such as {TOLERANCE}")
+    if not isinstance(tolerance, int | float) or not 0 < tolerance < 1:
+        raise InputError(f"tolerance: {tolerance!r}; a number between 0 and 1 is needed, such as {TOLERANCE}")
     upright, turned = certificate_interval, dissimilarity_interval
     asked = f"{1 - tolerance:g} was asked for"
     within = f"within {_percent(tolerance)}"

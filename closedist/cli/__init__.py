@@ -30,6 +30,7 @@ COMMANDS = {
     "export-representations": "Write what trained models say of the test inputs, a file for all seeds of a training.",
 }
 PAPER_COMMANDS = ("train-variations", "get-distances", "get-accuracies", "cal-mcca", "make-plot")
+GOES_ON = ("quickstart", "reproduce", "extract", "compare-models", "distil", "train-variations")  # run again
 USER_ERROR = 2
 UNFORESEEN = 70  # of sysexits.h; 1 is what compare --check says of models that are not the same
 STOPPED = 130  # what a shell reports for a program that Ctrl-C ended
@@ -94,7 +95,7 @@ def run(app: App, tokens: list[str]) -> int:
         result = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
         return result if isinstance(result, int) else 0
     except KeyboardInterrupt as stop:
-        return _stop(str(stop))
+        return _stop(tokens, str(stop))
     except InputError as error:
         return _fail(in_options(str(error), _options(app, tokens)))
     except CycloptsError as error:
@@ -103,7 +104,7 @@ def run(app: App, tokens: list[str]) -> int:
         return STOPPED
     except Exception as error:  # of a library below, about something that we did not think of
         if isinstance(error, ImportError) and isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
-            return _stop()  # Ctrl-C as a C library was loaded
+            return _stop(tokens)  # Ctrl-C as a C library was loaded
         log.debug("where it happened", exc_info=error)
         _fail(f"{type(error).__name__}: {brief(error)}; we did not foresee this, --log=debug shows where it happened")
         return UNFORESEEN
@@ -118,8 +119,9 @@ def _options(app: App, tokens: list[str]) -> list[str]:
     return [name for argument in app[tokens[0]].assemble_argument_collection() for name in argument.names]
 
 
-def _stop(said: str = "") -> int:
-    print(f"{said or 'stopped'}; run the same command again to go on", file=sys.stderr)
+def _stop(tokens: list[str], said: str = "") -> int:
+    again = "; run the same command again to go on" if said or (tokens and tokens[0] in GOES_ON) else ""
+    print(f"{said or 'stopped'}{again}", file=sys.stderr)
     return STOPPED
 
 

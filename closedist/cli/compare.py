@@ -87,6 +87,10 @@ def compare(
     alone = len(paths) == 2
     if alone and cluster.slurm:
         raise InputError("--slurm: for three files or more; two are one pair, which takes no cluster; leave it out")
+    if alone and number is not None:
+        raise InputError(
+            "--number: for the matrix of three files or more; two have a table of all numbers; leave it out"
+        )
     for option, value in (("--permutations", permutations), ("--input-search", input_search != "random")):
         if value and not alone:
             raise InputError(f"{option}: for two files only, and these are {len(paths)}; leave it out")
@@ -148,7 +152,8 @@ def compare(
         print(pair_table(comparisons[0], names, details=details, tolerance=within))
     elif against is None:
         print(matrix_table(comparisons, names, number=number, everything=everything, tolerance=within))
-        print(f"\n{clusters(comparisons, names)}--all shows every number, --number NAME another one")
+        verdicts = "" if sure else f"; --intervals adds verdicts, which are left out above {MOST_PAIRS} pairs"
+        print(f"\n{clusters(comparisons, names)}--all shows every number, --number NAME another one{verdicts}")
     else:
         print(reference_table(comparisons, names[0], names[1:], everything=everything, tolerance=within))
     if note:

@@ -165,6 +165,12 @@ def compare_models(
         subset_size=subset_size,
         num_subsets=num_subsets,
     )
+    of_two = (("--tolerance", tolerance is not None), ("--no-intervals", not intervals), ("--details", details))
+    for option, given in of_two if text else ():
+        if given:
+            raise InputError(
+                f"{option}: of two models and their verdict; copies have a row of numbers each; leave it out"
+            )
     if text:
         shown: Shown = "json" if json_output else "csv" if csv_output else "table"
         _compare_copies(

@@ -94,8 +94,10 @@ def _one_number(by_pair: dict[tuple[int, int], Comparison], count: int, number: 
     column = shown_number(list(by_pair.values()), number)
     marks = {pair: verdict_mark(c, tolerance) for pair, c in by_pair.items()}
     cells = {pair: _brief(getattr(c, column.name)) + marks[pair] for pair, c in by_pair.items()}
-    cells |= {(j, i): cell for (i, j), cell in cells.items()}
+    back = "kl_reverse" if column.name == "kl" else column.name
+    cells |= {(j, i): _brief(getattr(c, back)) + marks[i, j] for (i, j), c in by_pair.items()}
     unit = f" in {column.unit}" if column.unit else ""
+    unit += ", row to column" if back != column.name else ""
     legend = f"; = the same within {100 * tolerance:g} %, ≠ not the same, ? undecided" if any(marks.values()) else ""
     return f"{column.title}{unit}{legend}\n{_square(cells, '·', count)}"
 

@@ -88,10 +88,17 @@ def notes_of(c: Comparison, tolerance: float = TOLERANCE) -> list[str]:
         notes.append("no intervals were asked for, so that there is no verdict: compare(…, intervals=True)")
     m_cca = c.mean_cca_embeddings
     same = "logit_correlation" in c.intervals and c.verdict(tolerance).kind == "same"
-    if same and c.same_top_label is not None and c.same_top_label < 1 - tolerance:
+    other_pivots = c.certificate_any_pivot
+    if same and other_pivots is not None and other_pivots > tolerance:
         notes.append(
-            f"the verdict is about log-odds, which differ little; the likeliest label is another one for "
-            f"{1 - c.same_top_label:.0%} of the inputs, where several labels are nearly as likely or scales differ"
+            f"the verdict is about log-odds against the pivot label; against other labels they correlate by as little "
+            f"as {1 - other_pivots:.2f}"
+        )
+    others = 0.0 if c.same_top_label is None else 1 - c.same_top_label
+    if same and max(c.kl, c.kl_reverse, others) > tolerance:
+        notes.append(
+            f"the verdict is about log-odds up to a scale, not about probabilities: KL is {written(c.kl)} and "
+            f"{written(c.kl_reverse)} nats, and the likeliest label is another one for {others:.0%} of the inputs"
         )
     if same and m_cca is not None and m_cca < 1 - tolerance:
         notes.append(
@@ -99,7 +106,8 @@ def notes_of(c: Comparison, tolerance: float = TOLERANCE) -> list[str]:
             f"{m_cca:.2f}"
         )
     interval = c.intervals.get("mean_cca_embeddings")
-    if interval is not None and m_cca is not None and not interval.low <= m_cca <= interval.high:
+    outside = interval is not None and m_cca is not None and not interval.low <= m_cca <= interval.high
+    if interval is not None and outside and interval.bias > 0.005:
         notes.append(f"m_CCA is about {interval.bias:.2g} too large for so few inputs; its interval makes up for that")
     if c.dimensions is not None and _few_inputs(c):
         notes.append(
@@ -123,6 +131,8 @@ def notes_of(c: Comparison, tolerance: float = TOLERANCE) -> list[str]:
             f"{box} is a black box, so that K is {c.subset_size} here and may be another for other pairs: d_f,g and "
             "the certificates depend on it; give all pairs one subset_size"
         )
+    if c.mean_cca_unembeddings is not None and c.dimensions and c.num_labels <= min(c.dimensions) + 1:
+        notes.append("so few labels span the unembeddings of both: their m_CCA is 1 for any two models")
     if c.certificate is not None and c.certificate >= 1:
         notes.append(
             "a certificate of 1 or more bounds nothing: log-odds of the labels that agree least do not correlate, or "
@@ -156,7 +166,7 @@ def written(value: float) -> str:
 
 def _verdict(c: Comparison, tolerance: float) -> str:
     if "logit_correlation" not in c.intervals:
-        return "No verdict: the log-odds of the models are not known."
+        return "No verdict: without embeddings it is not worked out for so many labels."
     return str(c.verdict(tolerance))
 
 

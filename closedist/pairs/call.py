@@ -177,6 +177,10 @@ def compare_all(  # type: ignore[misc]  # "how" stands for the arguments below
     )
     members, names = members_and_names(models, names)
     pairs = None if pairs is None else checked_pairs(pairs, len(members))
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        raise InputError(
+            f"executor: {executor!r} has no submit(); give one of concurrent.futures, as ProcessPoolExecutor(4)"
+        )
     workers = None if executor is None else Workers(executor)
     if as_rows is not False:
         if intervals:

@@ -305,3 +305,5 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch, capsys):
         monkeypatch.setattr(type(app), "__call__", stop)
         assert run(app, ["reproduce"]) == 130
         assert capsys.readouterr().err == "stopped; run the same command again to go on\n"
+        assert run(app, ["compare"]) == 130
+        assert capsys.readouterr().err == "stopped\n"  # it begins anew

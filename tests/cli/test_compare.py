@@ -127,7 +127,7 @@ def test_a_matrix_shows_one_number_with_verdicts_and_groups_of_models(
     assert "KL divergence" not in said
     assert command(*files(*MODELS), "--all", "--number=kl", "--no-intervals") == 0
     everything = capsys.readouterr().out
-    assert "KL divergence in nats\n" in everything
+    assert "KL divergence in nats, row to column\n" in everything
     assert "KL divergence in nats, row to column" in everything
     assert "≠" not in everything
 

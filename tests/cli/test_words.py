@@ -1,0 +1,93 @@
+"""What a table and a command say beside their numbers, so that none misleads."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from closedist import InputError, Representations, compare, compare_all
+from closedist.cli import COMMANDS, make_app, run
+from closedist.comparison import pair_table
+from tests.random_models import Model, noisy, random_model, represent
+
+BASE = random_model(0, 800, 6, 3)
+
+
+def closedist(*words: object) -> int:
+    return run(make_app("closedist", COMMANDS), [str(word) for word in words])
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    paths = [tmp_path / f"{name}.safetensors" for name in "abc"]
+    for index, path in enumerate(paths):
+        represent(noisy(BASE, 0.3 * index, index)).save(path)
+    return paths
+
+
+def told(p: Representations, q: Representations) -> str:
+    return " ".join(pair_table(compare(p, q, intervals=True)).split())
+
+
+def test_the_same_log_odds_at_another_temperature_are_told_from_the_same_probabilities() -> None:
+    hot = told(represent(BASE), represent(Model(5 * BASE.f, BASE.g, 5 * BASE.b)))
+    assert hot.startswith("The same within 5 %")
+    assert "up to a scale, not about probabilities: KL is" in hot
+    assert "too large for so few inputs" not in hot  # what rounding leaves of a bias
+    assert "up to a scale" not in told(represent(BASE), represent(noisy(BASE, 1e-3, 1)))
+
+
+def test_a_verdict_that_another_pivot_would_not_give_says_so() -> None:
+    f = np.random.default_rng(0).normal(size=(800, 3))
+    g = np.vstack([np.eye(3) * 3, [[0.05, 0.02, 0.01], [0.0, 0.05, 0.03]]])
+    moved = g.copy()
+    moved[3:] = [[0.05, -0.3, 0.3], [-0.3, 0.05, 0.3]]
+    c = compare(Representations(f, g), Representations(f, moved), intervals=True)
+    said = "against other labels they correlate by as little as"
+    assert c.certificate_any_pivot is not None
+    assert (said in pair_table(c).replace("\n    ", " ")) == (
+        c.verdict().kind == "same" and c.certificate_any_pivot > 0.05
+    )
+    looser = c.intervals["certificate"].at_most + 1e-6  # the same within this, and not within what other pivots ask for
+    assert looser < c.certificate_any_pivot
+    assert said in " ".join(pair_table(c, tolerance=looser).split())
+
+
+def test_arguments_of_another_kind_are_named() -> None:
+    c = compare(represent(BASE), represent(noisy(BASE, 0.1, 1)), intervals=True)
+    with pytest.raises(InputError, match="tolerance: 'a'; a number between 0 and 1"):
+        c.verdict("a")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="executor: 4 has no submit"):
+        compare_all([represent(BASE), represent(BASE)], executor=4)  # type: ignore[call-overload]
+
+
+def test_unembeddings_of_few_labels_span_everything() -> None:
+    assert "their m_CCA is 1 for any two models" in told(*(represent(random_model(seed, 300, 4, 3)) for seed in (0, 1)))
+    assert "for any two models" not in told(*(represent(random_model(seed, 300, 6, 3)) for seed in (0, 1)))
+
+
+def test_a_matrix_of_kl_has_both_directions(files: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
+    assert closedist("compare", *files, "--number", "kl") == 0
+    out = capsys.readouterr().out
+    a, _, c = (Representations.load(path) for path in files)
+    there, back = compare(a, c).kl, compare(a, c).kl_reverse
+    assert f"{there:.2f}" != f"{back:.2f}"
+    lines = [line.split() for line in out.splitlines() if line[:1] in "012" and "safetensors" not in line]
+    rows = {line[0]: line for line in lines if len(line) == 4}
+    assert rows["0"][3].startswith(f"{there:.2f}")
+    assert rows["2"][1].startswith(f"{back:.2f}")
+    assert "row to column" in out
+
+
+def test_options_that_two_files_do_not_take(files: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
+    assert closedist("compare", *files[:2], "--number", "kl") == 2
+    assert "--number: for the matrix of three files or more" in capsys.readouterr().err
+    assert closedist("compare-models", "base", "copy", "--text", files[0], "--tolerance", "0.1") == 2
+    assert "--tolerance: of two models and their verdict" in capsys.readouterr().err
+
+
+def test_verdicts_that_are_left_out_are_told_of(files: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
+    assert closedist("compare", *files, "--no-intervals") == 0
+    assert "--intervals adds verdicts" in capsys.readouterr().out
+    assert closedist("compare", *files) == 0
+    assert "--intervals adds verdicts" not in capsys.readouterr().out
