@@ -75,17 +75,6 @@ def check_varies(left: Tensor | float, largest: Tensor | float, name: str) -> No
         raise InputError(f"{name}: all rows are equal; a constant view is similar to nothing (check how it was made)")
 
 
-def two_views(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> tuple[Tensor, Tensor]:
-    """Two views of the same inputs, (n, d) and (n, e), on the first one's device.
-
-    Raises:
-        InputError: one is no view, or they are not of the same inputs.
-    """
-    first, second = as_view(z, "z"), as_view(w, "w")
-    check_same_inputs(first, second, ("z", "w"))
-    return first, second.to(first.device)
-
-
 @dataclass(frozen=True)
 class Block:
     """b views of the same N inputs, centred.

@@ -137,7 +137,7 @@ def are_probabilities(logits: Tensor) -> bool:
     """
     distance = distance_from_probabilities(logits)
     rounding = max(_ROUNDED, 4 * torch.finfo(logits.dtype).eps)
-    if distance > max(rounding, _DOUBTFUL, _left_by_decimals(logits)):
+    if distance == math.inf or (distance > max(rounding, _DOUBTFUL) and distance > _left_by_decimals(logits)):
         return False
     remedy = "where these are logits, pass z - z.mean(1, keepdims=True), which is the same model"
     if distance > rounding:
