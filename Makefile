@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DOCS := .venv-docs
 
-.PHONY: quickstart test slow attacks lint types layers docs check bench paper examples clean
+.PHONY: quickstart test slow attacks explore lint types layers docs check bench paper examples clean
 
 quickstart: $(VENV)/installed  ## train a small sweep, measure it, draw it
 	$(BIN)/closedist quickstart
@@ -19,6 +19,9 @@ ATTACKS = tests/system/test_fuzz.py tests/system/test_faults_kills.py tests/syst
 	tests/paper/test_resume.py
 attacks: $(VENV)/installed-dev  ## of these the kills, the fuzzing and two processes at once, which CI runs too
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n 2 $(ATTACKS)
+
+explore: $(VENV)/installed-dev  ## the properties again, on examples that no run has seen
+	HYPOTHESIS_PROFILE=explore OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n 2 $$(grep -rl "^from hypothesis" tests)
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

@@ -1,12 +1,19 @@
 """Fixtures that every part of the suite shares."""
 
+import os
 import shutil
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.small import write_images
 from tests.small_images import NUM_POINTS
+
+# The same examples every time, so that a change is judged by what it changed; `make explore` looks for new ones.
+hypothesis.settings.register_profile("same", derandomize=True)
+hypothesis.settings.register_profile("explore", print_blob=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -109,10 +109,11 @@ def test_a_re_parametrisation_changes_no_number_but_those_in_the_first_model_s_u
     moved = tuple(reparametrised(model, rng) for model in (p, q))
     (before, _), (after, _) = logit_roots(p, q), logit_roots(*moved)
     size = float(before.logits(centred=False)[0].norm())
+    # the span of the unembeddings is known to their condition times rounding, and parts that are 0 are roots of it
+    spreads = torch.linalg.svdvals(after.unembeddings())
+    slack = size * max(1e-9, 100 * torch.finfo(torch.float64).eps * float(spreads[0] / spreads[-1]))
     for name, value in vars(logit_distances(before)).items():
-        assert float(value) == pytest.approx(float(getattr(logit_distances(after), name)), rel=1e-8, abs=1e-9 * size), (
-            name
-        )
+        assert float(value) == pytest.approx(float(getattr(logit_distances(after), name)), rel=1e-8, abs=slack), name
     own, other = representation_distances(before), representation_distances(after)
     assert float(own.relative) == pytest.approx(float(other.relative), rel=1e-8, abs=1e-9)
     variances, moved_variances = (bounds.logit_variances(roots) for roots in (before, after))
