@@ -21,7 +21,7 @@ from closedist.measures.distance_tables import (
     upper_blocks,
 )
 from closedist.measures.joint import Joint, Views, of_all, of_two
-from closedist.measures.kernel_alignment import squared_distance_correlations
+from closedist.measures.squared_distances import squared_distance_correlations
 
 Kind = Literal["spearman", "pearson", "cosine"]
 _RANKED = 1 << 21  # pairs of inputs that are sorted; the ranks of more come from a histogram

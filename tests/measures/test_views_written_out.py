@@ -27,8 +27,10 @@ def test_a_measure_is_its_definition_written_out(name):
     assert_allclose(getattr(closedist, name)(torch.tensor(y), x), written_out.MEASURES[name](y, x), atol=1e-9)
 
 
+@pytest.mark.parametrize("together", [1 << 30, 8 * 60 * 12, 1], ids=["all", "a few", "one with one"])
 @pytest.mark.parametrize("name", NAMES)
-def test_all_pairs_at_once_are_the_single_ones(name):
+def test_all_pairs_are_the_single_ones_however_many_fit_side_by_side(name, together, monkeypatch):
+    monkeypatch.setattr("closedist.measures.joint._TOGETHER_BYTES", together)
     random = np.random.default_rng(1)
     x, y = views(name)
     more = [x + random.normal(size=x.shape), x[:, :3], np.exp(y[:, :6] / 9), y[:, :5]]
