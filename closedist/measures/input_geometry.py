@@ -203,7 +203,7 @@ def rsa_of(views: Joint, kind: Kind = "spearman") -> Tensor:
         blocks = []
         for view, square, table in zip(points, squares, tables, strict=True):
             block = distance_block(view, square, rows)
-            blocks.append(table.ranks_of(block[above_diagonal(block)]))
+            blocks.append(table.ranks_of(above_diagonal(block)))
         ranks = torch.stack(blocks)
         products += ranks @ ranks.mT
     return normalised(products, views.names)
