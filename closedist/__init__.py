@@ -46,14 +46,16 @@ if TYPE_CHECKING:
     from closedist.measures.logit_distance import logit_distance, logit_distance_by_input, logit_distance_by_label
     from closedist.measures.mean_svd import mean_svd, mean_svd_matrix
     from closedist.measures.neighbour_overlap import (
-        cknna,
-        cknna_matrix,
         jaccard,
         jaccard_matrix,
         mutual_knn,
         mutual_knn_matrix,
         rank_similarity,
         rank_similarity_matrix,
+    )
+    from closedist.measures.neighbour_similarity import (
+        cknna,
+        cknna_matrix,
         second_order_cosine,
         second_order_cosine_matrix,
     )
@@ -92,8 +94,8 @@ _HOMES = {
     "bures_distance": "closedist.measures.shape",
     "bures_distance_matrix": "closedist.measures.shape",
     "capacity_floor": "closedist.measures.logit_bounds",
-    "cknna": "closedist.measures.neighbour_overlap",
-    "cknna_matrix": "closedist.measures.neighbour_overlap",
+    "cknna": "closedist.measures.neighbour_similarity",
+    "cknna_matrix": "closedist.measures.neighbour_similarity",
     "compare": "closedist.pairs",
     "compare_all": "closedist.pairs",
     "contradiction": "closedist.explanation.groups",
@@ -155,8 +157,8 @@ _HOMES = {
     "rsa_matrix": "closedist.measures.input_geometry",
     "rv_coefficient": "closedist.measures.cka",
     "rv_coefficient_matrix": "closedist.measures.cka",
-    "second_order_cosine": "closedist.measures.neighbour_overlap",
-    "second_order_cosine_matrix": "closedist.measures.neighbour_overlap",
+    "second_order_cosine": "closedist.measures.neighbour_similarity",
+    "second_order_cosine_matrix": "closedist.measures.neighbour_similarity",
     "subset_dissimilarity": "closedist.measures.subset_dissimilarity",
     "svcca": "closedist.measures.canonical",
     "svcca_matrix": "closedist.measures.canonical",

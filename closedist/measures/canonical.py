@@ -1,7 +1,5 @@
 """Between canonical correlations and rotations: SVCCA, PWCCA, and CCA regularised."""
 
-import math
-
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
@@ -10,6 +8,7 @@ from torch import Tensor
 from closedist.errors import InputError
 from closedist.measures.factors import factors, principal_factors
 from closedist.measures.joint import Joint, Views, of_all, of_two
+from closedist.measures.numbers import is_number
 from closedist.measures.pair_norms import nuclear_products, products, rotated_distances
 from closedist.measures.shape import angles
 
@@ -60,8 +59,8 @@ def svcca_matrix(views: Views, threshold: float = 0.99) -> NDArray[np.float64]:
 
 def svcca_of(views: Joint, threshold: float = 0.99) -> Tensor:
     """The same of views that are side by side."""
-    if not 0 < threshold <= 1:
-        raise InputError(f"threshold: {threshold}; a share of the variance, above 0 and at most 1, is needed")
+    if not (is_number(threshold) and 0 < threshold <= 1):
+        raise InputError(f"threshold: {threshold!r}; a share of the variance, above 0 and at most 1, is needed")
     found, sizes = principal_factors(views)
     kept = []
     for own in sizes:
@@ -174,8 +173,8 @@ def regularised_cca_distance_matrix(views: Views, alpha: float = 0.5) -> NDArray
 
 def regularised_cca_of(views: Joint, alpha: float = 0.5) -> Tensor:
     """The same of views that are side by side."""
-    if not (math.isfinite(alpha) and 0 <= alpha <= 1):
-        raise InputError(f"alpha: {alpha}; a number from 0 (canonical correlations) to 1 (rotations only) is needed")
+    if not (is_number(alpha) and 0 <= alpha <= 1):
+        raise InputError(f"alpha: {alpha!r}; a number from 0 (canonical correlations) to 1 (rotations only) is needed")
     found, sizes = principal_factors(views)
     whitened = [alpha * own + (1.0 - alpha) for own in sizes]
     norms = torch.stack([own.norm() for own in whitened])

@@ -15,6 +15,7 @@ from closedist.measures import (
     input_geometry,
     mean_svd,
     neighbour_overlap,
+    neighbour_similarity,
     regression,
     shape,
 )
@@ -203,12 +204,12 @@ MEASURES: tuple[Measure, ...] = (
         "about 0", "1 of a few shared neighbours of equal ranks", "Wang et al. 2022", moments=False,
     ),
     _similarity(
-        neighbour_overlap.second_order_cosine_of, "second_order_cosine", "second_order", "second-order cosine",
+        neighbour_similarity.second_order_cosine_of, "second_order_cosine", "second_order", "second-order cosine",
         _ROTATED,
         "well above 0", "cosines to near neighbours are all positive", "Hamilton et al. 2016", low=-1.0, moments=False,
     ),
     _similarity(
-        neighbour_overlap.cknna_of, "cknna", "cknna", "CKNNA", _ROTATED,
+        neighbour_similarity.cknna_of, "cknna", "cknna", "CKNNA", _ROTATED,
         "about 0", "sees k neighbours only; inputs far from the mean rule it", "Huh et al. 2024", low=-1.0,
         moments=False,
     ),

@@ -47,7 +47,7 @@ def factors(views: Joint) -> Factors:
 
     def from_grams(products: Tensor, least: Tensor, members: Sequence[Tensor]) -> list[_Part | None]:
         norms = products.diagonal(dim1=1, dim2=2).sqrt()
-        lengths = norms.clamp(min=1e-300)
+        lengths = torch.where(norms > 0, norms, 1.0)
         squares, axes = torch.linalg.eigh(products / (lengths.unsqueeze(2) * lengths.unsqueeze(1)))
         sizes = squares.clamp(min=0.0).sqrt()
         turns = axes / lengths.unsqueeze(2) / sizes.unsqueeze(1)

@@ -1,7 +1,5 @@
 """How well one view predicts the other, or anything that the other predicts: R² of linear regression, and GULP."""
 
-import math
-
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
@@ -10,6 +8,7 @@ from torch import Tensor
 from closedist.errors import InputError
 from closedist.measures.factors import factors, principal_factors
 from closedist.measures.joint import Columns, Joint, Views, joint, of_all, of_two
+from closedist.measures.numbers import is_number
 from closedist.measures.orthonormal import orthonormal_basis
 from closedist.measures.pair_norms import gram, products, squared_products
 from closedist.measures.roots import triangular
@@ -137,8 +136,8 @@ def gulp_distance_matrix(views: Views, regularisation: float = 1e-2) -> NDArray[
 
 def gulp_of(views: Joint, regularisation: float = 1e-2) -> Tensor:
     """The same of views that are side by side, from predictors H = AAᵀ with A = U·√(s²/(s² + λ))."""
-    if not (math.isfinite(regularisation) and regularisation >= 0):
-        raise InputError(f"regularisation: {regularisation}; a number from 0 is needed")
+    if not (is_number(regularisation) and regularisation >= 0):
+        raise InputError(f"regularisation: {regularisation!r}; a number from 0 is needed")
     tall = len(views.columns.side) > max(views.columns.widths)
     columns, own = (
         _by_gram(views, regularisation) if tall and regularisation >= _SMOOTH else _by_axes(views, regularisation)

@@ -137,8 +137,8 @@ def _joint(a: Layers, b: Layers | None) -> Joint:
         if layers is not None and (not isinstance(layers, Mapping) or not layers):
             raise InputError(f"{name}: a dictionary of activations by layer is needed, with at least one")
     if b is None:
-        return joint(list(a.values()), list(a))
-    names = [*a, *b]
+        return joint(list(a.values()), list(map(str, a)))
+    names = list(map(str, [*a, *b]))
     if len(set(names)) < len(names):  # errors, and a table of both, must tell them apart
         names = [*(f"a/{name}" for name in a), *(f"b/{name}" for name in b)]
     return joint([*a.values(), *b.values()], names, first=len(a))

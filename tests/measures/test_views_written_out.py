@@ -112,6 +112,35 @@ def test_a_column_twice_changes_nothing_where_the_span_counts(name):
     assert_allclose(getattr(closedist, name)(np.c_[x, x[:, 1]], y), written_out.MEASURES[name](x, y), atol=1e-9)
 
 
+@pytest.mark.parametrize("name", [one for one in MOMENTS if one != "mean_svd"])  # which a constant column has none of
+def test_a_column_of_zeros_adds_nothing(name):
+    x, y = views(name)
+    more = np.insert(x, 2, 0.0, axis=1), np.insert(y, 2, 0.0, axis=1) if name in SAME_COLUMNS else y
+    assert_allclose(getattr(closedist, name)(*more), getattr(closedist, name)(x, y), atol=1e-9)
+
+
+BASES = [*LINEAR, "svcca", "pwcca", "regularised_cca_distance", "gulp_distance"]
+CONDITIONS = [1e1, 0.9e3, 1.1e3, 0.9e5, 1.1e5, 1e6]  # on both sides of where the way changes
+BY_EIGENVALUES = "regularised_cca_distance"  # netrep's, whose definition rounds beyond 1e3
+
+
+@pytest.mark.parametrize(
+    ("name", "condition"),
+    [(name, one) for name in BASES for one in CONDITIONS if name != BY_EIGENVALUES or one < 2e3],
+)
+def test_a_view_of_any_condition_is_measured_as_it_is(name, condition):
+    random = np.random.default_rng(6)
+    x, y = views(name, n=400)
+    left, right = (np.linalg.qr(random.normal(size=(5, 5)))[0] for _ in range(2))
+    x = left_basis(x) @ left @ np.diag(np.geomspace(1, 1 / condition, 5)) @ right
+    assert_allclose(getattr(closedist, name)(x, y), written_out.MEASURES[name](x, y), atol=1e-9)
+    assert_allclose(getattr(closedist, name)(y, x), written_out.MEASURES[name](y, x), atol=1e-9)
+
+
+def left_basis(x):
+    return np.linalg.qr(x - x.mean(0))[0]
+
+
 @pytest.mark.parametrize("name", MOMENTS)
 def test_a_column_twice_gives_what_the_definition_gives(name):
     x, y = views(name)
@@ -170,6 +199,10 @@ def test_the_bures_distance_of_gram_matrices_is_that_of_procrustes():
     ("name", "options", "said"),
     [
         ("svcca", {"threshold": 0.0}, "threshold"),
+        ("svcca", {"threshold": "0.9"}, "threshold: '0.9'"),
+        ("gulp_distance", {"regularisation": None}, "regularisation: None"),
+        ("regularised_cca_distance", {"alpha": "half"}, "alpha: 'half'"),
+        ("rbf_cka", {"bandwidth": True}, "bandwidth: True"),
         ("gulp_distance", {"regularisation": -1.0}, "regularisation"),
         ("regularised_cca_distance", {"alpha": 1.5}, "alpha"),
         ("rbf_cka", {"bandwidth": 0.0}, "bandwidth"),
