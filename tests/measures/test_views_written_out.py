@@ -230,6 +230,16 @@ def test_a_constant_view_and_views_of_other_inputs_are_refused(name):
         getattr(closedist, f"{name}_matrix")([])
 
 
+@pytest.mark.parametrize("mean", [0.1, 1000.1])
+def test_a_constant_column_has_no_correlation_whatever_its_mean(mean):
+    x, y = views("mean_svd")
+    layers = {"x": np.c_[x, np.full(60, mean)], "y": y, "small": x * [1, 1, 1, 1, 1e-13]}
+    with pytest.raises(closedist.InputError, match="x: column 5 is constant"):
+        closedist.layer_matrix(layers, measure="mean_svd")
+    del layers["x"]
+    assert np.isfinite(closedist.layer_matrix(layers, measure="mean_svd").values).all()
+
+
 @pytest.mark.parametrize("name", SAME_COLUMNS)
 def test_covariances_of_other_widths_are_refused_with_what_to_take(name):
     with pytest.raises(closedist.InputError, match="procrustes_distance"):
