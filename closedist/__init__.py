@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from closedist.extraction.activations import activations
     from closedist.extraction.scikit_learn import from_sklearn
     from closedist.measures.canonical import (
-        eigenspace_overlap,
-        eigenspace_overlap_matrix,
         pwcca,
         pwcca_matrix,
         regularised_cca_distance,
@@ -29,8 +27,9 @@ if TYPE_CHECKING:
         svcca_matrix,
     )
     from closedist.measures.catalogue import list_measures
-    from closedist.measures.cca import mean_cca, mean_cca_matrix
-    from closedist.measures.cka import linear_cka, linear_cka_matrix
+    from closedist.measures.cca import eigenspace_overlap, eigenspace_overlap_matrix, mean_cca, mean_cca_matrix
+    from closedist.measures.cka import linear_cka, linear_cka_matrix, rv_coefficient, rv_coefficient_matrix
+    from closedist.measures.debiased_cka import debiased_cka, debiased_cka_matrix
     from closedist.measures.distillation import distillation_loss
     from closedist.measures.input_geometry import (
         distance_correlation,
@@ -40,26 +39,23 @@ if TYPE_CHECKING:
         rsa,
         rsa_matrix,
     )
-    from closedist.measures.kernel_alignment import (
-        debiased_cka,
-        debiased_cka_matrix,
-        rv_coefficient,
-        rv_coefficient_matrix,
-    )
     from closedist.measures.likelihood import kl_divergence, kl_matrix
     from closedist.measures.llv import llv_distance
     from closedist.measures.logit_bounds import capacity_floor
     from closedist.measures.logit_correlation import label_correlations
     from closedist.measures.logit_distance import logit_distance, logit_distance_by_input, logit_distance_by_label
+    from closedist.measures.mean_svd import mean_svd, mean_svd_matrix
     from closedist.measures.neighbour_overlap import (
-        cknna,
-        cknna_matrix,
         jaccard,
         jaccard_matrix,
         mutual_knn,
         mutual_knn_matrix,
         rank_similarity,
         rank_similarity_matrix,
+    )
+    from closedist.measures.neighbour_similarity import (
+        cknna,
+        cknna_matrix,
         second_order_cosine,
         second_order_cosine_matrix,
     )
@@ -77,7 +73,6 @@ if TYPE_CHECKING:
         riemannian_distance_matrix,
     )
     from closedist.measures.subset_dissimilarity import subset_dissimilarity
-    from closedist.measures.svd import mean_svd, mean_svd_matrix
     from closedist.measures.top_k import kl_of_top_k
     from closedist.page.write import report
     from closedist.pairs import compare, compare_all
@@ -99,19 +94,19 @@ _HOMES = {
     "bures_distance": "closedist.measures.shape",
     "bures_distance_matrix": "closedist.measures.shape",
     "capacity_floor": "closedist.measures.logit_bounds",
-    "cknna": "closedist.measures.neighbour_overlap",
-    "cknna_matrix": "closedist.measures.neighbour_overlap",
+    "cknna": "closedist.measures.neighbour_similarity",
+    "cknna_matrix": "closedist.measures.neighbour_similarity",
     "compare": "closedist.pairs",
     "compare_all": "closedist.pairs",
     "contradiction": "closedist.explanation.groups",
-    "debiased_cka": "closedist.measures.kernel_alignment",
-    "debiased_cka_matrix": "closedist.measures.kernel_alignment",
+    "debiased_cka": "closedist.measures.debiased_cka",
+    "debiased_cka_matrix": "closedist.measures.debiased_cka",
     "distance_correlation": "closedist.measures.input_geometry",
     "distance_correlation_matrix": "closedist.measures.input_geometry",
     "distances": "closedist.explanation.distances",
     "distillation_loss": "closedist.measures.distillation",
-    "eigenspace_overlap": "closedist.measures.canonical",
-    "eigenspace_overlap_matrix": "closedist.measures.canonical",
+    "eigenspace_overlap": "closedist.measures.cca",
+    "eigenspace_overlap_matrix": "closedist.measures.cca",
     "explain": "closedist.explanation.pair",
     "extract": "closedist.extraction",
     "extract_logits": "closedist.extraction",
@@ -137,8 +132,8 @@ _HOMES = {
     "logit_distance_by_label": "closedist.measures.logit_distance",
     "mean_cca": "closedist.measures.cca",
     "mean_cca_matrix": "closedist.measures.cca",
-    "mean_svd": "closedist.measures.svd",
-    "mean_svd_matrix": "closedist.measures.svd",
+    "mean_svd": "closedist.measures.mean_svd",
+    "mean_svd_matrix": "closedist.measures.mean_svd",
     "model_map": "closedist.explanation.groups",
     "mutual_knn": "closedist.measures.neighbour_overlap",
     "mutual_knn_matrix": "closedist.measures.neighbour_overlap",
@@ -160,10 +155,10 @@ _HOMES = {
     "rows": "closedist.comparison",
     "rsa": "closedist.measures.input_geometry",
     "rsa_matrix": "closedist.measures.input_geometry",
-    "rv_coefficient": "closedist.measures.kernel_alignment",
-    "rv_coefficient_matrix": "closedist.measures.kernel_alignment",
-    "second_order_cosine": "closedist.measures.neighbour_overlap",
-    "second_order_cosine_matrix": "closedist.measures.neighbour_overlap",
+    "rv_coefficient": "closedist.measures.cka",
+    "rv_coefficient_matrix": "closedist.measures.cka",
+    "second_order_cosine": "closedist.measures.neighbour_similarity",
+    "second_order_cosine_matrix": "closedist.measures.neighbour_similarity",
     "subset_dissimilarity": "closedist.measures.subset_dissimilarity",
     "svcca": "closedist.measures.canonical",
     "svcca_matrix": "closedist.measures.canonical",

@@ -22,9 +22,9 @@ from closedist.certainty.intervals import Intervals, wilson
 from closedist.certainty.of_pairs import label_side, means_without, pair_intervals, pair_replicates, similarities
 from closedist.certainty.replicates import replicate_factors, side_by_side
 from closedist.measures.by_input import ByInput, by_input
-from closedist.measures.cca import precisions
 from closedist.measures.llv import distances
 from closedist.measures.moments import moments
+from closedist.measures.orthonormal import precisions
 from closedist.measures.settings import Settings
 from closedist.measures.stack import stacked
 from closedist.measures.svd import label_subsets

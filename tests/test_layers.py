@@ -69,6 +69,19 @@ def test_a_match_is_the_layer_at_the_same_depth_and_the_closest(measure):
     assert all(match.closest != match.row for match in own)
 
 
+def test_of_equally_close_layers_the_one_nearest_in_depth_is_named():
+    a = layers(3, 5, 0)
+    copies = {f"t{i}": a["layer.1"] for i in range(5)}
+    assert closedist.layer_matrix(a, copies, "cka").matches()[1].closest == "t2"
+
+
+def test_layers_may_be_called_by_number():
+    a = list(layers(2, 5, 0).values())
+    table = closedist.layer_matrix(dict(enumerate(a)))
+    assert table.rows == ("0", "1")
+    assert "1.0000" in str(table)
+
+
 def test_the_table_names_every_layer_and_its_values():
     a = layers(3, 5, 0)
     printed = str(closedist.layer_matrix(a))

@@ -20,11 +20,12 @@ from closedist.certainty.intervals import (
 )
 from closedist.certainty.replicates import without_group
 from closedist.measures.bounds import linear_bound, quadratic_bound, unsigned
-from closedist.measures.cca import orthonormal_basis
 from closedist.measures.labels import choose_labels, with_labels
 from closedist.measures.logit_correlation import logit_decorrelation
+from closedist.measures.orthonormal import orthonormal_basis
 from closedist.measures.roots import Root
-from closedist.measures.svd import dissimilarity, nuclear_norm
+from closedist.measures.singular_values import nuclear_norm
+from closedist.measures.svd import dissimilarity
 from closedist.measures.terms import Axis, unit_log_odds
 
 _LOST = 1e-7  # of an orthonormal column without a group: below, the column varied in that group only

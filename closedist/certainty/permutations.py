@@ -13,11 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from closedist.measures.cca import orthonormal_basis
 from closedist.measures.labels import choose_labels
+from closedist.measures.orthonormal import orthonormal_basis
 from closedist.measures.roots import Root, triangular
 from closedist.measures.settings import Settings
-from closedist.measures.svd import dissimilarity, nuclear_norm
+from closedist.measures.singular_values import nuclear_norm
+from closedist.measures.svd import dissimilarity
 from closedist.measures.terms import BLOCK_ELEMENTS, Axis, unit_log_odds
 
 LARGER_IS_CLOSER = {"logit_correlation", "mean_cca_embeddings", "cka_embeddings", "same_top_label"}

@@ -59,17 +59,20 @@ def layers(
         raise InputError(f"--output: {output}: the ending says what is written; it is one of {', '.join(ENDINGS)}")
     models = [model] if other is None else [model, other]
     names = distinct_names([Path(one) for one in models])
-    found = layers_on_texts(
-        models,
-        Text(text, max_tokens, context, tokenizer=tokenizer),
-        list(layers),
-        pool=None if pool == "tokens" else pool,
-        dtype=dtype,
-        device=device,
-        moments_only=chosen.moments,
-        names=names,
-    )
-    matrix = layer_matrix(found, measure=measure)
+    try:
+        found = layers_on_texts(
+            models,
+            Text(text, max_tokens, context, tokenizer=tokenizer),
+            list(layers),
+            pool=None if pool == "tokens" else pool,
+            dtype=dtype,
+            device=device,
+            moments_only=chosen.moments,
+            names=names,
+        )
+        matrix = layer_matrix(found, measure=measure)
+    except InputError as error:
+        raise InputError(f"--{error}" if str(error).startswith(("layers: ", "device: ")) else str(error)) from error
     if output is None:
         print(matrix)
         return

@@ -73,8 +73,10 @@ def layer_file(path: Path) -> Iterator[LayerFile]:
     """A file of activations that is being written.
 
     Raises:
-        InputError: the folder cannot be written to.
+        InputError: it names no file, or the folder cannot be written to.
     """
+    if not path.name or path.is_dir():
+        raise InputError(f"file: {path} is a folder; name the file, as in {path / 'layers.safetensors'}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder, ExitStack() as stack:

@@ -158,7 +158,11 @@ class _Source:
         if self.names is None:
             self.names = list(found)
             if not found:
-                raise InputError("layers: none of them gives a floating-point tensor with a row for each input")
+                raise InputError(
+                    "layers: none of them gives a floating-point tensor with a row for each input"
+                    if self.modules or self.hidden
+                    else f"layers: {type(self.model).__name__} has no modules inside; pass nn.Sequential(model)"
+                )
         absent = [name for name in self.names if name not in found]
         if absent or len(found) > len(self.names):
             other = absent[0] if absent else next(name for name in found if name not in self.names)
@@ -196,6 +200,12 @@ def _sources(model: nn.Module | Mapping[str, nn.Module], layers: Layers, pool: P
         return [_Source("", model, layers, pool)]
     if not 1 <= len(model) <= 2:
         raise InputError(f"model: {len(model)} models; one, or two by name, are compared at a time")
+    names = sorted(f"{name}/" for name in model)
+    if names[0] == "/" or (len(names) == 2 and names[1].startswith(names[0])):
+        raise InputError(
+            f"model: {' and '.join(repr(name) for name in model)}; layers would not tell which model's they are. Give "
+            'names of which none begins with the other, such as "a" and "b"'
+        )
     return [_Source(str(name), one, layers, pool) for name, one in model.items()]
 
 

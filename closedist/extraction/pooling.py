@@ -40,7 +40,9 @@ def pooled(output: Tensor, mask: Tensor | None, pool: Pool, name: str) -> Tensor
         if not isinstance(rows, Tensor) or rows.ndim != 2:
             what = tuple(rows.shape) if isinstance(rows, Tensor) else type(rows).__name__
             raise InputError(f"pool: of layer {name} it gives {what}; a matrix with one row an input is needed")
-        return rows
+        if not rows.is_floating_point():
+            raise InputError(f"pool: of layer {name} it gives {rows.dtype}; let it give floating-point numbers")
+        return rows.detach()
     if output.ndim <= 2:
         return output if output.ndim == 2 else output[:, None]
     if output.ndim > 3:

@@ -1,7 +1,7 @@
 """Which layers of a model are watched, and what they put out in a forward pass."""
 
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from itertools import count
@@ -44,7 +44,7 @@ def patterns_of(layers: Sequence[str] | str) -> list[str]:
     Raises:
         InputError: there are none.
     """
-    patterns = [layers] if isinstance(layers, str) else list(layers)
+    patterns = [layers] if isinstance(layers, str) else list(layers) if isinstance(layers, Iterable) else []
     if not patterns or not all(isinstance(pattern, str) for pattern in patterns):
         raise InputError('layers: none; "all", or names of modules such as "encoder.*" are needed')
     return patterns
@@ -87,7 +87,7 @@ def watched(
             return
         seen.append((weakref.ref(tensor), tensor._version))
         own = name if name not in kept else next(n for i in count(2) if (n := f"{name}:{i}") not in kept)
-        made = take(own, tensor.detach())
+        made = take(own, _inputs_first(modules[name], tensor.detach()))
         if made is not None:
             kept[own] = made
 
@@ -125,11 +125,17 @@ def _hidden_states(output: Any, model: nn.Module) -> dict[str, Tensor]:
 
 
 def tensor_in(output: Any) -> Tensor | None:
-    """A module's output where it is a floating-point tensor, or the first one in it."""
+    """A module's output where it is a floating-point tensor, or the first one in it, however deep."""
     if isinstance(output, Tensor):
         return output if output.is_floating_point() and output.ndim > 0 else None
-    parts = output.values() if hasattr(output, "values") else output if isinstance(output, (tuple, list)) else ()
-    return next((one for one in parts if isinstance(one, Tensor) and one.is_floating_point() and one.ndim > 0), None)
+    parts = output.values() if isinstance(output, Mapping) else output if isinstance(output, (tuple, list)) else ()
+    return next((one for part in parts if (one := tensor_in(part)) is not None), None)
+
+
+def _inputs_first(module: nn.Module, output: Tensor) -> Tensor:
+    """The output of a module with an axis of inputs, which those with ``batch_first=False`` have second."""
+    second = isinstance(module, (nn.RNNBase, nn.MultiheadAttention)) and not module.batch_first and output.ndim == 3
+    return output.transpose(0, 1) if second else output
 
 
 @contextmanager

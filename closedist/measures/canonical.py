@@ -1,6 +1,4 @@
-"""Between canonical correlations and rotations: SVCCA, PWCCA, CCA regularised, and the overlap of two spaces."""
-
-import math
+"""Between canonical correlations and rotations: SVCCA, PWCCA, and CCA regularised."""
 
 import numpy as np
 import torch
@@ -8,11 +6,11 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from closedist.errors import InputError
-from closedist.measures.factors import factors, ranks, spread
+from closedist.measures.factors import factors, principal_factors
 from closedist.measures.joint import Joint, Views, of_all, of_two
-from closedist.measures.pair_norms import nuclear_products, products, rotated_distances, squared_products
+from closedist.measures.numbers import is_number
+from closedist.measures.pair_norms import nuclear_products, products, rotated_distances
 from closedist.measures.shape import angles
-from closedist.measures.svd import nuclear_norm
 
 
 def svcca(z: ArrayLike | Tensor, w: ArrayLike | Tensor, threshold: float = 0.99) -> float:
@@ -61,17 +59,17 @@ def svcca_matrix(views: Views, threshold: float = 0.99) -> NDArray[np.float64]:
 
 def svcca_of(views: Joint, threshold: float = 0.99) -> Tensor:
     """The same of views that are side by side."""
-    if not 0 < threshold <= 1:
-        raise InputError(f"threshold: {threshold}; a share of the variance, above 0 and at most 1, is needed")
-    found, kept = factors(views), []
-    for one in found:
-        scores, sizes = one.axes()
-        share = sizes.square().cumsum(0) / sizes.square().sum()
+    if not (is_number(threshold) and 0 < threshold <= 1):
+        raise InputError(f"threshold: {threshold!r}; a share of the variance, above 0 and at most 1, is needed")
+    found, sizes = principal_factors(views)
+    kept = []
+    for own in sizes:
+        share = own.square().cumsum(0) / own.square().sum()
         enough = share >= threshold * (1.0 - 4 * torch.finfo(share.dtype).eps)  # so that rounding adds no axis
-        kept.append(scores[:, : int(enough.to(torch.int64).argmax()) + 1 if bool(enough.any()) else None])
-    columns = spread(found, kept)
-    counts = views.precision.new_tensor(columns.widths)
-    means = nuclear_products(columns, views.first) / torch.minimum(counts[:, None], counts)
+        count = int(enough.to(torch.int64).argmax()) + 1 if bool(enough.any()) else len(own)
+        kept.append(torch.eye(len(own), dtype=own.dtype, device=own.device)[:, :count])
+    counts = views.precision.new_tensor([float(axes.shape[1]) for axes in kept])
+    means = nuclear_products(found.spread(kept), views.first) / torch.minimum(counts[:, None], counts)
     return means.clamp(max=1.0).fill_diagonal_(1.0)
 
 
@@ -119,15 +117,14 @@ def pwcca_matrix(views: Views) -> NDArray[np.float64]:
 def pwcca_of(views: Joint) -> Tensor:
     """The same of views that are side by side."""
     found = factors(views)
-    own = [one.root for one in found]
     result = torch.eye(len(views), dtype=views.precision.dtype, device=views.precision.device)
-    for i, j, product in products(spread(found), views.first):
+    for i, j, product in products(found.bases, views.first):
         left, correlations, right = torch.linalg.svd(product, full_matrices=False)
         correlations = correlations.clamp(max=1.0)
-        for at, (first, second) in enumerate(zip(i.tolist(), j.tolist(), strict=True)):
-            for row, column, turn in ((first, second, left[at].mT), (second, first, right[at])):
-                weights = (turn @ own[row]).abs().sum(1)
-                result[row, column] = (weights @ correlations[at]) / weights.sum()
+        for rows, columns, turns in ((i, j, left.mT), (j, i, right)):
+            roots = torch.stack([found.roots[at] for at in rows.tolist()])
+            weights = (turns @ roots).abs().sum(2)
+            result[rows, columns] = (weights * correlations).sum(1) / weights.sum(1)
     return result
 
 
@@ -176,83 +173,9 @@ def regularised_cca_distance_matrix(views: Views, alpha: float = 0.5) -> NDArray
 
 def regularised_cca_of(views: Joint, alpha: float = 0.5) -> Tensor:
     """The same of views that are side by side."""
-    if not (math.isfinite(alpha) and 0 <= alpha <= 1):
-        raise InputError(f"alpha: {alpha}; a number from 0 (canonical correlations) to 1 (rotations only) is needed")
-    found = factors(views)
-    whitened = [scores * (alpha * sizes + (1.0 - alpha)) for scores, sizes in (one.axes() for one in found)]
-    norms = torch.stack([one.norm() for one in whitened])
-    return angles(rotated_distances(spread(found, whitened), norms, views.first))
-
-
-def eigenspace_overlap(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:
-    """Overlap of the spaces that the columns span: ‖QᵀR‖²/max(rank z, rank w) with orthonormal bases Q and R.
-
-    The mean squared canonical correlation, but over the larger rank. Invariant to every invertible affine map of either
-    view. From 0 to 1, not a metric. Unrelated views: about (smaller rank)/(n − 1). Directions of next to no variance
-    count as much as all others.
-
-    Args:
-        z: (n, d) array or tensor, one row an input.
-        w: (n, e) array or tensor of the same inputs in the same order.
-
-    Raises:
-        InputError: the shapes do not fit, or a view is constant.
-
-    Source: May et al. (2019), who do not centre.
-
-    Examples:
-        >>> import numpy as np, closedist
-        >>> z = np.random.default_rng(0).normal(size=(200, 3))
-        >>> round(closedist.eigenspace_overlap(z, z[:, [2, 0, 1]] + 1), 6)
-        1.0
-    """
-    return of_two(eigenspace_overlap_of, z, w)
-
-
-def eigenspace_overlap_matrix(views: Views) -> NDArray[np.float64]:
-    """(n, n) :func:`eigenspace_overlap` of all pairs of (N, d) views.
-
-    Raises:
-        InputError: as the single one.
-
-    Examples:
-        >>> import numpy as np, closedist
-        >>> z = np.random.default_rng(0).normal(size=(200, 3))
-        >>> closedist.eigenspace_overlap_matrix([z, z[:, [2, 0, 1]] + 1]).round(6).tolist()
-        [[1.0, 1.0], [1.0, 1.0]]
-    """
-    return of_all(eigenspace_overlap_of, views)
-
-
-def eigenspace_overlap_of(views: Joint) -> Tensor:
-    """The same of views that are side by side."""
-    found = factors(views)
-    rank = ranks(found, views.precision)
-    return (squared_products(spread(found)) / torch.maximum(rank[:, None], rank)).clamp(max=1.0).fill_diagonal_(1.0)
-
-
-def mean_cca_of(views: Joint) -> Tensor:
-    """(n, n) mean canonical correlations of views that are side by side, over the smaller rank."""
-    found = factors(views)
-    rank = ranks(found, views.precision)
-    means = nuclear_products(spread(found), views.first) / torch.minimum(rank[:, None], rank)
-    return means.clamp(max=1.0).fill_diagonal_(1.0)
-
-
-def mean_svd_of(views: Joint) -> Tensor:
-    """(n, n) m_SVD of all pairs of views that are side by side."""
-    lengths = views.columns.side.square().sum(0).sqrt().split_with_sizes(list(views.columns.widths))
-    for name, norms in zip(views.names, lengths, strict=True):
-        constant = norms <= 1e-14 * norms.amax()
-        if bool(constant.any()):
-            raise InputError(
-                f"{name}: column {int(constant.nonzero()[0])} is constant; remove it, it has no correlation"
-            )
-    widths = views.precision.new_tensor(views.columns.widths)
-    narrow, wide = torch.minimum(widths[:, None], widths), torch.maximum(widths[:, None], widths)
-    means = torch.zeros_like(narrow)
-    for i, j, product in products(views.columns, views.first):
-        of_rows, of_columns = (torch.stack([lengths[at] for at in index.tolist()]) for index in (i, j))
-        means[i, j] = means[j, i] = nuclear_norm(product / (of_rows.unsqueeze(2) * of_columns.unsqueeze(1)))
-    means = torch.minimum(means / narrow, (wide / narrow).sqrt())
-    return means.fill_diagonal_(1.0)  # of a correlation matrix, whose trace is the sum of its singular values
+    if not (is_number(alpha) and 0 <= alpha <= 1):
+        raise InputError(f"alpha: {alpha!r}; a number from 0 (canonical correlations) to 1 (rotations only) is needed")
+    found, sizes = principal_factors(views)
+    whitened = [alpha * own + (1.0 - alpha) for own in sizes]
+    norms = torch.stack([own.norm() for own in whitened])
+    return angles(rotated_distances(found.spread([torch.diag(own) for own in whitened]), norms, views.first))

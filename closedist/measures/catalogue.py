@@ -7,7 +7,18 @@ from typing import Literal
 from torch import Tensor
 
 from closedist.errors import InputError
-from closedist.measures import canonical, input_geometry, kernel_alignment, neighbour_overlap, regression, shape
+from closedist.measures import (
+    canonical,
+    cca,
+    cka,
+    debiased_cka,
+    input_geometry,
+    mean_svd,
+    neighbour_overlap,
+    neighbour_similarity,
+    regression,
+    shape,
+)
 from closedist.measures.joint import Joint
 
 Change = Literal["shift", "scale", "reordered", "rescaled", "rotated", "mapped"]
@@ -103,16 +114,16 @@ def _distance(
 
 MEASURES: tuple[Measure, ...] = (
     _similarity(
-        kernel_alignment.linear_cka_of, "linear_cka", "cka", "linear CKA", _ROTATED,
+        cka.linear_cka_of, "linear_cka", "cka", "linear CKA", _ROTATED,
         "tr Σ·tr Σ'/((n − 1)‖Σ‖‖Σ'‖); 0.84 of noise at n = 100, d = 512",
         "few inputs; one direction of large variance rules it", "Kornblith et al. 2019",
     ),
     _similarity(
-        kernel_alignment.linear_cka_of, "rv_coefficient", "rv", "RV coefficient", _ROTATED,
+        cka.linear_cka_of, "rv_coefficient", "rv", "RV coefficient", _ROTATED,
         "as linear CKA, which it is", "as linear CKA", "Escoufier 1973",
     ),
     _similarity(
-        kernel_alignment.debiased_cka_of, "debiased_cka", "debiased", "debiased CKA", _ROTATED,
+        debiased_cka.debiased_cka_of, "debiased_cka", "debiased", "debiased CKA", _ROTATED,
         "0", "one direction of large variance rules it; noisy at few inputs", "Song et al. 2012", low=-1.0,
     ),
     _distance(
@@ -142,7 +153,7 @@ MEASURES: tuple[Measure, ...] = (
         "near √(Σ(s²/(s² + λ))² of both)", "λ decides which directions count", "Boix-Adserà et al. 2022",
     ),
     _similarity(
-        canonical.mean_cca_of, "mean_cca", "cca", "m_CCA", _MAPPED,
+        cca.mean_cca_of, "mean_cca", "cca", "m_CCA", _MAPPED,
         "√(d/(n − 1)) and more", "n below 20·d; directions of no variance count", "Hotelling 1936",
     ),
     _similarity(
@@ -159,11 +170,11 @@ MEASURES: tuple[Measure, ...] = (
         "below π/2", "α means nothing across scales or numbers of inputs", "Williams et al. 2021",
     ),
     _similarity(
-        canonical.eigenspace_overlap_of, "eigenspace_overlap", "eigenspace", "eigenspace overlap", _MAPPED,
+        cca.eigenspace_overlap_of, "eigenspace_overlap", "eigenspace", "eigenspace overlap", _MAPPED,
         "(smaller rank)/(n − 1)", "directions of next to no variance count as all others", "May et al. 2019",
     ),
     _similarity(
-        canonical.mean_svd_of, "mean_svd", "svd", "m_SVD", _RESCALED,
+        mean_svd.mean_svd_of, "mean_svd", "svd", "m_SVD", _RESCALED,
         "about √(d/n)", "depends on the coordinates: a rotation changes it", "Nielsen et al. 2025",
     ),
     _similarity(
@@ -193,12 +204,12 @@ MEASURES: tuple[Measure, ...] = (
         "about 0", "1 of a few shared neighbours of equal ranks", "Wang et al. 2022", moments=False,
     ),
     _similarity(
-        neighbour_overlap.second_order_cosine_of, "second_order_cosine", "second_order", "second-order cosine",
+        neighbour_similarity.second_order_cosine_of, "second_order_cosine", "second_order", "second-order cosine",
         _ROTATED,
         "well above 0", "cosines to near neighbours are all positive", "Hamilton et al. 2016", low=-1.0, moments=False,
     ),
     _similarity(
-        neighbour_overlap.cknna_of, "cknna", "cknna", "CKNNA", _ROTATED,
+        neighbour_similarity.cknna_of, "cknna", "cknna", "CKNNA", _ROTATED,
         "about 0", "sees k neighbours only; inputs far from the mean rule it", "Huh et al. 2024", low=-1.0,
         moments=False,
     ),

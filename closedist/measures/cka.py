@@ -1,17 +1,16 @@
 """Linear centred kernel alignment: how far two representations agree up to a rotation and one scale."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import NDArray
+import torch
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from closedist.measures.joint import Joint, Views, of_all, of_two
+from closedist.measures.pair_norms import gram, squared_products
 from closedist.measures.roots import Root, cross_products
-from closedist.measures.views import Array, Block, gram, of_all_pairs, of_two, products
 
 
-def linear_cka(z: Array, w: Array) -> float:
+def linear_cka(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:
     """Linear CKA of two views of the same n inputs, between 0 and 1: ‖Σ_zw‖²/(‖Σ_zz‖·‖Σ_ww‖) (Kornblith et al., 2019).
 
     It does not change under rotations and one scale of either view, but does under other linear maps.
@@ -29,10 +28,10 @@ def linear_cka(z: Array, w: Array) -> float:
         >>> round(closedist.linear_cka(z, 5 * z[:, [2, 0, 1]]), 6), closedist.linear_cka(z, z * [1, 1, 9]) < 0.9
         (1.0, True)
     """
-    return of_two(z, w, _with_norms, _similarity)
+    return of_two(linear_cka_of, z, w)
 
 
-def linear_cka_matrix(views: Sequence[Array] | Mapping[str, Array]) -> NDArray[np.float64]:
+def linear_cka_matrix(views: Views) -> NDArray[np.float64]:
     """Linear CKA of all pairs of views of the same N inputs, by matrix products for all at once.
 
     Args:
@@ -50,43 +49,26 @@ def linear_cka_matrix(views: Sequence[Array] | Mapping[str, Array]) -> NDArray[n
         >>> closedist.linear_cka_matrix([z, 5 * z[:, [2, 0, 1]], z * [1, 1, 9]]).round(1).tolist()
         [[1.0, 1.0, 0.6], [1.0, 1.0, 0.6], [0.6, 0.6, 1.0]]
     """
-    return of_all_pairs(views, _with_norms, _similarity, "linear CKA")
+    return of_all(linear_cka_of, views)
 
 
-@dataclass(frozen=True)
-class _Centred:
-    """b views.
-
-    Attributes:
-        columns: (N, b, d), or kernels XXᵀ, (N², b, 1), where those are smaller.
-        kernels: which of them.
-        norms: (b,) of the columns.
-        sizes: (b,) ‖Σ‖ for columns of norm 1.
-    """
-
-    columns: Tensor
-    kernels: bool
-    norms: Tensor
-    sizes: Tensor
+def linear_cka_of(views: Joint) -> Tensor:
+    """The same of views that are side by side."""
+    products = unit_squared_products(views)
+    sizes = products.diagonal().sqrt()
+    return (products / (sizes[:, None] * sizes)).clamp(max=1.0).fill_diagonal_(1.0)
 
 
-def _with_norms(block: Block) -> _Centred:
-    views = block.by_view()
-    kernels = views.shape[1] < block.widest
-    squares = gram(views.mT if kernels else views)
-    norms = squares.diagonal(dim1=-2, dim2=-1).sum(-1).sqrt()
-    sizes = (squares / norms[:, None, None].square()).flatten(1).norm(dim=1)
-    columns = squares.flatten(1).T.unsqueeze(-1) if kernels else block.columns
-    return _Centred(columns, kernels, norms, sizes)
-
-
-def _similarity(first: _Centred, second: _Centred, i: Tensor, j: Tensor) -> Tensor:
-    scale = first.norms[i] * second.norms[j]
-    between = products(first.columns, second.columns, i, j)
-    between /= (scale.square() if first.kernels else scale)[:, None, None]
-    total = between.flatten(1).sum(-1) if first.kernels else between.flatten(1).square().sum(-1)
-    similarity: Tensor = total / (first.sizes[i] * second.sizes[j])
-    return similarity.clamp(max=1.0)
+def unit_squared_products(views: Joint) -> Tensor:
+    """(n, n) ‖XᵀY‖² of views of Frobenius norm one."""
+    columns, traces = views.columns, views.norms.square()
+    if len(columns.side) * len(columns) < columns.side.shape[1]:  # ⟨XXᵀ, YYᵀ⟩ is less work
+        kernels = torch.stack([(view @ view.mT).flatten() for view in columns])
+        products = kernels @ kernels.mT
+    else:
+        products = squared_products(columns, views.first)
+        products += torch.diag(torch.stack([gram(view).square().sum() for view in columns]))
+    return products / (traces[:, None] * traces)
 
 
 def cka_of_pairs(root: Root, pairs: Tensor) -> Tensor:
@@ -97,3 +79,42 @@ def cka_of_pairs(root: Root, pairs: Tensor) -> Tensor:
     similarity: Tensor = cross_products(scaled, pairs).square().sum((-1, -2))
     of_both: Tensor = own[pairs[:, 0]] * own[pairs[:, 1]]
     return (similarity / of_both).clamp(max=1.0)
+
+
+def rv_coefficient(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:
+    """RV coefficient tr(Σ_zw Σ_wz)/√(tr Σ_zz² · tr Σ_ww²): linear CKA under its older name.
+
+    Invariant to a shift, one scale and a rotation of either view. From 0 to 1, not a metric (its arccos is one).
+    Unrelated views: tr Σ·tr Σ'/((n − 1)‖Σ‖‖Σ'‖), near 1 where there are fewer inputs than columns.
+
+    Args:
+        z: (n, d) array or tensor, one row an input.
+        w: (n, e) array or tensor of the same inputs in the same order.
+
+    Raises:
+        InputError: the shapes do not fit, or a view is constant.
+
+    Source: Escoufier (1973); Robert, Escoufier (1976).
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> round(closedist.rv_coefficient(z, z[:, [2, 0, 1]] + 1), 6)
+        1.0
+    """
+    return of_two(linear_cka_of, z, w)
+
+
+def rv_coefficient_matrix(views: Views) -> NDArray[np.float64]:
+    """(n, n) :func:`rv_coefficient` of all pairs of (N, d) views.
+
+    Raises:
+        InputError: as the single one.
+
+    Examples:
+        >>> import numpy as np, closedist
+        >>> z = np.random.default_rng(0).normal(size=(200, 3))
+        >>> closedist.rv_coefficient_matrix([z, z[:, [2, 0, 1]] + 1]).round(6).tolist()
+        [[1.0, 1.0], [1.0, 1.0]]
+    """
+    return of_all(linear_cka_of, views)

@@ -15,12 +15,12 @@ _PARTS = 1 << 21  # how many parts cells are cut into, each into more the more d
 def ranks_of_all(values: Tensor) -> Tensor:
     """Ranks less their mean, equal values having the mean of theirs."""
     ordered, where = values.sort()
-    _, group, sizes = torch.unique_consecutive(ordered, return_inverse=True, return_counts=True)
-    ends = sizes.cumsum(0).to(torch.float64)
-    middle = ends - (sizes - 1) / 2.0
-    ranks = torch.empty_like(ordered)
-    ranks[where] = middle[group] - (len(values) + 1) / 2.0
-    return ranks
+    ranks = torch.arange(1, len(values) + 1, dtype=torch.float64, device=values.device)
+    if bool((ordered[1:] == ordered[:-1]).any()):
+        _, group, sizes = torch.unique_consecutive(ordered, return_inverse=True, return_counts=True)
+        ranks = (sizes.cumsum(0) - (sizes - 1) / 2.0)[group]
+    ranks -= (len(values) + 1) / 2.0
+    return ordered.scatter_(0, where, ranks)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Tables of all pairs of inputs, a block of rows at a time: what needs n×n numbers never has them all at once."""
 
+import math
 from collections.abc import Callable, Iterator
 
 import torch
@@ -9,14 +10,15 @@ from closedist.errors import InputError
 from closedist.measures.joint import Columns
 from closedist.measures.pairwise import squared_distances
 
-BLOCK_ELEMENTS = 1 << 22  # float64 numbers of a table at once: 32 MB
-_SORTED = 1 << 20  # numbers that are sorted rather than counted once more
+BLOCK_ELEMENTS = 1 << 19  # float64 numbers of a table at once: 4 MB, which a processor's cache holds
+_TABLES_ELEMENTS = 1 << 23  # of all tables at once
+_SELECTED = 1 << 22  # numbers among which two are selected, rather than all counted once more
 _CELLS = 16  # bits of a histogram
 
 
 def row_blocks(count: int, tables: int = 1) -> list[slice]:
     """Rows so few at a time that ``tables`` blocks of theirs against all inputs stay small."""
-    step = max(1, BLOCK_ELEMENTS // (count * tables))
+    step = max(1, min(BLOCK_ELEMENTS, _TABLES_ELEMENTS // tables) // count)
     return [slice(start, min(start + step, count)) for start in range(0, count, step)]
 
 
@@ -30,13 +32,12 @@ def upper_blocks(view: Tensor) -> Iterator[Tensor]:
     """The squared distances of all pairs i < j of inputs, (m,) at a time."""
     square = view.square().sum(1)
     for rows in row_blocks(len(view)):
-        block = distance_block(view, square, rows)
-        yield block[above_diagonal(block)]
+        yield above_diagonal(distance_block(view, square, rows))
 
 
 def above_diagonal(block: Tensor) -> Tensor:
-    """A mask of the pairs i < j of a block whose first column is its first row's own."""
-    return torch.ones_like(block, dtype=torch.bool).triu(1)
+    """(m,) the pairs i < j of a block whose first column is its first row's own."""
+    return torch.cat([row[number + 1 :] for number, row in enumerate(block)])
 
 
 def centred_products(tables: Callable[[int, slice], Tensor], views: int, count: int, like: Tensor) -> Tensor:
@@ -85,7 +86,7 @@ def median_distance(view: Tensor) -> float:
     count = len(view) * (len(view) - 1) // 2
     targets = ((count - 1) // 2, count // 2)
     low, high, below, inside = 0, int(torch.iinfo(torch.int64).max), 0, count
-    while inside > _SORTED and high - low > 1:
+    while inside > _SELECTED and high - low > 1:
         shift = max(0, (high - low).bit_length() - _CELLS)
         cells = torch.zeros(((high - low) >> shift) + 1, dtype=torch.int64, device=view.device)
         for bits in _between(view, low, high):
@@ -98,8 +99,8 @@ def median_distance(view: Tensor) -> float:
     if high - low == 1:  # all of them are one number
         values = torch.full((2,), low, dtype=torch.int64).view(torch.float64)
         return float(values.sqrt().mean())
-    ordered = torch.cat(list(_between(view, low, high))).sort().values.view(torch.float64).sqrt()
-    return float(sum(ordered[target - below] for target in targets)) / 2
+    left = torch.cat(list(_between(view, low, high))).view(torch.float64)
+    return sum(math.sqrt(left.kthvalue(target - below + 1).values) for target in targets) / 2
 
 
 def _between(view: Tensor, low: int, high: int) -> Iterator[Tensor]:

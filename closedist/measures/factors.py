@@ -1,96 +1,127 @@
-"""Each view's own part, done once for all pairs: X = Q·R with an orthonormal basis Q of its columns."""
+"""Each view's own part, done once for all pairs: X = Q·root with an orthonormal basis Q of its columns."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from closedist.measures.cca import orthonormal_basis
 from closedist.measures.joint import Columns, Joint
+from closedist.measures.orthonormal import orthonormal_basis, rounding
+from closedist.measures.pair_norms import gram
 
-_WELL_CONDITIONED = 1e-5  # of columns at unit length; Cholesky-QR twice is as good as QR down to about 1e-7
 _TALL = 8  # rows to a column, from which Gram matrices are less work than QR
+_WELL_CONDITIONED = 1e-3  # of singular values: a product of two such bases by one Gram matrix each is good to 1e-10
+_TWICE = 1e-5  # by two Gram matrices each (Yamamoto et al., 2015) as good as by QR; down to about 1e-7
+
+_Part = tuple[Tensor, Tensor, Tensor]  # (r, h) tall, (h, k) turn and (k, d) root: a view is tall·turn·root
 
 
 @dataclass(frozen=True)
-class Factor:
-    """A view X = Q·root, where Q = tall·turn is an orthonormal basis of its columns.
+class Factors:
+    """Views X = Q·root.
 
     Attributes:
-        tall: (r, h) nearly a basis, or the view's own.
-        turn: (h, k) makes it one, k the rank.
-        root: (k, d) QᵀX.
+        bases: of the Q, (r, k), k the rank; rounding of the numbers that a view came in does not add to it.
+        roots: (n) QᵀX, (k, d).
     """
 
-    tall: Tensor
-    turn: Tensor
-    root: Tensor
+    bases: Columns
+    roots: tuple[Tensor, ...]
 
-    @property
-    def rank(self) -> int:
-        """k; rounding of the numbers that the view came in does not add to it."""
-        return self.root.shape[0]
+    @cached_property
+    def ranks(self) -> Tensor:
+        """(n,) float64."""
+        return self.bases.side.new_tensor([float(len(root)) for root in self.roots])
 
-    def axes(self) -> tuple[Tensor, Tensor]:
-        """The principal axes: (k, k) coordinates in Q of the scores, and the (k,) singular values of X, descending."""
-        left, sizes, _ = torch.linalg.svd(self.root, full_matrices=False)
-        return left, sizes
-
-
-def factors(views: Joint) -> list[Factor]:
-    """The factor of every view."""
-    return [_factor(view, precision) for view, precision in zip(views.columns, views.precision, strict=True)]
+    def spread(self, coordinates: Sequence[Tensor]) -> Columns:
+        """What has these (k, m) coordinates in the bases."""
+        assert self.bases.turns is not None
+        turns = tuple(turn @ one for turn, one in zip(self.bases.turns, coordinates, strict=True))
+        return Columns(self.bases.side, self.bases.widths, turns)
 
 
-def _factor(view: Tensor, precision: Tensor) -> Factor:
+def factors(views: Joint) -> Factors:
+    """Every view's, with any basis."""
+
+    def from_grams(products: Tensor, least: Tensor, members: Sequence[Tensor]) -> list[_Part | None]:
+        norms = products.diagonal(dim1=1, dim2=2).sqrt()
+        lengths = torch.where(norms > 0, norms, 1.0)
+        squares, axes = torch.linalg.eigh(products / (lengths.unsqueeze(2) * lengths.unsqueeze(1)))
+        sizes = squares.clamp(min=0.0).sqrt()
+        turns = axes / lengths.unsqueeze(2) / sizes.unsqueeze(1)
+        roots = sizes.unsqueeze(2) * axes.mT * norms.unsqueeze(1)
+        usable = (sizes[:, 0] > torch.maximum(_TWICE * sizes[:, -1], least)).tolist()
+        well = (sizes[:, 0] > _WELL_CONDITIONED * sizes[:, -1]).tolist()
+        return [
+            None if not usable[at] else (view, turn, root) if well[at] else _again(view @ turn, root)
+            for at, (view, turn, root) in enumerate(zip(members, turns, roots, strict=True))
+        ]
+
+    return _each(views, from_grams, _by_qr)
+
+
+def principal_factors(views: Joint) -> tuple[Factors, list[Tensor]]:
+    """Every view's with the basis of its principal axes, and the (k,) singular values of each, descending."""
+
+    def from_grams(products: Tensor, least: Tensor, members: Sequence[Tensor]) -> list[_Part | None]:
+        squares, axes = (one.flip(-1) for one in torch.linalg.eigh(products))
+        sizes = squares.clamp(min=0.0).sqrt()
+        usable = (sizes[:, -1] > least.clamp(min=_WELL_CONDITIONED) * sizes[:, 0]).tolist()
+        turns, roots = axes / sizes.unsqueeze(1), sizes.unsqueeze(2) * axes.mT
+        return [
+            part if good else None for good, part in zip(usable, zip(members, turns, roots, strict=True), strict=True)
+        ]
+
+    def by_svd(view: Tensor, precision: Tensor) -> _Part:
+        tall, turn, root = _by_qr(view, precision)
+        left, sizes, right = torch.linalg.svd(root, full_matrices=False)
+        return tall, turn @ left, sizes[:, None] * right
+
+    found = _each(views, from_grams, by_svd)
+    return found, [torch.linalg.vector_norm(root, dim=1) for root in found.roots]
+
+
+def _each(
+    views: Joint,
+    from_grams: Callable[[Tensor, Tensor, Sequence[Tensor]], list[_Part | None]],
+    otherwise: Callable[[Tensor, Tensor], _Part],
+) -> Factors:
+    """Tall views of one width together by their Gram matrices, where well conditioned, all others by themselves."""
+    columns = views.columns
+    members = list(columns)
+    parts: list[_Part | None] = [None] * len(members)
+    for width in set(columns.widths):
+        if len(columns.side) > _TALL * width:
+            which = [at for at, own in enumerate(columns.widths) if own == width]
+            some = [members[at] for at in which]
+            least = rounding(views.precision[which], torch.tensor(width, device=views.precision.device))
+            for at, part in zip(which, from_grams(torch.stack([gram(one) for one in some]), least, some), strict=True):
+                parts[at] = part
+    made = [
+        otherwise(view, precision) if part is None else part
+        for view, precision, part in zip(members, views.precision, parts, strict=True)
+    ]
+    talls, turns, roots = zip(*made, strict=True)
+    own = all(tall is view for tall, view in zip(talls, members, strict=True))
+    shared = columns if own else Columns.of(talls)
+    return Factors(Columns(shared.side, shared.widths, turns), roots)
+
+
+def _again(nearly: Tensor, root: Tensor) -> _Part:
+    """A second Gram matrix, of what is orthonormal but for rounding."""
+    upper = torch.linalg.cholesky(gram(nearly), upper=True)
+    identity = torch.eye(len(upper), dtype=upper.dtype, device=upper.device)
+    return nearly, torch.linalg.solve_triangular(upper, identity, upper=True), upper @ root
+
+
+def _by_qr(view: Tensor, precision: Tensor) -> _Part:
     rows, width = view.shape
-    if rows > _TALL * width and (found := _by_gram_matrices(view, precision)) is not None:
-        return found
     if rows > width:
         tall, root = torch.linalg.qr(view)
     else:
         tall, root = torch.eye(rows, dtype=view.dtype, device=view.device), view
     turn, rank = orthonormal_basis(root, precision)
     turn = turn[:, : int(rank)]  # the columns beyond the rank are zero
-    return Factor(tall, turn, turn.mT @ root)
-
-
-def _by_gram_matrices(view: Tensor, precision: Tensor) -> Factor | None:
-    """Cholesky-QR twice (Yamamoto et al., 2015), or nothing where the columns are not well conditioned."""
-    gram = view.mT @ view
-    norms = gram.diagonal().sqrt()
-    lower, failed = torch.linalg.cholesky_ex(gram / (norms[:, None] * norms))
-    if bool(failed) or not bool((norms > 0).all()):
-        return None
-    sizes = torch.linalg.svdvals(lower)
-    if not bool(sizes[-1] > _WELL_CONDITIONED * sizes[0]) or int(orthonormal_basis(lower.mT, precision)[1]) < len(
-        lower
-    ):
-        return None
-    identity = torch.eye(len(lower), dtype=view.dtype, device=view.device)
-    tall = view @ (torch.linalg.solve_triangular(lower, identity, upper=False) / norms).mT
-    again = torch.linalg.cholesky(tall.mT @ tall)
-    turn = torch.linalg.solve_triangular(again, identity, upper=False).mT
-    return Factor(tall, turn, again.mT @ (lower.mT * norms))
-
-
-def spread(found: Sequence[Factor], coordinates: Sequence[Tensor] | None = None) -> Columns:
-    """The bases Q side by side, or what has these (k, m) coordinates in them."""
-    turns = [one.turn if coordinates is None else one.turn @ coordinates[i] for i, one in enumerate(found)]
-    return turned([one.tall for one in found], turns)
-
-
-def turned(views: Iterable[Tensor], turns: Sequence[Tensor]) -> Columns:
-    """(r, h) views times an (h, m) matrix each, side by side."""
-    views = list(views)
-    widths = tuple(turn.shape[1] for turn in turns)
-    side = views[0].new_empty(len(views[0]), sum(widths))
-    for view, turn, out in zip(views, turns, side.split_with_sizes(list(widths), 1), strict=True):
-        torch.mm(view, turn, out=out)
-    return Columns(side, widths)
-
-
-def ranks(found: Sequence[Factor], like: Tensor) -> Tensor:
-    """(n,) their ranks, as numbers of the kind of another tensor."""
-    return like.new_tensor([float(one.rank) for one in found])
+    return tall, turn, turn.mT @ root

@@ -21,7 +21,8 @@ from closedist.measures.distance_tables import (
     upper_blocks,
 )
 from closedist.measures.joint import Joint, Views, of_all, of_two
-from closedist.measures.kernel_alignment import squared_distance_correlations
+from closedist.measures.numbers import is_number
+from closedist.measures.squared_distances import squared_distance_correlations
 
 Kind = Literal["spearman", "pearson", "cosine"]
 _RANKED = 1 << 21  # pairs of inputs that are sorted; the ranks of more come from a histogram
@@ -72,8 +73,8 @@ def rbf_cka_matrix(views: Views, bandwidth: float = 1.0) -> NDArray[np.float64]:
 
 def rbf_cka_of(views: Joint, bandwidth: float = 1.0) -> Tensor:
     """The same of views that are side by side. The kernel less 1, which centring takes out, keeps wide ones' digits."""
-    if not (math.isfinite(bandwidth) and bandwidth > 0):
-        raise InputError(f"bandwidth: {bandwidth}; a number above 0 is needed, in medians of the distances")
+    if not (is_number(bandwidth) and bandwidth > 0):
+        raise InputError(f"bandwidth: {bandwidth!r}; a number above 0 is needed, in medians of the distances")
     points, squares = columns_and_squares(views.rows("rbf_cka"))
     scales = []
     for name, view in zip(views.names, points, strict=True):
@@ -203,7 +204,7 @@ def rsa_of(views: Joint, kind: Kind = "spearman") -> Tensor:
         blocks = []
         for view, square, table in zip(points, squares, tables, strict=True):
             block = distance_block(view, square, rows)
-            blocks.append(table.ranks_of(block[above_diagonal(block)]))
+            blocks.append(table.ranks_of(above_diagonal(block)))
         ranks = torch.stack(blocks)
         products += ranks @ ranks.mT
     return normalised(products, views.names)

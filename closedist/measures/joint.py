@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate, combinations
 
 import numpy as np
 import torch
@@ -12,6 +13,9 @@ from torch import Tensor
 from closedist.errors import InputError
 from closedist.measures.views import as_view, check_same_inputs, check_varies
 from closedist.representations.arrays import as_tensor
+from closedist.system.progress import progress
+
+_TOGETHER_BYTES = 1 << 30  # of views side by side; more are compared a part of them with another at a time
 
 Views = Sequence[ArrayLike | Tensor] | Mapping[str, ArrayLike | Tensor]
 
@@ -23,10 +27,13 @@ class Columns:
     Attributes:
         side: (r, Σd) float64, one view's columns after the other's.
         widths: (n) the d of each.
+        turns: (n) matrices (d, k) that a view's columns are to be multiplied by, or None: of products of tall columns
+            the small matrices cost next to nothing, of the columns themselves a pass.
     """
 
     side: Tensor
     widths: tuple[int, ...]
+    turns: tuple[Tensor, ...] | None = None
 
     @classmethod
     def of(cls, views: Sequence[Tensor]) -> "Columns":
@@ -34,8 +41,14 @@ class Columns:
         return cls(torch.cat(list(views), 1), tuple(view.shape[1] for view in views))
 
     def __iter__(self) -> Iterator[Tensor]:
-        """The (r, d) views."""
-        return iter(torch.split(self.side, list(self.widths), 1))
+        """The views, (r, d), or (r, k) where they are turned."""
+        return map(self.view, range(len(self)))
+
+    def view(self, index: int) -> Tensor:
+        """One of them."""
+        start, stop = self.starts[index : index + 2]
+        columns = self.side[:, start:stop]
+        return columns if self.turns is None else columns @ self.turns[index]
 
     def __len__(self) -> int:
         """How many views there are."""
@@ -45,13 +58,10 @@ class Columns:
         """Every view changed."""
         return Columns.of([change(view) for view in self])
 
-    @property
+    @cached_property
     def starts(self) -> list[int]:
         """(n + 1) where each view's columns begin, and where the last one's end."""
-        ends = [0]
-        for width in self.widths:
-            ends.append(ends[-1] + width)
-        return ends
+        return list(accumulate(self.widths, initial=0))
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,7 @@ class Joint:
     Attributes:
         columns: of centred views. The rows are the inputs, or those of the root factor of all views side by side.
         num_inputs: N.
+        means: (n) the (d,) means that were taken off.
         precision: (n,) the relative spacing of the numbers that each view came in.
         names: what errors call the views.
         squares: (n, r) the squared norms of each view's centred rows, less their mean, over the same rows; None where
@@ -70,6 +81,7 @@ class Joint:
 
     columns: Columns
     num_inputs: int
+    means: tuple[Tensor, ...]
     precision: Tensor
     names: tuple[str, ...]
     squares: Tensor | None = None
@@ -128,31 +140,63 @@ def joint(views: Sequence[ArrayLike | Tensor], names: Sequence[str] | None = Non
     tensors = [as_tensor(view, name) for view, name in zip(views, names, strict=True)]
     one = as_view(tensors[0], names[0])
     widths = tuple(tensor.shape[1] if tensor.ndim == 2 else 0 for tensor in tensors)
-    side, largest = one.new_empty(len(one), sum(widths)), []
+    side, means = one.new_empty(len(one), sum(widths)), []
     for index, (tensor, out) in enumerate(zip(tensors, torch.split(side, list(widths), 1), strict=True)):
         view = as_view(tensor, names[index]).to(one.device) if index else one
         check_same_inputs(one, view, (names[0], names[index]))
-        torch.sub(view, view.mean(0), out=out)
-        largest.append(torch.stack(torch.aminmax(view)).abs().amax())
-    made = Joint(Columns(side, widths), len(one), spacings(tensors, one.device), tuple(names), first=first)
-    for name, width, own, lengths in zip(names, widths, largest, made.lengths, strict=True):
-        check_varies(lengths.amax(), width**0.5 * own, name)
+        means.append(view.mean(0))
+        torch.sub(view, means[-1], out=out)
+    spacings = torch.tensor([torch.finfo(each.dtype).eps for each in tensors], dtype=torch.float64, device=one.device)
+    made = Joint(Columns(side, widths), len(one), tuple(means), spacings, tuple(names), first=first)
+    left, largest = made.lengths.amax(1), torch.stack([mean.abs().amax() for mean in means])
+    for name, width, own, of_mean in zip(names, widths, left.tolist(), largest.tolist(), strict=True):
+        check_varies(own, width**0.5 * (of_mean + own), name)
     return made
-
-
-def spacings(tensors: Sequence[Tensor], device: torch.device) -> Tensor:
-    """(n,) the relative spacing of the numbers that each came in."""
-    return torch.tensor([torch.finfo(one.dtype).eps for one in tensors], dtype=torch.float64, device=device)
 
 
 def of_all(measure: Callable[[Joint], Tensor], views: Views) -> NDArray[np.float64]:
     """(n, n) numbers of all pairs of views, which may be named."""
-    if isinstance(views, Mapping):
-        made = joint(list(views.values()), [f"views[{name!r}]" for name in views])
-    else:
-        made = joint(views)
-    found: NDArray[np.float64] = measure(made).cpu().numpy()
-    return found
+    named = views if isinstance(views, Mapping) else dict(enumerate(views))
+    names = [f"views[{name!r}]" for name in named]
+    tensors = [as_tensor(view, name) for view, name in zip(named.values(), names, strict=True)]
+    parts = _parts(tensors)
+
+    def of_some(own: list[int], others: list[int]) -> NDArray[np.float64]:
+        chosen, first = own + others, len(own) if others else None
+        made = joint([tensors[at] for at in chosen], [names[at] for at in chosen], first)
+        found: NDArray[np.float64] = measure(made).cpu().numpy()
+        return found
+
+    if len(parts) <= 1:
+        return of_some(list(range(len(tensors))), [])
+    result = np.empty((len(tensors), len(tensors)))
+    pairs = list(combinations(parts, 2))
+    with progress("all pairs of views", len(parts) + len(pairs)) as advance:
+        for part in parts:
+            result[np.ix_(part, part)] = of_some(part, [])
+            advance(1)
+        for part, other in pairs:
+            found = of_some(part, other)
+            result[np.ix_(part, other)] = found[: len(part), len(part) :]
+            result[np.ix_(other, part)] = found[len(part) :, : len(part)]
+            advance(1)
+    return result
+
+
+def _parts(tensors: Sequence[Tensor]) -> list[list[int]]:
+    """Views of which any two parts fit side by side, where all do not."""
+    sizes = [8 * tensor.numel() for tensor in tensors]
+    if sum(sizes) <= _TOGETHER_BYTES:
+        return [list(range(len(tensors)))]
+    parts: list[list[int]] = []
+    left = 0
+    for index, size in enumerate(sizes):
+        if not parts or size > left:
+            parts.append([])
+            left = _TOGETHER_BYTES // 2
+        parts[-1].append(index)
+        left -= size
+    return parts
 
 
 def of_two(measure: Callable[[Joint], Tensor], z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:

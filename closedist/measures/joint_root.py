@@ -74,7 +74,7 @@ class JointRoot:
             check_varies(view.norm(), (self._root.count * view.shape[1]) ** 0.5 * largest, name)
             squares.append(square - 2.0 * (view @ (mean - origin)))
         spacings = torch.tensor(self._spacings, dtype=torch.float64, device=root.device)
-        return Joint(columns, self._root.count, spacings, self.names, torch.stack(squares), self.first)
+        return Joint(columns, self._root.count, means, spacings, self.names, torch.stack(squares), self.first)
 
     def _take(self) -> None:
         if self._waiting:

@@ -11,8 +11,8 @@ from torch import Tensor
 from closedist.errors import InputError
 from closedist.measures.logit_roots import LogitRoots, logit_roots
 from closedist.measures.roots import Root, cross_products, triangular
+from closedist.measures.singular_values import nuclear_norm
 from closedist.measures.stack import stacked
-from closedist.measures.svd import nuclear_norm
 from closedist.measures.terms import ZERO, square_norm
 from closedist.representations import Representations
 from closedist.representations.names import model_names

@@ -1,17 +1,16 @@
 """How well one view predicts the other, or anything that the other predicts: R² of linear regression, and GULP."""
 
-import math
-
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from closedist.errors import InputError
-from closedist.measures.cca import orthonormal_basis
-from closedist.measures.factors import factors, spread, turned
+from closedist.measures.factors import factors, principal_factors
 from closedist.measures.joint import Columns, Joint, Views, joint, of_all, of_two
-from closedist.measures.pair_norms import products, squared_products
+from closedist.measures.numbers import is_number
+from closedist.measures.orthonormal import orthonormal_basis
+from closedist.measures.pair_norms import gram, products, squared_products
 from closedist.measures.roots import triangular
 
 _SMOOTH = 1e-4  # λ from which the rounding of a Gram matrix does not show
@@ -63,12 +62,12 @@ def linear_r2_matrix(views: Views) -> NDArray[np.float64]:
 def linear_r2_of(views: Joint) -> Tensor:
     """The same of views that are side by side: with X = QR and Y = Q'R' it is ‖QᵀQ'·R'‖²/‖R'‖²."""
     found = factors(views)
-    result = torch.eye(len(found), dtype=views.precision.dtype, device=views.precision.device)
-    for i, j, product in products(spread(found), views.first):
-        for first, second, of_pair in zip(i.tolist(), j.tolist(), product, strict=True):
-            result[first, second] = (of_pair @ found[second].root).square().sum()
-            result[second, first] = (of_pair.mT @ found[first].root).square().sum()
-    return (result / (views.norms.square())).clamp(max=1.0).fill_diagonal_(1.0)
+    result = torch.eye(len(views), dtype=views.precision.dtype, device=views.precision.device)
+    for i, j, product in products(found.bases, views.first):
+        of_rows, of_columns = (torch.stack([found.roots[at] for at in index.tolist()]) for index in (i, j))
+        result[i, j] = (product @ of_columns).square().sum((1, 2))
+        result[j, i] = (product.mT @ of_rows).square().sum((1, 2))
+    return (result / views.norms.square()).clamp(max=1.0).fill_diagonal_(1.0)
 
 
 def _cross_validated(views: Joint, groups: ArrayLike) -> float:
@@ -137,36 +136,38 @@ def gulp_distance_matrix(views: Views, regularisation: float = 1e-2) -> NDArray[
 
 def gulp_of(views: Joint, regularisation: float = 1e-2) -> Tensor:
     """The same of views that are side by side, from predictors H = AAᵀ with A = U·√(s²/(s² + λ))."""
-    if not (math.isfinite(regularisation) and regularisation >= 0):
-        raise InputError(f"regularisation: {regularisation}; a number from 0 is needed")
+    if not (is_number(regularisation) and regularisation >= 0):
+        raise InputError(f"regularisation: {regularisation!r}; a number from 0 is needed")
     tall = len(views.columns.side) > max(views.columns.widths)
-    columns = _by_gram(views, regularisation) if tall and regularisation >= _SMOOTH else _by_axes(views, regularisation)
-    halves, inner = list(columns), squared_products(columns)
-    own = inner.diagonal()
+    columns, own = (
+        _by_gram(views, regularisation) if tall and regularisation >= _SMOOTH else _by_axes(views, regularisation)
+    )
     both = own[:, None] + own
-    squared = (both - 2.0 * inner).clamp(min=0.0)
+    squared = (both - 2.0 * squared_products(columns, views.first)).clamp(min=0.0)
     for i, j in (squared < _SMALL * both).triu(1).nonzero().tolist():
-        squared[i, j] = squared[j, i] = _difference(halves[i], halves[j])
+        squared[i, j] = squared[j, i] = _difference(columns.view(i), columns.view(j))
     return squared.sqrt().fill_diagonal_(0.0)
 
 
-def _by_gram(views: Joint, regularisation: float) -> Columns:
-    """The A by the Gram matrices XᵀX, whose rounding λ hides: A = XV/√(s² + λ)."""
-    turns = []
+def _by_gram(views: Joint, regularisation: float) -> tuple[Columns, Tensor]:
+    """The A by the Gram matrices XᵀX, whose rounding λ hides, A = XV/√(s² + λ); and ‖AᵀA‖² of each."""
+    turns, own = [], []
     for view in views.columns:
-        sizes, axes = torch.linalg.eigh(view.mT @ view)
-        turns.append(axes / (sizes.clamp(min=0.0) + regularisation * sizes.sum()).sqrt())
-    return turned(views.columns, turns)
+        squares, axes = torch.linalg.eigh(gram(view))
+        shrunk = squares.clamp(min=0.0) + regularisation * squares.sum()
+        turns.append(axes / shrunk.sqrt())
+        own.append((squares / shrunk).square().sum())
+    return Columns(views.columns.side, views.columns.widths, tuple(turns)), torch.stack(own)
 
 
-def _by_axes(views: Joint, regularisation: float) -> Columns:
-    """The A by the principal axes."""
-    found, coordinates = factors(views), []
-    for one in found:
-        scores, sizes = one.axes()
-        share = sizes.square() / sizes.square().sum()
-        coordinates.append(scores * (share / (share + regularisation)).sqrt())
-    return spread(found, coordinates)
+def _by_axes(views: Joint, regularisation: float) -> tuple[Columns, Tensor]:
+    """The A by the principal axes, and ‖AᵀA‖² of each."""
+    found, sizes = principal_factors(views)
+    shares = [one.square() / one.square().sum() for one in sizes]
+    squares = [share / (share + regularisation) for share in shares]
+    return found.spread([torch.diag(one.sqrt()) for one in squares]), torch.stack(
+        [one.square().sum() for one in squares]
+    )
 
 
 def _difference(half: Tensor, other: Tensor) -> Tensor:

@@ -209,12 +209,12 @@ def riemannian_of(views: Joint) -> Tensor:
     width = roots.widths[0]
     identity = torch.eye(width, dtype=roots.side.dtype, device=roots.side.device)
     # Rᵀ is kept, so that R_w·R_z⁻¹ is the product of the columns of the one with those of the other
-    inverses = roots.each(lambda root: torch.linalg.solve(root.mT, identity))
+    inverses = torch.stack([torch.linalg.solve(root.mT, identity) for root in roots])
+    stacked = torch.stack(list(roots))
     result = roots.side.new_zeros(len(roots), len(roots))
-    for i, z in enumerate(inverses):
-        for j, w in enumerate(roots):
-            if i < j:
-                result[i, j] = result[j, i] = 2.0 * torch.linalg.svdvals(w.mT @ z).log().norm()
+    for i, inverse in enumerate(inverses[:-1]):
+        ratios = torch.linalg.svdvals(stacked[i + 1 :].mT @ inverse).log()
+        result[i, i + 1 :] = result[i + 1 :, i] = 2.0 * torch.linalg.vector_norm(ratios, dim=1)
     return result
 
 
@@ -231,4 +231,4 @@ def _roots(views: Joint, measure: str) -> Columns:
                 f"{views.names[0]} and {name}: {widths[0]} and {width} columns; {measure} compares covariances column "
                 "by column. Take procrustes_distance, which turns one view onto the other"
             )
-    return Columns.of([one.root.mT for one in factors(views)])
+    return Columns.of([root.mT for root in factors(views).roots])

@@ -9,7 +9,7 @@ as bad as they say (proofs in docs/measures.md). At a vertex that holds for labe
 import torch
 from torch import Tensor
 
-from closedist.measures.svd import nuclear_norm
+from closedist.measures.singular_values import nuclear_norm
 
 CANDIDATES = 8  # labels that may leave, and that may enter, in a swap
 _SWAP_WORK = 1 << 31  # Σ K³ of all swaps that are tried: a few seconds

@@ -5,110 +5,19 @@ d_SVD = min over rotations Q of ‖UQ − V‖²/(2K), which is how a small one 
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain, combinations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from closedist.errors import InputError
 from closedist.measures import bounds
+from closedist.measures.singular_values import nuclear_norm, polar_factor
 from closedist.measures.terms import BLOCK_ELEMENTS, square_norm
-from closedist.measures.views import Array, Block, of_all_pairs, of_two, products
 
 MAX_ENUMERATED = 10_000  # label subsets that are gone through without asking
 TABLED = 1024  # columns, up to which a table of all correlations serves every subset
 _SMALL = 1e-2  # below, 1 − m_SVD loses digits that bounds are held to, and the Procrustes form is used
-
-
-def mean_svd(z: Array, w: Array) -> float:
-    """m_SVD of two views of the same n inputs: the mean singular value of their cross-correlation.
-
-    Between 0 and 1 for views of the same width, as in d_{f,g}; else at most √(max(d, e)/min(d, e)), since many columns
-    of one view may repeat a column of the other.
-
-    This is what PLS-SVD on standardised columns finds. It does not change when either view is shifted, its columns are
-    scaled one by one, or their order changes.
-
-    Args:
-        z: (n, d) array or tensor.
-        w: (n, e) array or tensor of the same inputs in the same order.
-
-    Returns:
-        The mean over the min(d, e) singular values.
-
-    Raises:
-        InputError: the shapes do not fit, or a column is constant.
-
-    Examples:
-        >>> import numpy as np, closedist
-        >>> z = np.random.default_rng(0).normal(size=(200, 3))
-        >>> round(closedist.mean_svd(z, z[:, ::-1] * [1, 20, 300]), 6)
-        1.0
-    """
-    return of_two(z, w, _with_lengths, _mean_singular_value)
-
-
-def mean_svd_matrix(views: Sequence[Array] | Mapping[str, Array]) -> NDArray[np.float64]:
-    """m_SVD of all pairs of views of the same N inputs, by matrix products for all at once.
-
-    Args:
-        views: n arrays or tensors, (N, d_i), rows the same inputs in the same order; a list, or by their names.
-
-    Returns:
-        (n, n) float64, symmetric with a diagonal of ones, each entry as :func:`mean_svd` gives it.
-
-    Raises:
-        InputError: the shapes do not fit, or a column is constant.
-
-    Examples:
-        >>> import numpy as np, closedist
-        >>> z = np.random.default_rng(0).normal(size=(200, 3))
-        >>> closedist.mean_svd_matrix([z, 7 * z[:, [2, 0, 1]]]).round(6).tolist()
-        [[1.0, 1.0], [1.0, 1.0]]
-    """
-    return of_all_pairs(views, _with_lengths, _mean_singular_value, "m_SVD")
-
-
-@dataclass(frozen=True)
-class _Standardised:
-    """Columns of b views, (N, b, d), one over their lengths, (b, d), and how many they are, (b,)."""
-
-    columns: Tensor
-    inverse: Tensor
-    widths: Tensor
-
-
-def _with_lengths(block: Block) -> _Standardised:
-    squares = block.columns.square().sum(0)
-    lengths, before = squares.sqrt(), (squares + len(block.columns) * block.means.square()).sqrt()
-    there = torch.arange(lengths.shape[-1], device=lengths.device) < block.widths[:, None]
-    constant = there & (lengths <= 1e-14 * before)
-    if bool(constant.any()):
-        view, column = constant.nonzero()[0].tolist()
-        raise InputError(f"{block.names[view]}: column {column} is constant; remove it, it has no correlation")
-    return _Standardised(block.columns, (1.0 / lengths).masked_fill_(~there, 0.0), block.widths)
-
-
-def _mean_singular_value(first: _Standardised, second: _Standardised, i: Tensor, j: Tensor) -> Tensor:
-    between = products(first.columns, second.columns, i, j)
-    between *= first.inverse[i].unsqueeze(-1) * second.inverse[j].unsqueeze(-2)
-    narrow, wide = torch.minimum(first.widths[i], second.widths[j]), torch.maximum(first.widths[i], second.widths[j])
-    return torch.minimum((wide / narrow).sqrt(), nuclear_norm(between) / narrow)
-
-
-def nuclear_norm(matrices: Tensor) -> Tensor:
-    """Σ of the singular values of (…, d, e) matrices. 1×1 and 2×2 in closed form: (σ₁ + σ₂)² = ‖A‖² + 2|det A|."""
-    if matrices.shape[-2:] == (1, 1):
-        return matrices[..., 0, 0].abs()
-    if matrices.shape[-2:] == (2, 2):
-        a, b, c, d = matrices[..., 0, 0], matrices[..., 0, 1], matrices[..., 1, 0], matrices[..., 1, 1]
-        return (a * a + b * b + c * c + d * d + 2 * (a * d - b * c).abs()).sqrt()
-    values: Tensor = torch.linalg.svdvals(matrices)
-    return values.sum(-1)
 
 
 def dissimilarity(units: Tensor, other_units: Tensor, subsets: Tensor) -> Tensor:
@@ -153,20 +62,6 @@ def _procrustes(units: Tensor, other_units: Tensor, cross: Tensor) -> Tensor:
     rotated = 0.5 * square_norm((polar_factor(cross).mT @ units - other_units).flatten(1)) / size
     unrotated = 0.5 * square_norm((units - other_units).flatten(1)) / size
     return bounds.within_rounding(rotated, unrotated)
-
-
-def polar_factor(matrices: Tensor) -> Tensor:
-    """The rotation (or reflection) Q that maximises tr(QᵀA) of (…, K, K) matrices; for 2×2 in closed form."""
-    if matrices.shape[-1] == 1:
-        return torch.where(matrices < 0, -1.0, 1.0).to(matrices.dtype)
-    if matrices.shape[-1] == 2:
-        a, b, c, d = matrices[..., 0, 0], matrices[..., 0, 1], matrices[..., 1, 0], matrices[..., 1, 1]
-        sign = torch.where(a * d - b * c < 0, -1.0, 1.0)
-        cofactors = torch.stack([torch.stack([d, -c], -1), torch.stack([-b, a], -1)], -2)
-        return (matrices + sign[..., None, None] * cofactors) / nuclear_norm(matrices)[..., None, None]
-    left, _, right = torch.linalg.svd(matrices)
-    factor: Tensor = left @ right
-    return factor
 
 
 def label_subsets(count: int, size: int, num_subsets: int | None, seed: int) -> Tensor:

@@ -14,6 +14,7 @@ from closedist.measures.catalogue import Measure, measure_called
 from closedist.measures.joint import Joint, joint
 
 Layers = Mapping[str, ArrayLike | Tensor]
+_EQUAL = 1e-9  # of values, within which layers are equally close and the one nearest in depth is named
 _SHOWN = 12  # columns, above which a printed table shows each row's own and closest layer alone
 
 
@@ -57,9 +58,10 @@ class LayerMatrix:
         found = []
         for index, (name, values) in enumerate(zip(self.rows, self.values, strict=True)):
             depth = 0 if len(self.rows) == 1 else round(index * (len(self.columns) - 1) / (len(self.rows) - 1))
-            order = np.argsort(sign * values, kind="stable")
-            others = [at for at in order.tolist() if not (self.rows == self.columns and at == index)] or [index]
-            closest = others[0]
+            others = [at for at in range(len(values)) if not (self.rows == self.columns and at == index)] or [index]
+            best = min(sign * values[at] for at in others)
+            equal = [at for at in others if sign * values[at] <= best + _EQUAL]
+            closest = min(equal, key=lambda at: (abs(at - depth), at))
             found.append(
                 Match(name, self.columns[depth], float(values[depth]), self.columns[closest], float(values[closest]))
             )
@@ -135,8 +137,8 @@ def _joint(a: Layers, b: Layers | None) -> Joint:
         if layers is not None and (not isinstance(layers, Mapping) or not layers):
             raise InputError(f"{name}: a dictionary of activations by layer is needed, with at least one")
     if b is None:
-        return joint(list(a.values()), list(a))
-    names = [*a, *b]
+        return joint(list(a.values()), list(map(str, a)))
+    names = list(map(str, [*a, *b]))
     if len(set(names)) < len(names):  # errors, and a table of both, must tell them apart
         names = [*(f"a/{name}" for name in a), *(f"b/{name}" for name in b)]
     return joint([*a.values(), *b.values()], names, first=len(a))

@@ -16,11 +16,11 @@ from closedist.certainty.permutations import input_side_dissimilarities, permuta
 from closedist.certainty.replicates import replicate_factors, side_by_side
 from closedist.comparison import Comparison
 from closedist.measures.any_pivot import certificate_any_pivot
-from closedist.measures.cca import orthonormal_basis, precisions
 from closedist.measures.input_search import effective_rank
 from closedist.measures.labels import LabelChoice, with_labels
 from closedist.measures.llv import distances
 from closedist.measures.moments import Moments
+from closedist.measures.orthonormal import orthonormal_basis, precisions
 from closedist.measures.settings import Settings
 from closedist.measures.stack import Stack
 from closedist.measures.svd import MAX_ENUMERATED, label_subsets

@@ -14,8 +14,8 @@ from closedist.certainty.permutations import (
     permutations,
 )
 from closedist.comparison import Comparison
-from closedist.measures.cca import precisions
 from closedist.measures.likelihood import Workspace, log_likelihoods
+from closedist.measures.orthonormal import precisions
 from closedist.measures.settings import Settings
 from closedist.measures.stack import Stack, stacked
 from closedist.measures.svd import MAX_ENUMERATED, label_subsets

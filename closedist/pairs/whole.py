@@ -4,10 +4,11 @@ import torch
 from torch import Tensor
 
 from closedist.measures.agreement import same_top
-from closedist.measures.cca import mean_cca_of_pairs, precisions
+from closedist.measures.cca import mean_cca_of_pairs
 from closedist.measures.cka import cka_of_pairs
 from closedist.measures.logit_correlation import logit_correlations_of_pairs
 from closedist.measures.moments import Moments
+from closedist.measures.orthonormal import precisions
 from closedist.measures.stack import Stack
 
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from closedist.errors import InputError, brief
+from closedist.errors import InputError
 from closedist.representations.arrays import (
     Chosen,
     are_probabilities,
@@ -21,10 +21,8 @@ from closedist.representations.arrays import (
     largest_of,
 )
 from closedist.representations.names import Names, as_digests, as_names, read_names, stored_names
-from closedist.system.files import write_atomically
-from closedist.system.kinds import of_weights, some_of, what_it_is
+from closedist.representations.stored import NAMED, read_tensors, write_tensors
 
-_NAMED = ("input_ids", "label_names", "groups")
 MAX_BLACK_BOX_LABELS = 10_000  # its unembeddings are a C×C identity: 400 MB in float32
 
 
@@ -241,33 +239,19 @@ class Representations:
         Raises:
             InputError: the file cannot be written.
         """
-        from safetensors import SafetensorError
-        from safetensors.torch import save_file
-
         if self._unembeddings is None:
             tensors = {"logits": self.stored}
         else:
             tensors = {"embeddings": self.stored, "unembeddings": self._unembeddings}
         if self.bias is not None:
             tensors["bias"] = self.bias
-        for name in _NAMED:
+        for name in NAMED:
             names = getattr(self, name)
             if names is not None:
                 tensors[name] = stored_names(names)
         if self.input_digests is not None:
             tensors["input_digests"] = torch.from_numpy(self.input_digests)
-        stored = {name: tensor.contiguous() for name, tensor in tensors.items()}
-        if len({tensor.untyped_storage().data_ptr() for tensor in stored.values()}) < len(stored):
-            stored = {name: tensor.clone() for name, tensor in stored.items()}  # safetensors refuses shared memory
-        metadata = {"format": "closedist representations 1"} | ({"black_box": "true"} if self.black_box else {})
-
-        def write(temporary: Path) -> None:
-            try:
-                save_file(stored, temporary, metadata=metadata)
-            except SafetensorError as error:  # how it says that a disk is full
-                raise OSError(str(error)) from error
-
-        write_atomically(Path(path), write)
+        write_tensors(Path(path), tensors, {"black_box": "true"} if self.black_box else {})
 
     @classmethod
     def load(cls, path: str | Path) -> "Representations":
@@ -278,28 +262,8 @@ class Representations:
         Raises:
             InputError: the file is missing, damaged, or has neither "embeddings" and "unembeddings" nor "logits".
         """
-        from safetensors import SafetensorError, safe_open
-
-        _refuse_other_kinds(Path(path))
-        try:
-            with safe_open(str(path), framework="pt") as file:
-                metadata = file.metadata() or {}
-                known = ("embeddings", "unembeddings", "bias", "logits", *_NAMED, "input_digests")
-                present = set(file.keys())
-                tensors = {name: file.get_tensor(name) for name in known if name in present}
-        except OSError as error:
-            raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-        except (SafetensorError, ValueError, RuntimeError) as error:
-            raise InputError(f"{path} is not a whole safetensors file: {brief(error)}; write it again") from error
-        for name in ("embeddings", "unembeddings"):
-            if name not in tensors and "logits" not in tensors:
-                raise InputError(
-                    f'{path} has no tensor "{name}"; it has {some_of(present) or "none"}{of_weights(present)}'
-                )
-        for name in ("embeddings", "unembeddings", "bias", "logits"):
-            if name in tensors and not tensors[name].is_floating_point():  # to convert could fill the memory
-                raise InputError(f"{path}: {name} is {tensors[name].dtype}; write it again as floating-point numbers")
-        names = {name: read_names(tensors.get(name), name, path) for name in _NAMED}
+        tensors, metadata = read_tensors(Path(path))
+        names = {name: read_names(tensors.get(name), name, path) for name in NAMED}
         told: dict[str, Any] = names | {"input_digests": tensors.get("input_digests")}
         try:
             if metadata.get("black_box") == "true":  # with the identity, from before logits had a name
@@ -327,7 +291,7 @@ class Representations:
 
     def __repr__(self) -> str:
         """The three sizes and what else is there."""
-        extras = [name for name in ("bias", *_NAMED) if getattr(self, name) is not None]
+        extras = [name for name in ("bias", *NAMED) if getattr(self, name) is not None]
         kind = ["black box"] if self.black_box else []
         sizes = f"{self.num_inputs:,} inputs, {self.num_labels:,} labels, dimension {self.dimension}"
         dtype = str(self.stored.dtype).removeprefix("torch.")
@@ -348,12 +312,3 @@ def _check_shape(matrix: Tensor) -> None:
 
 def _names_at(names: NDArray[Any] | None, which: slice | Tensor) -> NDArray[Any] | None:
     return None if names is None else names[which if isinstance(which, slice) else which.numpy()]
-
-
-def _refuse_other_kinds(path: Path) -> None:
-    try:
-        what = what_it_is(path)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    if what:
-        raise InputError(f"cannot read {path} as representations: it {what}")

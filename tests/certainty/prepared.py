@@ -11,9 +11,9 @@ from closedist.certainty.groups import Groups
 from closedist.certainty.held import Held, Sides
 from closedist.certainty.of_pairs import Replicates, label_side, pair_replicates
 from closedist.certainty.replicates import replicate_factors, side_by_side
-from closedist.measures.cca import precisions
 from closedist.measures.llv import Distances, distances
 from closedist.measures.moments import Moments, moments
+from closedist.measures.orthonormal import precisions
 from closedist.measures.settings import Settings
 from closedist.measures.stack import Stack, stacked
 from closedist.measures.svd import label_subsets

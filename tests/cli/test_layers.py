@@ -91,10 +91,10 @@ def test_modules_are_named_by_patterns(inside, capsys):
         (["one", "--text", "text.txt", "--measure", "cosine"], "--measure: 'cosine'; it is one of cka"),
         (["one", "--text", "text.txt", "-o", "page.txt"], "--output: page.txt"),
         (["one", "--text", "none.txt"], "cannot read none.txt"),
-        (["one", "--text", "text.txt", "--layers", "encoder.*"], "names no module"),
+        (["one", "--text", "text.txt", "--layers", "encoder.*"], "--layers: 'encoder.*' names no module"),
         (["one", "--text", "text.txt", "--measure", "riemannian"], "full rank"),
         (["one", "other words", "--text", "text.txt"], "other tokens"),
-        (["one", "--text", "text.txt", "--device", "cuda:99"], "cpu always is"),
+        (["one", "--text", "text.txt", "--device", "cuda:99"], "--device: "),
         (["./absent", "--text", "text.txt"], "no folder ./absent"),
     ],
 )

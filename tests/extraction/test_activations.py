@@ -265,3 +265,75 @@ def test_rows_are_what_they_are_however_inputs_are_cut_into_batches():
     parts = closedist.activations(Net(), list(x.split(7)), "head")["head"]
     assert_allclose(whole, parts, atol=1e-6)
     assert np.asarray(whole).shape == (50, 4)
+
+
+@pytest.mark.parametrize("layers", [None, 3, [], [0]])
+def test_layers_that_are_no_names_are_refused_in_words(layers):
+    with pytest.raises(closedist.InputError, match="layers: none"):
+        closedist.activations(nn.Sequential(nn.Linear(3, 2)), [torch.ones(4, 3)], layers)
+
+
+@pytest.mark.parametrize("names", [("a", "a/b"), ("a/b", "a"), ("", "b")])
+def test_names_that_do_not_tell_the_models_apart_are_refused(names):
+    models = {name: nn.Sequential(nn.Linear(3, 2)) for name in names}
+    with pytest.raises(closedist.InputError, match="none begins with the other"):
+        closedist.activations(models, [torch.randn(4, 3)], moments_only=True)
+
+
+@pytest.mark.parametrize("file", ["", "."])
+def test_a_folder_in_place_of_a_file_is_refused_before_the_model_runs_to_the_end(file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    seen = []
+    batches = (seen.append(i) or torch.randn(4, 3) for i in range(9))
+    with pytest.raises(closedist.InputError, match="name the file"):
+        closedist.activations(nn.Sequential(nn.Linear(3, 2)), batches, file=file)
+    assert len(seen) < 9
+
+
+def test_a_function_that_pools_to_whole_numbers_is_refused(tmp_path):
+    with pytest.raises(closedist.InputError, match=r"pool: of layer 0 it gives torch\.int64"):
+        closedist.activations(
+            nn.Sequential(nn.Linear(3, 2)), [torch.randn(4, 3)], pool=lambda x: x.argmax(1, keepdim=True)
+        )
+
+
+def test_a_model_without_modules_inside_is_told_how_to_be_watched():
+    with pytest.raises(closedist.InputError, match=r"Linear has no modules inside; pass nn\.Sequential"):
+        closedist.activations(nn.Linear(3, 2), [torch.randn(4, 3)])
+
+
+class Nested(nn.Module):
+    def forward(self, x):
+        return torch.arange(3), {"deep": (None, [2 * x])}
+
+
+def test_a_tensor_deep_inside_an_output_stands_for_the_layer():
+    class Outer(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.nested = Nested()
+
+        def forward(self, x):
+            return self.nested(x)
+
+    x = torch.randn(4, 3)
+    assert_allclose(closedist.activations(Outer(), [x], ["nested"])["nested"], 2 * x)
+
+
+@pytest.mark.parametrize("length", [4, 6])  # as many positions as inputs, and not
+def test_a_recurrent_layer_that_has_time_first_gives_a_row_an_input(length):
+    class Recurrent(nn.Module):
+        def __init__(self, batch_first):
+            super().__init__()
+            torch.manual_seed(0)
+            self.first, self.lstm = batch_first, nn.LSTM(3, 5, batch_first=batch_first)
+
+        def forward(self, x):
+            return self.lstm(x if self.first else x.transpose(0, 1))[0]
+
+    x = torch.randn(4, length, 3)
+    for pool in ("mean", "last", None):
+        found, expected = (
+            closedist.activations(Recurrent(first), [x], ["lstm"], pool=pool)["lstm"] for first in (False, True)
+        )
+        assert_allclose(found, expected)

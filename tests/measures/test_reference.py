@@ -149,7 +149,7 @@ def test_all_pairs_of_many_wide_views_at_once_equal_each_pair_alone() -> None:
 )
 @pytest.mark.parametrize("num_inputs", [12, 300])
 def test_every_matrix_of_views_of_any_widths_has_each_pair_alone(one, all_pairs, num_inputs, monkeypatch) -> None:
-    monkeypatch.setattr("closedist.measures.views._BLOCK_COLUMNS", 1)
+    monkeypatch.setattr("closedist.measures.joint._TOGETHER_BYTES", 8 * num_inputs * 12)  # a few at a time
     generator = np.random.default_rng(4)
     common = generator.normal(size=(num_inputs, 3))
     widths = [2, 5, 30, 3, 30, 1, 4, 5, 2, 3, 6]

@@ -42,7 +42,7 @@ def test_the_median_distance_is_exact_however_often_it_counts(kind, monkeypatch)
         "whole numbers": random.integers(0, 3, size=(150, 2)).astype(float),
         "a few different": random.integers(0, 2, size=(40, 2)).astype(float),
     }[kind]
-    monkeypatch.setattr(distance_tables, "_SORTED", 50)
+    monkeypatch.setattr(distance_tables, "_SELECTED", 50)
     monkeypatch.setattr(distance_tables, "_CELLS", 5)
     assert_allclose(distance_tables.median_distance(torch.tensor(x)), np.median(pdist(x)), rtol=1e-12)
 

@@ -27,8 +27,10 @@ def test_a_measure_is_its_definition_written_out(name):
     assert_allclose(getattr(closedist, name)(torch.tensor(y), x), written_out.MEASURES[name](y, x), atol=1e-9)
 
 
+@pytest.mark.parametrize("together", [1 << 30, 8 * 60 * 12, 1], ids=["all", "a few", "one with one"])
 @pytest.mark.parametrize("name", NAMES)
-def test_all_pairs_at_once_are_the_single_ones(name):
+def test_all_pairs_are_the_single_ones_however_many_fit_side_by_side(name, together, monkeypatch):
+    monkeypatch.setattr("closedist.measures.joint._TOGETHER_BYTES", together)
     random = np.random.default_rng(1)
     x, y = views(name)
     more = [x + random.normal(size=x.shape), x[:, :3], np.exp(y[:, :6] / 9), y[:, :5]]
@@ -110,6 +112,35 @@ def test_a_column_twice_changes_nothing_where_the_span_counts(name):
     assert_allclose(getattr(closedist, name)(np.c_[x, x[:, 1]], y), written_out.MEASURES[name](x, y), atol=1e-9)
 
 
+@pytest.mark.parametrize("name", [one for one in MOMENTS if one != "mean_svd"])  # which a constant column has none of
+def test_a_column_of_zeros_adds_nothing(name):
+    x, y = views(name)
+    more = np.insert(x, 2, 0.0, axis=1), np.insert(y, 2, 0.0, axis=1) if name in SAME_COLUMNS else y
+    assert_allclose(getattr(closedist, name)(*more), getattr(closedist, name)(x, y), atol=1e-9)
+
+
+BASES = [*LINEAR, "svcca", "pwcca", "regularised_cca_distance", "gulp_distance"]
+CONDITIONS = [1e1, 0.9e3, 1.1e3, 0.9e5, 1.1e5, 1e6]  # on both sides of where the way changes
+BY_EIGENVALUES = "regularised_cca_distance"  # netrep's, whose definition rounds beyond 1e3
+
+
+@pytest.mark.parametrize(
+    ("name", "condition"),
+    [(name, one) for name in BASES for one in CONDITIONS if name != BY_EIGENVALUES or one < 2e3],
+)
+def test_a_view_of_any_condition_is_measured_as_it_is(name, condition):
+    random = np.random.default_rng(6)
+    x, y = views(name, n=400)
+    left, right = (np.linalg.qr(random.normal(size=(5, 5)))[0] for _ in range(2))
+    x = left_basis(x) @ left @ np.diag(np.geomspace(1, 1 / condition, 5)) @ right
+    assert_allclose(getattr(closedist, name)(x, y), written_out.MEASURES[name](x, y), atol=1e-9)
+    assert_allclose(getattr(closedist, name)(y, x), written_out.MEASURES[name](y, x), atol=1e-9)
+
+
+def left_basis(x):
+    return np.linalg.qr(x - x.mean(0))[0]
+
+
 @pytest.mark.parametrize("name", MOMENTS)
 def test_a_column_twice_gives_what_the_definition_gives(name):
     x, y = views(name)
@@ -168,6 +199,10 @@ def test_the_bures_distance_of_gram_matrices_is_that_of_procrustes():
     ("name", "options", "said"),
     [
         ("svcca", {"threshold": 0.0}, "threshold"),
+        ("svcca", {"threshold": "0.9"}, "threshold: '0.9'"),
+        ("gulp_distance", {"regularisation": None}, "regularisation: None"),
+        ("regularised_cca_distance", {"alpha": "half"}, "alpha: 'half'"),
+        ("rbf_cka", {"bandwidth": True}, "bandwidth: True"),
         ("gulp_distance", {"regularisation": -1.0}, "regularisation"),
         ("regularised_cca_distance", {"alpha": 1.5}, "alpha"),
         ("rbf_cka", {"bandwidth": 0.0}, "bandwidth"),
@@ -193,6 +228,16 @@ def test_a_constant_view_and_views_of_other_inputs_are_refused(name):
         getattr(closedist, name)(x[:-1], y)
     with pytest.raises(closedist.InputError, match="none"):
         getattr(closedist, f"{name}_matrix")([])
+
+
+@pytest.mark.parametrize("mean", [0.1, 1000.1])
+def test_a_constant_column_has_no_correlation_whatever_its_mean(mean):
+    x, y = views("mean_svd")
+    layers = {"x": np.c_[x, np.full(60, mean)], "y": y, "small": x * [1, 1, 1, 1, 1e-13]}
+    with pytest.raises(closedist.InputError, match="x: column 5 is constant"):
+        closedist.layer_matrix(layers, measure="mean_svd")
+    del layers["x"]
+    assert np.isfinite(closedist.layer_matrix(layers, measure="mean_svd").values).all()
 
 
 @pytest.mark.parametrize("name", SAME_COLUMNS)
