@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+CONFIDENCE = 0.95  # of the two-sided intervals, and of each one-sided limit that a verdict uses
+
 
 @dataclass(frozen=True)
 class Interval:

@@ -13,9 +13,7 @@ import torch
 from scipy.special import ndtri, stdtrit
 from torch import Tensor
 
-from closedist.certainty.interval import Interval
-
-CONFIDENCE = 0.95  # of the two-sided intervals, and of each one-sided limit that a verdict uses
+from closedist.certainty.interval import CONFIDENCE, Interval
 
 
 @dataclass(frozen=True)

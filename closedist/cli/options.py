@@ -132,13 +132,17 @@ class Common:
             if path.exists() and not path.is_dir():
                 raise InputError(f"--{role}-folder: {path} is a file; give a folder, which is written to")
 
+    def start_log(self) -> None:
+        """Apply the log level."""
+        logging.basicConfig(level=self.log.upper(), format="%(message)s", stream=sys.stderr)
+        for noisy in ("matplotlib", "fontTools", "PIL"):
+            logging.getLogger(noisy).setLevel(logging.WARNING)
+
     def set_up(self, default_threads: int | None = None) -> None:
         """Apply the log level and the number of threads; where neither option nor default says one, PyTorch's."""
         import torch
 
-        logging.basicConfig(level=self.log.upper(), format="%(message)s", stream=sys.stderr)
-        for noisy in ("matplotlib", "fontTools", "PIL"):
-            logging.getLogger(noisy).setLevel(logging.WARNING)
+        self.start_log()
         threads = self.threads or default_threads
         if threads is not None:
             torch.set_num_threads(threads)

@@ -50,8 +50,11 @@ def make_plot(
         plot_type: which figure.
         format: of figures png, pdf and svg (default png); of the table latex (default), markdown and csv.
     """
-    common.set_up(default_threads=1)  # matrices here are small: more threads would wait for each other
     figure = FIGURES[plot_type]
+    if figure.reads_results:
+        common.start_log()  # nothing is computed, and PyTorch takes as long to load as the figures to draw
+    else:
+        common.set_up(default_threads=1)  # matrices here are small: more threads would wait for each other
     formats = formats_of(format, figure.formats, ("latex",) if figure.is_table else ("png",))
     from closedist.paper.drawing import Sources, draw
     from closedist.paper.results.archive import unread_archive
@@ -63,7 +66,7 @@ def make_plot(
         date=date_str or None,
         labels=None if num_classes is None else (num_classes,),
         families=_image_families(configs, common, date_str),
-        device=device(cuda and figure.needs == "representations"),
+        device=device(cuda) if figure.needs == "representations" else None,
     )
     folder, archive = common.results_folder, unread_archive(common.results_folder) if figure.reads_results else None
     unread = f"Results are read from {folder}, and not from {archive}: for that, add --results-folder={archive}"

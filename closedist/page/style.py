@@ -4,17 +4,16 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from matplotlib import patheffects, rcParams
 from matplotlib import style as matplotlib_style
 from matplotlib.axis import Axis
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_pdf import FigureCanvasPdf
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from numpy.typing import NDArray
 
 from closedist.system.files import write_atomically
 
@@ -22,10 +21,10 @@ STYLE_FILE = Path(__file__).with_name("closedist.mplstyle")
 PAGE_WIDTH = 6.9  # inches
 COLUMN_WIDTH = 3.35
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-BACKENDS: dict[str, tuple[type[Any], dict[str, None]]] = {  # and what they would write that differs from run to run
-    "png": (FigureCanvasAgg, {"Software": None}),
-    "pdf": (FigureCanvasPdf, {"CreationDate": None}),
-    "svg": (FigureCanvasSVG, {"Date": None}),
+BACKENDS: dict[str, tuple[str, dict[str, None]]] = {  # and what they would write that differs from run to run
+    "png": ("agg:FigureCanvasAgg", {"Software": None}),
+    "pdf": ("pdf:FigureCanvasPdf", {"CreationDate": None}),
+    "svg": ("svg:FigureCanvasSVG", {"Date": None}),
 }
 
 # Ten colours found by maximising the smallest OKLab distance between any two, in normal vision and in simulated
@@ -50,6 +49,7 @@ POINT_COLOR, SECOND_POINT_COLOR, DARK_POINT_COLOR, _ = GROUP_COLORS
 HALO = (patheffects.withStroke(linewidth=2, foreground="white"),)  # keeps text readable on points
 PAPER_BOUND: dict[str, Any] = {"color": "#222222", "linestyle": "--"}
 OUR_BOUND: dict[str, Any] = {"color": "#922b12", "linestyle": "-"}
+NOTE: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7, "color": "#555555"}  # why a panel is empty
 
 
 @contextmanager
@@ -62,6 +62,29 @@ def closedist_style() -> Iterator[None]:
 def new_figure(width: float, height: float) -> Figure:
     """An empty figure of a size in inches, which no global registry knows of; call it inside closedist_style()."""
     return Figure(figsize=(width, height))
+
+
+def grid_in_inches(
+    figure: Figure,
+    rows: int,
+    columns: int,
+    *,
+    left: float,
+    right: float,
+    bottom: float,
+    top: float,
+    across: float = 0,
+    down: float = 0,
+) -> NDArray[Any]:
+    """(rows, columns) axes with these margins, and gaps across and down; of text of known size no layout is solved."""
+    width, height = figure.get_size_inches()
+    figure.set_layout_engine("none")
+    share = {"left": left / width, "right": 1 - right / width, "bottom": bottom / height, "top": 1 - top / height}
+    wide = (width - left - right - across * (columns - 1)) / columns
+    high = (height - bottom - top - down * (rows - 1)) / rows
+    gaps = {"wspace": across / wide, "hspace": down / high}
+    grid: NDArray[Any] = figure.subplots(rows, columns, squeeze=False, gridspec_kw=share | gaps)
+    return grid
 
 
 def class_style(label: int) -> tuple[str, str]:
@@ -114,6 +137,7 @@ def _draw(figure: Figure, format_: str, path: Path) -> None:
     """Draw once: ``savefig`` would draw everything twice, first without writing."""
     with closedist_style():
         figure.set_dpi(rcParams["savefig.dpi"])
-        canvas, metadata = BACKENDS[format_]
-        getattr(canvas(figure), f"print_{format_}")(os.fspath(path), metadata=metadata)
+        (module, _, canvas), metadata = BACKENDS[format_][0].partition(":"), BACKENDS[format_][1]
+        backend = import_module(f"matplotlib.backends.backend_{module}")  # fonts for PDF take long to load
+        getattr(getattr(backend, canvas)(figure), f"print_{format_}")(os.fspath(path), metadata=metadata)
         figure.set_layout_engine("none")  # keeps the layout: found once, it is the same in every format

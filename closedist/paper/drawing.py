@@ -2,32 +2,22 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from closedist.errors import InputError
-from closedist.paper.config import paper_dataset
-from closedist.paper.constructed import NOISE_STEP, compare_all_noisy_copies, kl_table
-from closedist.paper.data.radial import radial_split
-from closedist.paper.data.spirals import SPIRALS_SEED, spiral_splits
-from closedist.paper.distillation.constructed import equal_answers_other_unembeddings, equal_embeddings_other_answers
 from closedist.paper.figures.plots import Plots
 from closedist.paper.figures.registry import FIGURES, Need
-from closedist.paper.figures.trained import LABEL_COUNTS
 from closedist.paper.folders import Folders
-from closedist.paper.measurements import losses_beside, mcca_file
-from closedist.paper.registry import data_set
 from closedist.paper.results.archive import open_results
-from closedist.paper.results.student_metrics import parse_name, read_metrics
-from closedist.paper.results.tables import LossRow, MCCARow, read_mcca
-from closedist.paper.runs import TrainingRun
-from closedist.paper.sweep import CPU
-from closedist.paper.trained_models import NoModelsError, family_representations, with_available_seeds
-from closedist.representations import Representations
+
+if TYPE_CHECKING:  # each need imports what it takes, so that drawing result files does not load torch
+    import torch
+
+    from closedist.paper.results.tables import LossRow, MCCARow
+    from closedist.paper.runs import TrainingRun
 
 DEFAULT_LABELS = 6  # of synthetic_data
-Stack = Mapping[int, TrainingRun]  # by representation dimension; the one that is meant comes first
+Stack = Mapping[int, "TrainingRun"]  # by representation dimension; the one that is meant comes first
 Material = tuple[Any, ...]  # the arguments of a figure's function
 
 
@@ -42,7 +32,7 @@ class Sources:
         date: of results; None is the newest that has what is needed.
         labels: label counts; None are each figure's own.
         families: image models, of which the first that there are are drawn; a run's date may be "".
-        device: where models are evaluated.
+        device: where models are evaluated; None is the CPU.
     """
 
     folders: Folders
@@ -51,7 +41,7 @@ class Sources:
     date: str | None = None
     labels: Sequence[int] | None = None
     families: Iterable[Stack] = ()
-    device: torch.device = CPU
+    device: "torch.device | None" = None
 
 
 def draw(name: str, sources: Sources) -> Plots:
@@ -70,7 +60,11 @@ def draw(name: str, sources: Sources) -> Plots:
 
 
 def _representations(sources: Sources, notes: list[str]) -> Material:
-    """Test representations by seed, of the first family that has any, label names and the seed."""
+    """Test representations by seed, of the first family that has any, label names, the seed and the family's name."""
+    from closedist.paper.registry import data_set
+    from closedist.paper.sweep import CPU
+    from closedist.paper.trained_models import NoModelsError, family_representations, with_available_seeds
+
     missing: list[NoModelsError] = []
     for family in sources.families:
         try:
@@ -78,15 +72,18 @@ def _representations(sources: Sources, notes: list[str]) -> Material:
         except NoModelsError as error:
             missing.append(error)
             continue
-        models = family_representations(run, "test", sources.folders, sources.device)
+        models = family_representations(run, "test", sources.folders, sources.device or CPU)
         by_seed = dict(zip(run.models.random_seeds, models, strict=True))
         notes.append(f"{_family(run)}, date {run.name.date}")
-        return by_seed, data_set(run.name.dataset).label_names, sources.seed
+        return by_seed, data_set(run.name.dataset).label_names, sources.seed, _family(run)
     raise missing[0]
 
 
 def _mcca_and_losses(sources: Sources, notes: list[str]) -> Material:
     """m_CCA and final losses by dimension, of the first family that has both for one."""
+    from closedist.paper.measurements import losses_beside, mcca_file
+    from closedist.paper.results.tables import read_mcca
+
     source = open_results(sources.folders.results)
     nothing: list[str] = []
     for family in sources.families:
@@ -113,12 +110,14 @@ def _mcca_and_losses(sources: Sources, notes: list[str]) -> Material:
     raise InputError("there is nothing to draw. " + "; ".join(notes or nothing[:1]))
 
 
-def _family(run: TrainingRun) -> str:
+def _family(run: "TrainingRun") -> str:
     return f"{run.name.model_type}, {run.name.steps:,} steps"
 
 
 def _students(sources: Sources, notes: list[str]) -> Material:
     """Metrics of distilled students, of a folder of ``closedist distil`` or of the published code, or an archive."""
+    from closedist.paper.results.student_metrics import read_metrics
+
     students = read_metrics(open_results(sources.folders.results))
     if any(student.published for student in students):
         notes.append(
@@ -130,6 +129,10 @@ def _students(sources: Sources, notes: list[str]) -> Material:
 
 def _spirals(sources: Sources, notes: list[str]) -> Material:
     """The spirals' test inputs and labels, and a teacher's embeddings with those of a student of each loss."""
+    from closedist.paper.data.spirals import SPIRALS_SEED, spiral_splits
+    from closedist.paper.results.student_metrics import parse_name
+    from closedist.representations import Representations
+
     folder = sources.folders.results
     ending = "_reps_test.safetensors"
     names = [parse_name(path.name.removesuffix(ending), published=False) for path in sorted(folder.glob(f"*{ending}"))]
@@ -153,23 +156,58 @@ def _spirals(sources: Sources, notes: list[str]) -> Material:
     )
 
 
-NEEDS: dict[Need, Callable[[Sources, list[str]], Material]] = {  # the list takes lines for the user
-    "points": lambda sources, _: (
-        {count: radial_split(paper_dataset(count), "train") for count in sources.labels or (DEFAULT_LABELS,)},
-    ),
-    "noisy copies": lambda sources, _: (
-        compare_all_noisy_copies(sources.labels or tuple(NOISE_STEP), sources.seed, sources.threads),
-    ),
-    "permuted pairs": lambda sources, _: (kl_table(seed=sources.seed),),
-    "results": lambda sources, _: (sources.folders.results, sources.date, sources.labels or LABEL_COUNTS),
-    "representations": _representations,
-    "m_CCA and losses": _mcca_and_losses,
-    "students": _students,
-    "spirals": _spirals,
-    "constructed pairs": lambda *_: (
+def _points(sources: Sources, notes: list[str]) -> Material:
+    """The radial training points, by label count."""
+    from closedist.paper.config import paper_dataset
+    from closedist.paper.data.radial import radial_split
+
+    return ({count: radial_split(paper_dataset(count), "train") for count in sources.labels or (DEFAULT_LABELS,)},)
+
+
+def _noisy_copies(sources: Sources, notes: list[str]) -> Material:
+    """Constructed models compared with noisier and noisier copies, by label count."""
+    from closedist.paper.constructed import NOISE_STEP, compare_all_noisy_copies
+
+    return (compare_all_noisy_copies(sources.labels or tuple(NOISE_STEP), sources.seed, sources.threads),)
+
+
+def _permuted_pairs(sources: Sources, notes: list[str]) -> Material:
+    """The rows of the KL table."""
+    from closedist.paper.constructed import kl_table
+
+    return (kl_table(seed=sources.seed),)
+
+
+def _results(sources: Sources, notes: list[str]) -> Material:
+    """Where results are, their date and the label counts."""
+    from closedist.paper.figures.trained import LABEL_COUNTS
+
+    return sources.folders.results, sources.date, sources.labels or LABEL_COUNTS
+
+
+def _constructed_pairs(sources: Sources, notes: list[str]) -> Material:
+    """The second paper's two pairs, by name."""
+    from closedist.paper.distillation.constructed import (
+        equal_answers_other_unembeddings,
+        equal_embeddings_other_answers,
+    )
+
+    return (
         {
             "G: equal embeddings": equal_embeddings_other_answers(),
             "H: equal answers": equal_answers_other_unembeddings(),
         },
-    ),
+    )
+
+
+NEEDS: dict[Need, Callable[[Sources, list[str]], Material]] = {  # the list takes lines for the user
+    "points": _points,
+    "noisy copies": _noisy_copies,
+    "permuted pairs": _permuted_pairs,
+    "results": _results,
+    "representations": _representations,
+    "m_CCA and losses": _mcca_and_losses,
+    "students": _students,
+    "spirals": _spirals,
+    "constructed pairs": _constructed_pairs,
 }

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from closedist.comparison import Comparison
 from closedist.measures.settings import Settings
 from closedist.paper.config import paper_dataset, paper_models, paper_training
-from closedist.paper.figures.plots import make_quickstart
+from closedist.paper.figures.pairs_in_plane import make_quickstart
 from closedist.paper.folders import Folders
 from closedist.paper.measurements import Measurement, measure_accuracies, record_distances
 from closedist.paper.pages import write_page

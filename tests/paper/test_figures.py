@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib import pyplot
 from matplotlib.axes import Axes
-from matplotlib.collections import PathCollection
+from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from numpy.typing import NDArray
@@ -18,11 +18,18 @@ from closedist.page.style import CLASS_COLORS, class_style, closedist_style, new
 from closedist.paper.constructed import KLTableRow, compare_all_noisy_copies
 from closedist.paper.figures.embeddings import draw_representations, draw_side_by_side, plane_model
 from closedist.paper.figures.kl_table import make_kl_table
-from closedist.paper.figures.llv_scatter import draw_overview, draw_scatters, draw_three_bounds
+from closedist.paper.figures.llv_scatter import (
+    PALE,
+    draw_overview,
+    draw_scatters,
+    draw_three_bounds,
+    make_llv_constructed,
+)
 from closedist.paper.figures.llv_sorted import draw_sorted
-from closedist.paper.figures.llv_vs_width import draw_llv_vs_width, summarise_width
+from closedist.paper.figures.llv_vs_width import draw_llv_vs_width, good_pairs
 from closedist.paper.figures.loss_vs_mcca import draw_loss_diff_vs_mcca, why_apart
-from closedist.paper.figures.plots import make_cifar10_reps, make_llv_constructed, make_quickstart, make_synthetic_data
+from closedist.paper.figures.pairs_in_plane import make_cifar10_reps, make_quickstart
+from closedist.paper.figures.synthetic_data import make_synthetic_data
 from closedist.paper.results.tables import AccuracyRow, Distances, LossRow, MCCARow, read_distances
 from tests.made_results import distances_table, write_table
 
@@ -127,25 +134,78 @@ def test_a_row_of_scatters_shows_the_pairs_below_the_limit_and_both_bounds(tmp_p
     near = table["llv"] < 0.25
     assert 0 < near.sum() < len(table)
     np.testing.assert_array_equal(scatters(left)[0], np.c_[table["llv"], table["dissimilarity"]][near])
-    for axes, term in ((middle, table["label_term"]), (right, table["input_term"])):
+    sides = ("dissimilarity_unembeddings", "dissimilarity_embeddings")
+    for axes, term, bounded in ((middle, table["label_term"], sides[1]), (right, table["input_term"], sides[0])):
         shown = term < 0.25
-        unembeddings, embeddings = scatters(axes)
-        np.testing.assert_array_equal(unembeddings, np.c_[term, table["dissimilarity_unembeddings"]][shown])
-        np.testing.assert_array_equal(embeddings, np.c_[term, table["dissimilarity_embeddings"]][shown])
+        for points, side in zip(scatters(axes), sorted(sides, key=bounded.__eq__), strict=True):
+            np.testing.assert_array_equal(points, np.c_[term, table[side]][shown])
+        (curve,) = axes.lines
+        np.testing.assert_allclose(curve.get_ydata(), 2 * np.asarray(curve.get_xdata()) ** 2)
     papers, ours = left.lines
     np.testing.assert_allclose(papers.get_ydata(), 4 * np.asarray(papers.get_xdata()))
     np.testing.assert_allclose(ours.get_ydata(), 2 * np.asarray(ours.get_xdata()) ** 2)
     assert papers.get_linestyle() != ours.get_linestyle()
     assert papers.get_xdata()[-1] == ours.get_xdata()[-1] == 0.25  # type: ignore[index]
-    for axes in figure.axes:
-        assert axes.get_xlim() == (0, 0.25)
-        low, high = axes.get_ylim()
-        assert low < min(points[:, 1].min() for points in scatters(axes))
-        assert high >= 1
-    assert f"{near.sum()} of 28 pairs" in texts(figure)
-    assert left.get_ylabel() == "$d_{f,g}$"
+    assert len({axes.get_ylim() for axes in figure.axes}) == 1
+    assert f"{near.sum()} of 28 pairs below 1/(2M)" in texts(figure)
+    assert left.get_ylabel() == "width 16\n$d_{f,g}$"
     assert middle.get_xlabel() == "label term $t_1$"
     assert_nothing_is_cut_or_covered(figure)
+
+
+def legend_of(axes: Axes) -> dict[str, str]:
+    """By its text, the colour of each entry of an axes' legend."""
+    legend = axes.get_legend()
+    assert legend is not None
+    looks = (artist.get_edgecolor() if isinstance(artist, PathCollection) else artist.get_color()  # type: ignore[attr-defined]
+             for artist in legend.legend_handles)  # fmt: skip
+    return {
+        text.get_text(): matplotlib.colors.to_hex(np.atleast_2d(look)[0] if not isinstance(look, str) else look)
+        for text, look in zip(legend.get_texts(), looks, strict=True)
+    }
+
+
+def test_each_columns_legend_names_its_points_and_curves_and_pale_is_what_no_curve_bounds(tmp_path: Path) -> None:
+    figure = draw_scatters({"width 16": distances(tmp_path, num_seeds=8)})
+    left, middle, right = (legend_of(axes) for axes in figure.axes)
+    assert {"pair with $d_{\\mathrm{LLV}}$ < 1/(2M)", "its bound 2 $d_{\\mathrm{LLV}}$$^2$"} < set(left)
+    assert "its bound 2M $d_{\\mathrm{LLV}}$ = 4 $d_{\\mathrm{LLV}}$" in left
+    for legend, term, bounded, free in (
+        (middle, "t_1", "embeddings' largest $d_{\\mathrm{SVD}}$", "unembeddings': not bounded"),
+        (right, "t_2", "unembeddings' $d_{\\mathrm{SVD}}$", "embeddings': not bounded"),
+    ):
+        assert set(legend) == {bounded, free, f"its bound 2 ${term}^2$"}
+        assert legend[free] == PALE
+        assert legend[bounded] != PALE
+
+
+def markers_within(axes: Axes) -> bool:
+    """Whether no marker of an axes' scatters reaches beyond its frame."""
+    frame = axes.get_window_extent()
+    for points in (c for c in axes.collections if isinstance(c, PathCollection)):
+        radius = np.sqrt(points.get_sizes().max()) / 2 * axes.figure.dpi / 72
+        at = axes.transData.transform(points.get_offsets())
+        if len(at) and not ((at - radius >= frame.min).all() and (at + radius <= frame.max).all()):
+            return False
+    return True
+
+
+def test_no_point_is_cut_at_an_edge(tmp_path: Path) -> None:
+    ends = [0.0, 0.1, np.nextafter(0.25, 0), 0.2, 0.2, 0.2]  # of d_LLV, t1 and t2 alike
+    least = [[1.0, 1.0], [0.5, 0.5], [0.999999, 0.9999999], [0.9, 0.9], [0.2, 0.1], [1e-4, 0.1]]
+    content = distances_table() | {"distance": ends, "t_1": ends, "t_2": ends, "m_SVDs_f": least}
+    write_table(tmp_path, "d.json", content)
+    table = read_distances(tmp_path, "d.json")
+    for figure in (draw_scatters({"a": table, "b": table}), draw_overview({"4 labels": [table]})):
+        assert len(scatters(figure.axes[0])[0]) == 6
+        assert_nothing_is_cut_or_covered(figure)
+        assert all(markers_within(axes) for axes in figure.axes)
+
+
+def test_all_rows_of_a_figure_have_one_range(tmp_path: Path) -> None:
+    near, far = distances(tmp_path, scale=0.01), distances(tmp_path, scale=0.2)
+    figure = draw_scatters({"width 128": near, "width 16": far})
+    assert len({axes.get_ylim() for axes in figure.axes}) == 1
 
 
 def test_the_papers_line_follows_the_size_of_the_subsets(tmp_path: Path) -> None:
@@ -153,13 +213,16 @@ def test_the_papers_line_follows_the_size_of_the_subsets(tmp_path: Path) -> None
     write_table(tmp_path, "d.json", content)
     axes = draw_scatters({"K = 3": read_distances(tmp_path, "d.json")}).axes[0]
     np.testing.assert_allclose(axes.lines[0].get_ydata(), 6 * np.asarray(axes.lines[0].get_xdata()))
-    assert axes.get_xlim() == (0, 1 / 6)
+    assert axes.lines[0].get_xdata()[-1] == pytest.approx(1 / 6)  # type: ignore[index]
+    assert axes.get_xlim()[1] == pytest.approx(1 / 6, rel=0.05)
 
 
 def test_a_configuration_without_a_close_pair_leaves_its_panels_empty_and_says_so(tmp_path: Path) -> None:
     table = distances(tmp_path, scale=5.0)
     figure = draw_scatters({"width 16": table})
-    assert "0 of 6 pairs" in texts(figure)
+    assert "0 of 6 pairs below 1/(2M)" in texts(figure)
+    (reason,) = figure.axes[0].texts
+    assert reason.get_text() == f"no pair is below 0.25;\nthe smallest is {table['llv'].min():.3g}"
     assert_nothing_is_cut_or_covered(figure)
 
 
@@ -177,7 +240,7 @@ def test_constructed_pairs_fill_a_row_for_each_label_count_the_same_for_a_seed(m
     (figure,), (again,) = (
         make_llv_constructed(compare_all_noisy_copies((4,), 1, threads)).figures.values() for threads in (1, None)
     )
-    assert figure.axes[0].get_title(loc="left") == "4 labels"
+    assert figure.axes[0].get_ylabel().startswith("4 labels\n")
     points = scatters(figure.axes[0])[0]
     assert len(points) == 30
     assert (points[:, 1] <= 2 * points[:, 0] ** 2).all()
@@ -193,7 +256,8 @@ def test_the_overview_holds_every_close_pair_of_every_configuration(tmp_path: Pa
     assert len(first) == sum((table["llv"] < 0.25).sum() for table in four)
     assert len(second) == (six[0]["llv"] < 0.25).sum()
     assert f"4 labels: {len(first)} of 12 pairs" in texts(figure)
-    assert figure.axes[0].get_xlim() == (0, 0.25)
+    assert "pairs of models with $d_{\\mathrm{LLV}}$ < 1/(2M)" in texts(figure)
+    assert_nothing_is_cut_or_covered(figure)
 
 
 def test_three_bounds_stand_above_every_pair(tmp_path: Path) -> None:
@@ -233,6 +297,7 @@ def test_sorted_lines_rise_through_every_pair(tmp_path: Path) -> None:
     assert [line.get_label() for line in figure.axes[0].lines[::2]] == ["width 16", "width 32"]
     assert figure.axes[0].lines[1].get_ydata()[0] == 0.25  # type: ignore[index]
     assert not figure.axes[1].lines  # 4 labels have no fixed lengths here
+    assert [text.get_text() for text in figure.axes[1].texts] == ["no results"]
     assert figure.axes[0].get_yscale() == "log"
     assert_nothing_is_cut_or_covered(figure)
 
@@ -244,45 +309,44 @@ def test_only_pairs_of_good_models_with_free_lengths_count(tmp_path: Path) -> No
     table = distances(tmp_path, num_seeds=7)
     rows = [AccuracyRow(s, 0, 0, 4, 2, 0.9 if s == 3 else 0.95) for s in range(7)]  # 0.9 is not above 0.9
     rows += [AccuracyRow(3, 20, 20, 4, 2, 0.99), AccuracyRow(9, 20, 0, 4, 2, 0.99)]
-    summary = summarise_width(64, table, rows)
-    assert summary is not None
+    pairs = good_pairs(64, table, rows)
     kept = [3 not in pair for pair in table.model_seeds]
-    assert (summary.models, summary.of_models, sum(kept)) == (6, 7, 15)
-    assert summary.llv_mean == pytest.approx(table["llv"][kept].mean())
-    assert summary.llv_std == pytest.approx(table["llv"][kept].std(ddof=1))
-    assert summary.dissimilarity_mean == pytest.approx(table["dissimilarity"][kept].mean())
-    assert summary.dissimilarity_std == pytest.approx(table["dissimilarity"][kept].std(ddof=1))
+    assert (pairs.models, pairs.of_models, sum(kept)) == (6, 7, 15)
+    np.testing.assert_array_equal(pairs.llv, table["llv"][kept])
+    np.testing.assert_array_equal(pairs.dissimilarity, table["dissimilarity"][kept])
+    deviation = table["llv"][kept].std(ddof=1)
+    assert f"6 of 7 models, d_LLV {table['llv'][kept].mean():.3f} ± {deviation:.3f}" in str(pairs)
 
 
-def test_fewer_than_five_good_models_are_left_out(tmp_path: Path) -> None:
+def test_fewer_than_five_good_models_are_not_enough(tmp_path: Path) -> None:
     table = distances(tmp_path, num_seeds=7)
-    rows = [AccuracyRow(s, 0, 0, 4, 2, 0.95 if s < 4 else 0.5) for s in range(7)]
-    assert summarise_width(64, table, rows) is None
+    for good, enough in ((4, False), (5, True)):
+        rows = [AccuracyRow(s, 0, 0, 4, 2, 0.95 if s < good else 0.5) for s in range(7)]
+        assert good_pairs(64, table, rows).enough is enough
 
 
-def test_means_and_deviations_stand_at_their_widths(tmp_path: Path) -> None:
-    rows = [AccuracyRow(s, 0, 0, 4, 2, 0.95) for s in range(5)]
-    summaries = [summarise_width(w, distances(tmp_path, num_seeds=5, scale=2 / w), rows) for w in (16, 64)]
-    known = [summary for summary in summaries if summary is not None]
-    figure = draw_llv_vs_width({"4 labels": known, "6 labels": known[:1]})
+def test_every_pair_stands_at_its_width_with_the_mean_the_middle_half_and_the_models_kept(tmp_path: Path) -> None:
+    rows = [AccuracyRow(s, 0, 0, 4, 2, 0.95 if s < 6 else 0.5) for s in range(7)]
+    four = [good_pairs(w, distances(tmp_path, num_seeds=7, scale=2 / w), rows) for w in (16, 64)]
+    six = [good_pairs(16, distances(tmp_path, num_seeds=7), rows), good_pairs(64, distances(tmp_path), rows[5:])]
+    figure = draw_llv_vs_width({"4 labels": four, "6 labels": six})
     left, right = figure.axes
-    assert left.get_ylabel().startswith("$d_{\\mathrm{LLV}}$")
-    assert right.get_ylabel().startswith("$d_{f,g}$")
+    assert left.get_ylabel() == "$d_{\\mathrm{LLV}}$"
+    assert right.get_ylabel() == "$d_{f,g}$"
     for axes, quantity in ((left, "llv"), (right, "dissimilarity")):
-        line, lower, upper = axes.containers[0].lines[0], *axes.containers[0].lines[1]  # type: ignore[attr-defined]
-        x, y, below, above = (
-            np.array(values, dtype=float)
-            for values in (line.get_xdata(), line.get_ydata(), lower.get_ydata(), upper.get_ydata())
-        )
-        np.testing.assert_allclose(np.log2(x), [4, 6], atol=0.05)  # moved aside for the second line
-        means = np.array([getattr(summary, f"{quantity}_mean") for summary in known])
-        deviations = np.array([getattr(summary, f"{quantity}_std") for summary in known])
-        np.testing.assert_allclose(y, means)
-        np.testing.assert_allclose(above - y, deviations)
-        np.testing.assert_allclose(y - below, deviations)
+        values = [getattr(pairs, quantity) for pairs in four]
+        points, others = scatters(axes)
+        np.testing.assert_array_equal(points[:, 1], np.concatenate(values))
+        np.testing.assert_array_equal(others[:, 1], getattr(six[0], quantity))  # width 64 has too few good models
+        widths = np.repeat([4, 6], [len(y) for y in values])
+        assert (np.abs(points[:, 0] - widths) < 0.5).all()
+        np.testing.assert_allclose(axes.lines[0].get_ydata(), [y.mean() for y in values])
+        bars = next(c for c in axes.collections if isinstance(c, LineCollection)).get_segments()
+        np.testing.assert_allclose([bar[:, 1] for bar in bars], [np.quantile(y, (0.25, 0.75)) for y in values])
         assert [label.get_text() for label in axes.get_xticklabels()] == ["16", "64"]
-        assert axes.get_ylim()[0] == 0
-        assert axes.get_ylim()[1] > (means + deviations).max()
+        written = [text.get_text() for text in axes.texts]
+        assert written == ["6 of 7", "6 of 7", "6 of 7", "1 of 2", "fewer than 5 models kept"]
+        assert markers_within(axes)
     assert_nothing_is_cut_or_covered(figure)
 
 
@@ -315,7 +379,7 @@ def test_embeddings_take_the_colour_of_the_predicted_label_with_the_bias() -> No
 def test_cifar10_reps_shows_every_seed_and_two_side_by_side_and_prints_what_they_share() -> None:
     models = {seed: plane_representations(seed) for seed in (0, 1, 2)}
     names = [f"class{label}" for label in range(10)]
-    plots = make_cifar10_reps(models, names)
+    plots = make_cifar10_reps(models, names, family="MedCIFAR10, 20,000 steps")
     assert list(plots.figures) == [
         "cifar10_reps_seed0",
         "cifar10_reps_seed1",
@@ -326,7 +390,9 @@ def test_cifar10_reps_shows_every_seed_and_two_side_by_side_and_prints_what_they
     (note,) = plots.notes
     for number in (c.mean_cca_embeddings, c.kl, c.kl_reverse):
         assert f"{number:.3f}" in note
+    assert all("MedCIFAR10, 20,000 steps" in texts(figure) for figure in plots.figures.values())
     side_by_side = plots.figures["cifar10_reps_seeds0and1"]
+    assert len({axes.get_xlim() + axes.get_ylim() for axes in side_by_side.axes}) == 1
     assert f"$m_{{\\mathrm{{CCA}}}}$ {c.mean_cca_embeddings:.3f}, KL {c.kl:.3f}" in texts(side_by_side)
     for axes, seed in zip(side_by_side.axes, (0, 1), strict=True):
         model = models[seed]
@@ -351,6 +417,33 @@ def test_every_point_and_the_origin_are_within_the_frame() -> None:
             assert y0 < y < y1
         assert x1 - x0 == pytest.approx(y1 - y0)
         assert axes.get_aspect() == 1
+
+
+def test_a_label_that_is_not_drawn_is_not_in_the_legend() -> None:
+    g = np.array([[3.0, 0.0], [1.0, 0.5], [0.0, 3.0], [-3.0, -3.0]])
+    f = np.array([[2.0, 0.1], [0.1, 2.0], [-1.0, -1.0]])  # label 1 is never the largest
+    model = plane_model("a", f, g)
+    for figure, drawn in ((draw_side_by_side(model, model, ""), "023"), (draw_representations(model), "0123")):
+        (legend,) = figure.legends
+        assert [text.get_text() for text in legend.get_texts()] == list(drawn)
+        assert "a: embeddings, 3 of 4 labels predicted" in texts(figure)
+        assert_nothing_is_cut_or_covered(figure)
+
+
+def test_numbers_of_clouds_that_share_their_middle_do_not_cover_each_other() -> None:
+    angle = np.linspace(0, 2 * np.pi, 7)[:6]
+    g = np.stack((np.cos(angle), np.sin(angle)), axis=1)
+    near = 1e-3 * g.repeat(5, axis=0)  # most inputs at the origin, and a few of every label further out
+    f = np.concatenate((near, *(radius * g for radius in (0.5, 1, 2))))
+    model = plane_model("a", f, g)
+    for axes in draw_side_by_side(model, model, "").axes:
+        places = np.array([text.get_position() for text in axes.texts])
+        assert [text.get_text() for text in axes.texts] == list("012345")
+        apart = np.linalg.norm(places[:, None] - places, axis=-1)[np.triu_indices(6, 1)]
+        assert apart.min() > 0.04 * np.ptp(axes.get_xlim())
+        for (x, y), cloud in zip(places, (f[model.predicted == label] for label in range(6)), strict=True):
+            assert np.linalg.norm(cloud - (x, y), axis=1).min() < 0.01  # in its own cloud
+    assert_nothing_is_cut_or_covered(draw_side_by_side(model, model, ""))
 
 
 def test_unembeddings_that_coincide_share_a_label() -> None:

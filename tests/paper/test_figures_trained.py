@@ -1,6 +1,8 @@
 """Figures of trained models: which files they take, what they say is missing, and that the docs show each of them."""
 
 import re
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -61,7 +63,7 @@ def test_every_trained_configuration_has_its_row_and_all_share_two_figures(tmp_p
         "d_LLV_train_synthetic_sorted",
     ]
     figure = plots.figures["d_LLV_train_synthetic_cls6_g_20"]
-    assert [axes.get_title(loc="left") for axes in figure.axes[::3]] == [f"width {w}" for w in (16, 32, 64, 128)]
+    assert [axes.get_ylabel().split("\n")[0] for axes in figure.axes[::3]] == [f"width {w}" for w in (16, 32, 64, 128)]
     table = read_distances(tmp_path, distances_name(6, 64, (20, 0)))
     points = np.asarray(figure.axes[6].collections[0].get_offsets())
     np.testing.assert_array_equal(points, np.c_[table["llv"], table["dissimilarity"]][table["llv"] < 0.25])
@@ -134,9 +136,8 @@ def test_four_and_six_labels_share_a_figure_and_the_others_have_their_own(tmp_pa
         write_width_files(tmp_path, num_classes, (16, 64))
     plots = make_llv_vs_width(tmp_path)
     assert list(plots.figures) == ["d_LLV_vs_width_cls4_cls6", "d_LLV_vs_width_cls10"]
-    (legend,) = [axes.get_legend() for axes in plots.figures["d_LLV_vs_width_cls4_cls6"].axes if axes.get_legend()]
-    assert legend is not None
-    assert [text.get_text() for text in legend.get_texts()] == ["4 labels", "6 labels"]
+    (legend,) = plots.figures["d_LLV_vs_width_cls4_cls6"].legends
+    assert [text.get_text() for text in legend.get_texts()[::3]] == ["4 labels: a pair", "6 labels: a pair"]
     assert list(make_llv_vs_width(tmp_path, label_counts=(6,)).figures) == ["d_LLV_vs_width_cls6"]
     assert any(note.startswith("6 labels, width 64: 6 of 6 models, d_LLV 0.0") for note in plots.notes)
 
@@ -150,8 +151,10 @@ def test_widths_whose_models_are_not_good_enough_are_left_out_and_said_so(tmp_pa
     write_width_files(tmp_path, 4, (64,))
     write_width_files(tmp_path, 4, (16,), accuracy=0.6)
     plots = make_llv_vs_width(tmp_path, label_counts=(4,))
-    line = plots.figures["d_LLV_vs_width_cls4"].axes[0].containers[0].lines[0]  # type: ignore[attr-defined]
-    assert len(line.get_xdata()) == 1
+    axes = plots.figures["d_LLV_vs_width_cls4"].axes[0]
+    (means,) = axes.lines
+    assert len(means.get_xdata()) == 1
+    assert [text.get_text() for text in axes.texts] == ["0 of 6", "fewer than 5 models kept", "6 of 6"]
     reason = "4 labels, width 16: left out, fewer than 5 models have an accuracy above 0.9"
     assert reason in plots.notes
     write_width_files(tmp_path, 4, (64,), accuracy=0.6)
@@ -177,6 +180,36 @@ def test_losses_and_correlations_are_drawn_for_the_dimensions_that_have_both(tmp
     (small,) = training_runs(paper_images(), models, training, "")
     with pytest.raises(InputError, match=r"mcca_cifar_fd2_SmallCIFAR10_5000\.json.*cal-mcca --final-dim=2"):
         draw("loss_diff_vs_mcca", Sources(Folders.under(tmp_path), families=[{2: small}]))
+
+
+DRAW_WITHOUT_TORCH = """
+import sys
+from closedist.cli import COMMANDS, make_app, run
+code = run(make_app("closedist", COMMANDS), ["make-plot", *sys.argv[1:]])
+sys.exit(code or ("PyTorch was loaded" if "torch" in sys.modules else 0))
+"""
+
+
+@pytest.mark.parametrize("plot_type", ["d_LLV_train_synthetic", "d_LLV_vs_width"])
+def test_what_result_files_hold_is_drawn_without_loading_torch(tmp_path: Path, plot_type: str) -> None:
+    write_width_files(tmp_path / "results", 4, (16, 64))
+    options = (f"--plot-type={plot_type}", "--num-classes=4", "--figures-folder=figures", "--results-folder=results")
+    drawn = subprocess.run(
+        [sys.executable, "-c", DRAW_WITHOUT_TORCH, *options], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert drawn.returncode == 0, drawn.stderr
+    assert list((tmp_path / "figures").glob(f"{plot_type}_cls4*.png"))
+
+
+@pytest.mark.parametrize("plot_type", ["distillation_curves", "distillation_at_one_kl", "distillation_table"])
+def test_students_are_drawn_without_loading_torch(tmp_path: Path, plot_type: str) -> None:
+    archive = ROOT / "distilled_digits.zip"
+    options = (f"--plot-type={plot_type}", f"--figures-folder={tmp_path}", f"--results-folder={archive}")
+    drawn = subprocess.run(
+        [sys.executable, "-c", DRAW_WITHOUT_TORCH, *options], capture_output=True, text=True, check=False
+    )
+    assert drawn.returncode == 0, drawn.stderr
+    assert list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("figure", FIGURES.values(), ids=FIGURES)

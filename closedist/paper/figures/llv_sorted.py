@@ -6,7 +6,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from closedist.page.style import PAGE_WIDTH, closedist_style, new_figure, plain_log_ticks
+from closedist.page.style import NOTE, PAGE_WIDTH, closedist_style, new_figure, plain_log_ticks
 from closedist.paper.figures.llv_scatter import LLV, informative_limit
 from closedist.paper.results.tables import Distances
 
@@ -42,6 +42,8 @@ def draw_sorted(rows: Mapping[str, Mapping[str, Mapping[str, Distances]]]) -> Fi
                     limit = informative_limit(distances.subset_size)
                     axes.axhline(limit, color="#222222", linewidth=0.7, zorder=0.9)
                 axes.set_yscale("log")
+                if lengths not in panels:
+                    axes.text(0.5, 0.5, "no results", **NOTE, transform=axes.transAxes)
         for axes, lengths in zip(grid[0], columns, strict=True):
             axes.set_title(lengths.replace(" of length", "\nof length"))
         for axes in grid[-1]:

@@ -2,49 +2,64 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
 
-from closedist.page.style import GROUP_COLORS, GROUP_MARKERS, PAGE_WIDTH, closedist_style, new_figure
-from closedist.paper.figures.llv_scatter import DISSIMILARITY, LLV
-from closedist.paper.results.tables import AccuracyRow, Distances
+from closedist.page.style import (
+    GROUP_COLORS,
+    GROUP_MARKERS,
+    NOTE,
+    PAGE_WIDTH,
+    closedist_style,
+    grid_in_inches,
+    new_figure,
+    plain_log_ticks,
+)
+from closedist.paper.figures.llv_scatter import DISSIMILARITY, LLV, lowest
+from closedist.paper.results.tables import AccuracyRow, Distances, Floats
 
 MINIMUM_ACCURACY = 0.9
 MINIMUM_MODELS = 5
+GOLDEN = (5**0.5 - 1) / 2  # its multiples, modulo 1, spread points evenly however many there are
 
 
 @dataclass(frozen=True)
-class WidthSummary:
-    """What the pairs of good models of one width say.
+class WidthPairs:
+    """The pairs of good models of one width.
 
     Attributes:
         width: the networks' number of hidden features.
         models: how many models are good enough, of ``of_models``.
-        llv_mean, llv_std: of d_LLV over the pairs of these models; std divides by pairs − 1.
-        dissimilarity_mean, dissimilarity_std: of d_{f,g}.
+        llv: (pairs,) d_LLV of the pairs of these models.
+        dissimilarity: (pairs,) d_{f,g}.
     """
 
     width: int
     models: int
     of_models: int
-    llv_mean: float
-    llv_std: float
-    dissimilarity_mean: float
-    dissimilarity_std: float
+    llv: Floats
+    dissimilarity: Floats
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are models enough to draw their pairs."""
+        return self.models >= MINIMUM_MODELS and len(self.llv) > 1
 
     def __str__(self) -> str:
-        return (
-            f"width {self.width}: {self.models} of {self.of_models} models, d_LLV {self.llv_mean:.3f} ± "
-            f"{self.llv_std:.3f}, d_fg {self.dissimilarity_mean:.3f} ± {self.dissimilarity_std:.3f}"
-        )
+        if not self.enough:
+            return (
+                f"width {self.width}: left out, fewer than {MINIMUM_MODELS} models have an accuracy above "
+                f"{MINIMUM_ACCURACY}"
+            )
+        of = {"d_LLV": self.llv, "d_fg": self.dissimilarity}
+        numbers = ", ".join(f"{name} {values.mean():.3f} ± {values.std(ddof=1):.3f}" for name, values in of.items())
+        return f"width {self.width}: {self.models} of {self.of_models} models, {numbers}"
 
 
-def summarise_width(width: int, distances: Distances, accuracies: Sequence[AccuracyRow]) -> WidthSummary | None:
-    """Mean and standard deviation over the pairs of models with accuracy above 0.9; None where there are fewer than 5.
+def good_pairs(width: int, distances: Distances, accuracies: Sequence[AccuracyRow]) -> WidthPairs:
+    """The pairs of models with accuracy above 0.9.
 
     Args:
         accuracies: of the models with free lengths; others are passed over.
@@ -52,53 +67,64 @@ def summarise_width(width: int, distances: Distances, accuracies: Sequence[Accur
     free = [row for row in accuracies if row.fix_g == 0 and row.fix_f == 0]
     good = {row.model_seed for row in free if row.accuracy > MINIMUM_ACCURACY}
     kept = distances.select(np.array([first in good and second in good for first, second in distances.model_seeds]))
-    if len(good) < MINIMUM_MODELS or len(kept) < 2:
-        return None
-    llv, dissimilarity = kept["llv"], kept["dissimilarity"]
-    return WidthSummary(
-        width=width,
-        models=len(good),
-        of_models=len(free),
-        llv_mean=float(llv.mean()),
-        llv_std=float(llv.std(ddof=1)),
-        dissimilarity_mean=float(dissimilarity.mean()),
-        dissimilarity_std=float(dissimilarity.std(ddof=1)),
-    )
+    return WidthPairs(width, len(good), len(free), kept["llv"], kept["dissimilarity"])
 
 
-def draw_llv_vs_width(series: Mapping[str, Sequence[WidthSummary]]) -> Figure:
-    """Mean ± standard deviation of d_LLV and, beside it, of d_{f,g} against width.
+def draw_llv_vs_width(series: Mapping[str, Sequence[WidthPairs]]) -> Figure:
+    """Every pair's d_LLV and, beside it, d_{f,g} by width, with means and the middle half of the pairs.
+
+    Below each width stands how many models were kept; a width that keeps too few has no points, and says so.
 
     Args:
-        series: by legend text, for example "4 labels", one summary a width.
+        series: by legend text, for example "4 labels", the pairs of each width.
     """
     with closedist_style():
-        figure = new_figure(PAGE_WIDTH, 2.5)
-        left, right = figure.subplots(1, 2)
-        _draw(left, series, "llv")
-        left.set_ylabel(f"{LLV}, mean ± standard deviation")
-        _draw(right, series, "dissimilarity")
-        right.set_ylabel(f"{DISSIMILARITY}, mean ± standard deviation")
-        left.legend(loc="upper right")
+        below = 0.5 + 0.13 * len(series)
+        figure = new_figure(PAGE_WIDTH, 2.45 + below)
+        (panels,) = grid_in_inches(figure, 1, 2, left=0.6, right=0.06, bottom=below, top=0.35, across=0.65)
+        for axes, quantity, name in zip(panels, ("llv", "dissimilarity"), (LLV, DISSIMILARITY), strict=True):
+            _draw(axes, series, quantity)
+            axes.set_ylabel(name)
+            axes.set_xlabel(
+                f"width, and models kept: accuracy above {MINIMUM_ACCURACY}", labelpad=3 + 9.5 * len(series)
+            )
+        handles, names = panels[0].get_legend_handles_labels()
+        figure.legend(handles, names, loc="upper center", ncols=len(names), borderpad=0.2)
     return figure
 
 
-def _draw(axes: Axes, series: Mapping[str, Sequence[WidthSummary]], quantity: str) -> None:
-    widths = sorted({summary.width for summaries in series.values() for summary in summaries})
-    tops = []
-    for index, (name, summaries) in enumerate(series.items()):
-        shift = 2 ** (0.06 * (index - (len(series) - 1) / 2))  # so that error bars stand side by side
-        x = [shift * summary.width for summary in summaries]
-        means = [getattr(summary, f"{quantity}_mean") for summary in summaries]
-        deviations = [getattr(summary, f"{quantity}_std") for summary in summaries]
-        look: dict[str, Any] = {
-            "color": GROUP_COLORS[index % 4],
-            "marker": GROUP_MARKERS[index % 4],
-            "linestyle": ("-", "--", "-.", ":")[index % 4],
-        }
-        axes.errorbar(x, means, yerr=deviations, **look, label=name, elinewidth=0.8)
-        tops += [mean + deviation for mean, deviation in zip(means, deviations, strict=True)]
-    axes.set_xscale("log", base=2)
-    axes.set_xticks(widths, [str(width) for width in widths])
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set(xlim=(widths[0] / 1.25, widths[-1] * 1.25), ylim=(0, 1.05 * max(tops)), xlabel="width of the networks")
+def _draw(axes: Axes, series: Mapping[str, Sequence[WidthPairs]], quantity: str) -> None:
+    """At each width a strip of points a series, beside it the middle half as a bar and the mean, joined by a line."""
+    apart = 0.84 / len(series)  # a doubled width is 1 further right
+    drawn: list[Floats] = []
+    for index, (name, found) in enumerate(series.items()):
+        color, marker = GROUP_COLORS[index % 4], GROUP_MARKERS[index % 4]
+        shift = apart * (index - (len(series) - 1) / 2)
+        enough = [pairs for pairs in found if pairs.enough]
+        values = [getattr(pairs, quantity) for pairs in enough]
+        x = np.log2([pairs.width for pairs in enough]) + shift
+        strips = [at + apart * (0.6 * (np.arange(len(y)) * GOLDEN % 1) - 0.45) for at, y in zip(x, values, strict=True)]
+        axes.scatter(
+            np.concatenate(strips), np.concatenate(values), s=4, c=color, marker=marker, linewidths=0, alpha=0.35,
+            rasterized=True, label=f"{name}: a pair",
+        )  # fmt: skip
+        low, high = np.transpose([np.quantile(y, (0.25, 0.75)) for y in values])
+        beside, line = x + 0.32 * apart, ("-", "--", "-.", ":")[index % 4]
+        axes.vlines(beside, low, high, color=color, linewidth=3, alpha=0.5, label="middle half")
+        axes.plot(beside, [y.mean() for y in values], color=color, marker=marker, linestyle=line, label="mean")
+        for pairs in found:
+            kept = f"{pairs.models} of {pairs.of_models}"
+            at = np.log2(pairs.width)
+            axes.annotate(
+                kept, (at, 0), (0, -15 - 9.5 * index), xycoords=("data", "axes fraction"), textcoords="offset points",
+                annotation_clip=False, ha="center", va="top", fontsize=7, color=color,
+            )  # fmt: skip
+            if not pairs.enough:
+                text = f"fewer than {MINIMUM_MODELS} models kept"
+                axes.text(at + shift, 0.5, text, **NOTE, rotation=90, transform=axes.get_xaxis_transform())
+        drawn += values
+    widths = sorted({pairs.width for found in series.values() for pairs in found})
+    low, high = lowest(np.concatenate(drawn)), float(np.concatenate(drawn).max())
+    axes.set_xticks(np.log2(widths), [str(width) for width in widths])
+    axes.set(xlim=(np.log2(widths[0]) - 0.5, np.log2(widths[-1]) + 0.5), yscale="log", ylim=(0.85 * low, 1.15 * high))
+    plain_log_ticks(axes.yaxis)

@@ -32,9 +32,10 @@ def draw_loss_diff_vs_mcca(panels: Panels) -> Figure:
             x = [row.test_f_mcca for row in correlations]
             y = [abs(loss[row.model_seeds[0]] - loss[row.model_seeds[1]]) for row in correlations]
             axes.scatter(x, y, s=12, c=POINT_COLOR, linewidths=0, alpha=0.8)
-            axes.set(xlim=(-0.02, 1.02), xlabel="$m_{\\mathrm{CCA}}$ of the embeddings, test inputs")
+            axes.set(xlim=(-0.02, 1.02))
             axes.set_title(f"dimension {dimension}, {len(x)} pairs")
             top = max(top, *y)
+        figure.supxlabel("$m_{\\mathrm{CCA}}$ of the embeddings, test inputs", fontsize=8)
         axes_row[0].set(
             ylabel="|difference of test loss| (nats)", ylim=(-0.03 * top, 1.08 * top) if top > 0 else (0, 1)
         )

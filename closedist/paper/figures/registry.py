@@ -74,12 +74,12 @@ class PaperFigure:
 FIGURES = {
     row.name: row
     for row in (
-        PaperFigure("cifar10_reps", "representations", "plots:make_cifar10_reps"),
-        PaperFigure("d_LLV_constructed", "noisy copies", "plots:make_llv_constructed"),
+        PaperFigure("cifar10_reps", "representations", "pairs_in_plane:make_cifar10_reps"),
+        PaperFigure("d_LLV_constructed", "noisy copies", "llv_scatter:make_llv_constructed"),
         PaperFigure("d_LLV_train_synthetic", "results", "trained:make_llv_train_synthetic"),
         PaperFigure("d_LLV_vs_width", "results", "trained:make_llv_vs_width"),
         PaperFigure("loss_diff_vs_mcca", "m_CCA and losses", "loss_vs_mcca:make_loss_diff_vs_mcca"),
-        PaperFigure("synthetic_data", "points", "plots:make_synthetic_data"),
+        PaperFigure("synthetic_data", "points", "synthetic_data:make_synthetic_data"),
         PaperFigure("KL_table", "permuted pairs", "kl_table:make_kl_table", is_table=True),
         PaperFigure("distillation_curves", "students", "distillation:make_distillation_curves", paper=SECOND),
         PaperFigure("distillation_at_one_kl", "students", "distillation:make_distillation_at_one_kl", paper=SECOND),

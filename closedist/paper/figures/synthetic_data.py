@@ -1,5 +1,7 @@
 """The radial data set: points of the plane, their label the wedge in which they lie."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -7,6 +9,12 @@ from numpy.typing import ArrayLike
 
 from closedist.errors import InputError
 from closedist.page.style import COLUMN_WIDTH, HALO, class_style, closedist_style, new_figure
+from closedist.paper.figures.plots import Plots
+
+
+def make_synthetic_data(data: Mapping[int, tuple[ArrayLike, ArrayLike]]) -> Plots:
+    """synthetic_data: by label count, the radial training points, (n, 2), coloured by their labels, (n,)."""
+    return Plots({f"synthetic_data_cls{count}": draw_synthetic_data(*points) for count, points in data.items()})
 
 
 def draw_synthetic_data(points: ArrayLike, labels: ArrayLike) -> Figure:

@@ -13,11 +13,9 @@ from closedist.measures.settings import DEFAULTS
 from closedist.paper.figures.llv_scatter import draw_overview, draw_scatters
 from closedist.paper.figures.llv_sorted import draw_sorted
 from closedist.paper.figures.llv_vs_width import (
-    MINIMUM_ACCURACY,
-    MINIMUM_MODELS,
-    WidthSummary,
+    WidthPairs,
     draw_llv_vs_width,
-    summarise_width,
+    good_pairs,
 )
 from closedist.paper.figures.plots import Plots
 from closedist.paper.results.archive import ResultsSource, open_results
@@ -105,12 +103,12 @@ def make_llv_vs_width(results: Source, date: str | None = None, label_counts: Se
     for group in _groups(label_counts):
         series = {}
         for num_classes in group:
-            summaries = _width_summaries(selection, num_classes)
-            if summaries:
-                series[num_classes] = summaries
+            found = _width_pairs(selection, num_classes)
+            if any(pairs.enough for pairs in found):
+                series[num_classes] = found
         if series:
             name = "_".join(f"cls{num_classes}" for num_classes in series)
-            named = {f"{num_classes} labels": summaries for num_classes, summaries in series.items()}
+            named = {f"{num_classes} labels": found for num_classes, found in series.items()}
             plots.figures[f"d_LLV_vs_width_{name}"] = draw_llv_vs_width(named)
     if not plots.figures:
         raise selection.nothing_found()
@@ -161,29 +159,21 @@ def _groups(label_counts: Sequence[int]) -> list[tuple[int, ...]]:
     return [group for group in grouped if group] + [(count,) for count in label_counts if count not in LABEL_COUNTS]
 
 
-def _width_summaries(selection: _Selection, num_classes: int) -> list[WidthSummary]:
-    """What the widths of one label count say, where distances and accuracies are there and enough models are good."""
+def _width_pairs(selection: _Selection, num_classes: int) -> list[WidthPairs]:
+    """The pairs of good models of each width of one label count that distances and accuracies are there of."""
 
     def needed(date: str) -> list[str]:
         distances = [_distances_name(date, num_classes, width, (0, 0)) for width in WIDTHS]
         return distances + [accuracies_file_name(_models(num_classes, width), date, "test") for width in WIDTHS]
 
     names = selection.take(num_classes, WIDTHS, needed)
-    summaries = []
+    found = []
     for width, distances, accuracies in zip(WIDTHS, names[: len(WIDTHS)], names[len(WIDTHS) :], strict=True):
-        if distances not in selection.source or accuracies not in selection.source:
-            continue
-        rows = read_accuracies(selection.source, accuracies)
-        summary = summarise_width(width, read_distances(selection.source, distances), rows)
-        if summary is None:
-            selection.notes.append(
-                f"{num_classes} labels, width {width}: left out, fewer than {MINIMUM_MODELS} models have an accuracy "
-                f"above {MINIMUM_ACCURACY}"
-            )
-        else:
-            selection.notes.append(f"{num_classes} labels, {summary}")
-            summaries.append(summary)
-    return summaries
+        if distances in selection.source and accuracies in selection.source:
+            rows = read_accuracies(selection.source, accuracies)
+            found.append(good_pairs(width, read_distances(selection.source, distances), rows))
+            selection.notes.append(f"{num_classes} labels, {found[-1]}")
+    return found
 
 
 def _distances_name(date: str, num_classes: int, width: int, lengths: tuple[int, int]) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
-from closedist.certainty.intervals import CONFIDENCE
+from closedist.certainty.interval import CONFIDENCE
 from closedist.errors import InputError
 
 
