@@ -44,13 +44,15 @@ def measured(members: list[Representations], groups: Groups, settings: Settings)
     """A pair on its inputs: the axis, what is held, and the factors of its groups."""
     models = stacked(members)
     found_moments = moments(models, PAIR, groups.codes)
-    size = settings.size(max(model.dimension for model in members), models.num_labels)
+    size = settings.size(max(model.dimension for model in members), models.num_labels, models.num_inputs)
     found = distances(models, found_moments, PAIR, size, settings)
     precision = precisions([model.embeddings for model in members], models.device)
     used = found.labels.used
     subsets = label_subsets(int(used.sum()), size, settings.num_subsets, settings.seed)[None]
     sides = Sides.of(found_moments.over_labels, precision, PAIR)
-    held = Held.of(found.labels, found.by_input, found.items, used.nonzero()[:, 1][None], subsets, settings)
+    held = Held.of(
+        found.labels, found.by_label, found.by_input, found.items, used.nonzero()[:, 1][None], subsets, settings
+    )
     assert found_moments.groups is not None
     factors = replicate_factors(side_by_side(found.by_label.sides), found_moments.groups.of_pairs(PAIR, 2))
     return found.by_label, sides, held, factors

@@ -121,14 +121,18 @@ def test_one_model_against_the_others(among: bool, files: list[Path], capsys: py
     kl = [closedist.kl_divergence(REPRESENTATIONS["8 bits"], REPRESENTATIONS[other.stem]) for other in others]
     assert [float(row["kl"]) for row in rows] == pytest.approx(kl, rel=1e-9)
     assert command(*given, "--against", reference) == 0
-    header, *lines = capsys.readouterr().out.splitlines()
-    assert header.split("  verdict  ")[0].strip() == "8 bits"
-    assert [line.partition("  ")[0] for line in map(str.strip, lines)] == ["full", "4 bits, new"]
-    assert all("same" in line or "undecided" in line for line in lines)
-    assert f"{kl[1]:.4f}" in lines[1]
+    lines = [line for line in capsys.readouterr().out.splitlines() if line]
+    assert max(map(len, lines)) <= 80
+    *_, header, first, second, legend = lines
+    assert header.strip().startswith("8 bits  ")
+    assert [line.strip().partition("  ")[0] for line in (first, second)] == ["full", "4 bits, new"]
+    assert all(line.split("  ")[-6] in "=≠?" for line in (first, second))
+    assert "= the same within 5 %, ≠ not the same" in legend
+    assert f"{kl[1]:.4f}" in second
     assert command(*given, "--against", reference, "--all") == 0
-    header = capsys.readouterr().out.splitlines()[0]
-    assert header.split().index("reverse") > header.split().index("KL")
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 80
+    assert "reverse" in out
     assert command(others[0], "--against", reference) == 0
     assert "p  8 bits\nq  full\n\n60 inputs" in capsys.readouterr().out
 

@@ -52,7 +52,7 @@ def contiguous_blocks(num_inputs: int) -> Groups:
     if num_inputs < FEWEST:
         raise InputError(
             f"intervals: {num_inputs} inputs; at least {FEWEST}, and in practice hundreds, are needed to say how sure "
-            "a number is. Give more inputs, or ask for no intervals"
+            "a number is. Give more inputs, or ask for no intervals (on the command line --no-intervals)"
         )
     count = min(BLOCKS, num_inputs)
     codes = torch.arange(num_inputs) * count // num_inputs

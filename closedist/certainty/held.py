@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from closedist.measures.centred_odds import apart, centred_units
 from closedist.measures.labels import LabelChoice
 from closedist.measures.roots import Root, pair_roots
 from closedist.measures.settings import Settings
@@ -42,6 +43,7 @@ class Held:
         input_term, input_scale_term, input_distance, input_dissimilarity: (m,), (m,), (m, K) and (m,) t2, t4,
             1 − ρ_i and d_SVD of the chosen input set.
         settings: how the distance was asked for.
+        least: (m, K) the labels whose log-odds against the mean of all labels agree least.
     """
 
     labels: LabelChoice
@@ -52,15 +54,24 @@ class Held:
     input_distance: Tensor
     input_dissimilarity: Tensor
     settings: Settings
+    least: Tensor
 
     @classmethod
     def of(
-        cls, labels: LabelChoice, by_input: Axis, input_set: Tensor, items: Tensor, subsets: Tensor, settings: Settings
+        cls,
+        labels: LabelChoice,
+        by_label: Axis,
+        by_input: Axis,
+        input_set: Tensor,
+        items: Tensor,
+        subsets: Tensor,
+        settings: Settings,
     ) -> "Held":
         """What was found of m pairs.
 
         Args:
             labels, items, subsets, settings: as above.
+            by_label: the pairs over inputs.
             by_input: the pairs over labels.
             input_set: (m, K + 1) the chosen set as items of ``by_input``, the pivot input first.
         """
@@ -76,4 +87,5 @@ class Held:
             input_distance=terms.correlation_distance,
             input_dissimilarity=dissimilarity(*units, every)[:, 0],
             settings=settings,
+            least=apart(*centred_units(by_label)).topk(input_set.shape[1] - 1).indices,
         )

@@ -20,6 +20,7 @@ from closedist.certainty.intervals import (
 )
 from closedist.certainty.replicates import without_group
 from closedist.measures.bounds import linear_bound, quadratic_bound, unsigned
+from closedist.measures.centred_odds import apart, centred_units
 from closedist.measures.labels import choose_labels, with_labels
 from closedist.measures.logit_correlation import logit_decorrelation
 from closedist.measures.orthonormal import orthonormal_basis
@@ -41,6 +42,8 @@ SCALES = {
     "dissimilarity": LOG_TO_ONE,
     "dissimilarity_embeddings": LOG_TO_ONE,
     "certificate": LOG_TO_TWO,
+    "certificate_centred": LOG_TO_TWO,
+    "dissimilarity_centred": LOG_TO_ONE,
     "unsigned_certificate": LOG_TO_ONE,
     "quadratic_bound": LOG,
     "bound": LOG,
@@ -136,6 +139,7 @@ def label_side(axis: Axis, held: Held) -> dict[str, Tensor]:
         "label_scale_term": labels.scale_term,
         "dissimilarity_embeddings": of_subsets,
         "dissimilarity": torch.maximum(of_subsets, held.input_dissimilarity),
+        **_about_the_mean(axis, held.least),
         "certificate": of_worst(correlation_distance, held.input_distance),
         "unsigned_certificate": of_worst(unsigned(correlation_distance), unsigned(held.input_distance)),
     }
@@ -143,6 +147,17 @@ def label_side(axis: Axis, held: Held) -> dict[str, Tensor]:
         found["quadratic_bound"] = quadratic_bound(labels.term, held.input_term)
         found["bound"] = linear_bound(llv, size)
     return found
+
+
+def _about_the_mean(axis: Axis, least: Tensor) -> dict[str, Tensor]:
+    """(m,) by field: the same of log-odds against the mean of all labels, which no choice of labels or inputs moves."""
+    units, other_units = centred_units(axis)
+    row, size = torch.arange(len(least), device=least.device)[:, None], least.shape[-1]
+    every = torch.arange(size, device=least.device)[None, None]
+    return {
+        "certificate_centred": apart(units, other_units).topk(size).values.mean(-1),
+        "dissimilarity_centred": dissimilarity(units[row, least], other_units[row, least], every)[:, 0],
+    }
 
 
 def pair_intervals(

@@ -3,10 +3,12 @@
 With Q the orthonormal columns of all rows (the whitened root), Q_g the group's n_g rows about its own mean and m the
 step from the mean of all rows to the group's, the other rows have the sum of squares about their own mean
 
-    I − Q_gᵀQ_g − n_g·N/(N − n_g)·m mᵀ = C_gᵀC_g,
+    I − Q_gᵀQ_g − n_g·N/(N − n_g)·m mᵀ = I − TᵀT = C_gᵀC_g,
 
 and C_g times any coordinates gives the coordinates without group g. Differences are taken before C_g is applied, so a
-small one keeps its digits.
+small one keeps its digits. C_g is the symmetric root I − Tᵀ(I + √(I − TTᵀ))⁻¹T, since 1 − √(1 − s²) is
+s²/(1 + √(1 − s²)): it takes the Gram matrix of the group's rows, where these are fewer than columns, and divides by
+nothing that may be small.
 """
 
 import math
@@ -15,7 +17,7 @@ import torch
 from torch import Tensor
 
 from closedist.measures.group_roots import GroupRoots
-from closedist.measures.roots import Root, triangular
+from closedist.measures.roots import Root
 from closedist.measures.terms import ZERO
 
 
@@ -42,12 +44,14 @@ def replicate_factors(root: Tensor, groups: GroupRoots) -> Tensor:
     rows = groups.roots @ whitening
     step = groups.steps.unsqueeze(-2) @ whitening * (sizes * count / (count - sizes)).sqrt()[:, None, None]
     taken = torch.cat([rows, step], -2)
-    left_over = torch.diag_embed(kept.double()).unsqueeze(-3) - taken.mT @ taken
-    values, vectors = torch.linalg.eigh(left_over)
-    factors = values.clamp(min=0.0).sqrt().unsqueeze(-1) * vectors.mT
+    wide = taken.shape[-2] < taken.shape[-1]
+    values, vectors = torch.linalg.eigh(taken @ taken.mT if wide else taken.mT @ taken)
+    basis = vectors.mT @ taken if wide else vectors.mT
+    shares = (1.0 if wide else values) / (1.0 + (1.0 - values).clamp(min=0.0).sqrt())
+    whole = (left * kept.unsqueeze(-2)).mT.unsqueeze(-3)
     scale = ((count - 1.0) / (count - sizes - 1.0)).sqrt()[:, None, None]
-    scaled: Tensor = (factors * scale) @ (left * kept.unsqueeze(-2)).mT.unsqueeze(-3)
-    return scaled
+    factors: Tensor = scale * (whole - basis.mT @ (shares.unsqueeze(-1) * (basis @ whole)))
+    return factors
 
 
 def side_by_side(sides: tuple[Root, Root]) -> Tensor:
@@ -68,4 +72,4 @@ def without_group(sides: tuple[Root, Root], factors: Tensor) -> tuple[Root, Root
 
 def _multiplied(side: Root, factors: Tensor) -> Root:
     vectors = factors @ side.vectors
-    return Root(vectors, (factors @ side.shared.unsqueeze(-1)).squeeze(-1), triangular(vectors))
+    return Root(vectors, (factors @ side.shared.unsqueeze(-1)).squeeze(-1), vectors)  # used once: no QR for its norms

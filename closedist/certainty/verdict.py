@@ -2,13 +2,16 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from closedist.certainty.interval import Interval
 from closedist.errors import InputError
 
 TOLERANCE = 0.05  # the least mean correlation is 0.95: after a rotation 10 % of the variance is left, R² ≥ 0.90
+
+
+LARGE_TOLERANCE = 0.3  # R² ≥ 0.49: above, models that share less than half of their log-odds' variance are "the same"
 
 
 @dataclass(frozen=True)
@@ -41,13 +44,13 @@ def verdict_of(
     intervals: Mapping[str, Interval],
     num_inputs: int,
     *,
-    exact: bool,
     tolerance: float,
 ) -> Verdict:
     """The verdict from a pair's numbers and their intervals by field.
 
-    Two labels have one log-odds: the logit correlation is its own. Where d_{f,g} was searched for, its upper limit is
-    that of the unsigned certificate. No closer than chance are models whose logit correlation may be 0.
+    It is about log-odds against the mean of all labels, so that no pivot label, left-out label, input set or seed
+    decides it. Two labels have one log-odds: the logit correlation is its own. No closer than chance are models whose
+    logit correlation may be 0.
     """
     of_correlation = intervals["logit_correlation"]
     by_chance = of_correlation.low <= 0 <= of_correlation.high
@@ -56,11 +59,7 @@ def verdict_of(
         upright, turned = _distance(of_correlation), _distance(_size(of_correlation))
         numbers = (1.0 - correlation, upright, 1.0 - abs(correlation), turned)
     else:
-        upright, turned = intervals["certificate"], intervals["dissimilarity"]
-        if not exact:
-            limit = intervals["unsigned_certificate"]
-            turned = replace(turned, high=limit.high, at_most=limit.at_most)
-        numbers = (certificate, upright, dissimilarity, turned)
+        numbers = (certificate, intervals["certificate_centred"], dissimilarity, intervals["dissimilarity_centred"])
     return verdict(*numbers, num_inputs, tolerance=tolerance, by_chance=by_chance)
 
 
@@ -91,14 +90,14 @@ def verdict(
 ) -> Verdict:
     """Same, not the same, or undecided, each with 95 % confidence (one-sided).
 
-    The signed certificate is one minus the least mean correlation of the two models' log-odds, label by label; d_{f,g}
-    is one minus it after the best rotation. So a certificate below the tolerance makes them the same, and a d_{f,g}
-    above it makes them different even when turned. A certificate above it with a d_{f,g} below it says that the labels
-    do not correspond.
+    The certificate is one minus the least mean correlation of the two models' log-odds, label by label; d_SVD is one
+    minus it after the best rotation. So a certificate below the tolerance makes them the same, and a d_SVD above it
+    makes them different even when turned. A certificate above it with a d_SVD below it says that the labels do not
+    correspond.
 
     Args:
-        certificate, certificate_interval: the signed certificate.
-        dissimilarity, dissimilarity_interval: d_{f,g}.
+        certificate, certificate_interval: the signed one, of log-odds against the mean of all labels.
+        dissimilarity, dissimilarity_interval: d_SVD of the same.
         num_inputs: N.
         tolerance: between 0 and 1.
         by_chance: models that have nothing to do with each other would come out as close.
@@ -127,7 +126,7 @@ def verdict(
             f"Not the same {within}: even after the best rotation of one model's log-odds onto the other's, those that "
             f"agree least have a mean correlation of at most {_correlation(turned.at_least)} (95 % sure); {asked}."
             f"{chance}",
-            f"the lower limit of d_f,g, {turned.at_least:.3g}, is above {tolerance:g}"
+            f"the lower limit of d_SVD, {turned.at_least:.3g}, is above {tolerance:g}"
             + (", and no closer than chance" if by_chance else ""),
             tolerance,
             None,
@@ -149,7 +148,7 @@ def verdict(
         f"Undecided at {num_inputs:,} inputs {within}: the mean correlation of the two models' log-odds may be as low "
         f"as {_correlation(upright.at_most)} label by label, or as high as {_correlation(turned.at_least)} after the "
         f"best rotation (95 % sure); {asked}, and {advice}.",
-        f"{tolerance:g} lies between the lower limit of d_f,g, {turned.at_least:.3g}, and the upper limit of the "
+        f"{tolerance:g} lies between the lower limit of d_SVD, {turned.at_least:.3g}, and the upper limit of the "
         f"certificate, {upright.at_most:.3g}",
         tolerance,
         needed,

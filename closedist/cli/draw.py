@@ -48,7 +48,8 @@ def draw(
         )
     if len(files) < 2:
         raise InputError(f"draw needs two files or more, as in: closedist draw {kind} p.safetensors q.safetensors")
-    from closedist.extraction.files import load_aligned, short_names
+    from closedist.comparison.naming import short_names
+    from closedist.extraction.files import distinct_names, load_aligned
     from closedist.page.draw import OF_A_PAIR, Drawn, picture
     from closedist.page.measures import CORRELATED, distance_at
     from closedist.page.style import save
@@ -57,7 +58,7 @@ def draw(
     if kind in OF_A_PAIR and len(files) > 2:
         raise InputError(f"draw {kind} shows two models, and there are {len(files)} files; give two of them")
     models, note = load_aligned(files, arrays.given, align=align, say=lambda said: print(said, file=sys.stderr))
-    names, pattern = short_names(files)
+    names, pattern = short_names(distinct_names(files))
     settings = Settings(num_samples=num_samples, seed=common.seed, same_inputs=same_inputs)
     comparisons = measure_pairs(models, None, settings, names)
     at = distance_at(CORRELATED) if threshold is None else threshold

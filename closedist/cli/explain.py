@@ -43,9 +43,10 @@ def explain(
         raise InputError("--json and --csv: output is one or the other; leave one out")
     from dataclasses import replace
 
+    from closedist.comparison.naming import short_names
     from closedist.explanation.pair import explain
     from closedist.explanation.records import LISTS, PRINTED, as_csv, text
-    from closedist.extraction.files import load_aligned, short_names
+    from closedist.extraction.files import distinct_names, load_aligned
     from closedist.page.inputs import check_count, read_inputs
 
     paths = [first, second]
@@ -59,7 +60,7 @@ def explain(
     found = explain(
         p,
         q,
-        names=short_names(paths)[0],
+        names=short_names(distinct_names(paths))[0],
         num_inputs=max(rows or 0, 50),
         pivot_label=pivot_label,
         input_names=None if shown is None else [given.name if isinstance(given, Path) else given for given in shown],

@@ -287,7 +287,7 @@ def _summary(copies: "Copies") -> str:
     texts = len(set(copies.windows.documents))
     return (
         f"The reference is {copies.reference}{perplexity}: {len(copies.places.token):,} positions of {texts} "
-        f"text{'s' if texts > 1 else ''}, {copies.num_labels:,} tokens."
+        f"text{'s' if texts > 1 else ''}, a vocabulary of {copies.num_labels:,}."
     )
 
 

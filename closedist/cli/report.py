@@ -42,12 +42,13 @@ def report(
         raise InputError("report needs two files or more, as in: closedist report p.safetensors q.safetensors")
     if output.is_dir():
         raise InputError(f"--output: {output} is a folder; name the page's file, as in {output / 'report.html'}")
-    from closedist.extraction.files import extraction_record, load_aligned, short_names
+    from closedist.comparison.naming import short_names
+    from closedist.extraction.files import distinct_names, extraction_record, load_aligned
     from closedist.page.inputs import check_count, read_inputs
     from closedist.page.write import compare_for_page, report
 
     models, note = load_aligned(files, arrays.given, align=align, say=lambda said: print(said, file=sys.stderr))
-    names, pattern = short_names(files)
+    names, pattern = short_names(distinct_names(files))
     shown = None if inputs is None else read_inputs(inputs)
     check_count(shown, models[0].num_inputs, f"--inputs {inputs}")
     digest = extraction_record(files[0]).get("inputs")

@@ -1,16 +1,19 @@
 """Many models at once: matrices of all pairs, or a table of one model against the others."""
 
+import textwrap
 from collections.abc import Sequence
 from itertools import combinations, pairwise
 
-from closedist.certainty.verdict import TOLERANCE
+from closedist.certainty.verdict import LARGE_TOLERANCE, TOLERANCE
 from closedist.comparison.column import Column
+from closedist.comparison.naming import short_names
 from closedist.comparison.record import COLUMNS, Comparison
-from closedist.comparison.table import WIDTH, left_out, shortened, written
+from closedist.comparison.table import WIDTH, left_out, wrapped, written
 from closedist.errors import InputError
 
 NUMBER = "logit_correlation"  # what the matrix of many models shows unless another is asked for
 MARKS = {"same": "=", "not the same": "≠", "undecided": "?"}
+_NAME_ROOM = 24  # of a name beside numbers
 MATRICES = (  # upper right and lower left
     ("logit_correlation", "same_top_label"),
     ("llv", "quadratic_bound"),
@@ -47,7 +50,10 @@ def matrix_table(
         raise InputError(
             f"names: {len(names)} models have {len(pairs)} pairs, but there are {len(comparisons)} comparisons"
         )
-    blocks = ["\n".join(f"{index}  {name}" for index, name in enumerate(shortened(names, WIDTH - 4)))]
+    short, pattern = short_names(names, WIDTH - 2 - len(str(len(names))))
+    blocks = ["\n".join(f"{index}  {name}" for index, name in enumerate(short))]
+    if pattern:
+        blocks.append(_named(pattern))
     blocks.append(_one_number(dict(zip(pairs, comparisons, strict=True)), len(names), number, tolerance))
     by_name = {column.name: column for column in COLUMNS}
     for above, below in MATRICES if everything else ():
@@ -98,7 +104,7 @@ def _one_number(by_pair: dict[tuple[int, int], Comparison], count: int, number: 
     cells |= {(j, i): _brief(getattr(c, back)) + marks[i, j] for (i, j), c in by_pair.items()}
     unit = f" in {column.unit}" if column.unit else ""
     unit += ", row to column" if back != column.name else ""
-    legend = f"; = the same within {100 * tolerance:g} %, ≠ not the same, ? undecided" if any(marks.values()) else ""
+    legend = f"; {_legend(tolerance)}" if any(marks.values()) else ""
     return f"{column.title}{unit}{legend}\n{_square(cells, '·', count)}"
 
 
@@ -115,7 +121,7 @@ def reference_table(
     everything: bool = False,
     tolerance: float = TOLERANCE,
 ) -> str:
-    """A readable table of one model against others, a row each.
+    """A readable table of one model against others, a row each, at 80 columns.
 
     Args:
         comparisons: of the reference, which is p, with each of the others.
@@ -132,15 +138,43 @@ def reference_table(
     shown = [by_name[name] for name in wanted if any(getattr(c, name) is not None for c in comparisons)]
     titles = ["", *(column.title for column in shown)]
     marks = [verdict_mark(c, tolerance) for c in comparisons]
-    heads = ["reverse" if title == before else title for before, title in pairwise(titles)]
-    reference, *names = shortened([reference, *names], 24)
-    rows = [[reference, *(["verdict"] if any(marks) else []), *heads]]
-    kinds = {mark: kind for kind, mark in MARKS.items()}
-    for name, mark, c in zip(names, marks, comparisons, strict=True):
-        values = [getattr(c, column.name) for column in shown]
-        told = [kinds.get(mark, "")] if any(marks) else []
-        rows.append([name, *told, *("" if value is None else written(value) for value in values)])
-    return "\n\n".join([_aligned(rows), *dict.fromkeys(filter(None, map(left_out, comparisons)))])
+    heads = [f"{title} reverse" if title == before else title for before, title in pairwise(titles)]
+    (reference, *names), pattern = short_names([reference, *names], _NAME_ROOM)
+    columns = [[reference, *names], *([["", *marks]] if any(marks) else [])]
+    for head, column in zip(heads, shown, strict=True):
+        values = [getattr(c, column.name) for c in comparisons]
+        columns.append([head, *("" if value is None else written(value) for value in values)])
+    notes = [_named(pattern) if pattern else "", _legend(tolerance) if any(marks) else ""]
+    notes += ["\n".join(wrapped(note)) for note in dict.fromkeys(map(left_out, comparisons))]
+    return "\n\n".join(filter(None, [*_side_by_side(columns), *notes]))
+
+
+def _named(pattern: str) -> str:
+    return "\n".join(
+        ["names are what differs in", *textwrap.wrap(pattern, WIDTH, initial_indent="  ", subsequent_indent="  ")]
+    )
+
+
+def _legend(tolerance: float) -> str:
+    large = f" (a usual tolerance is {TOLERANCE:g})" if tolerance > LARGE_TOLERANCE else ""
+    return f"= the same within {100 * tolerance:g} %, ≠ not the same, ? undecided{large}"
+
+
+def _side_by_side(columns: Sequence[Sequence[str]]) -> list[str]:
+    """Columns with their titles, a word a line; as many side by side as fit, the first (of names) before all."""
+    heads = [[columns[0][0]], *(column[0].split(" ") for column in columns[1:])]
+    widths = [max(map(len, [*head, *column[1:]])) + 2 for head, column in zip(heads, columns, strict=True)]
+    blocks: list[list[int]] = [[0]]
+    for index in range(1, len(columns)):
+        if sum(widths[other] for other in [*blocks[-1], index]) - 2 > WIDTH:
+            blocks.append([0])
+        blocks[-1].append(index)
+    tables = []
+    for block in blocks:
+        most = max(len(heads[index]) for index in block)
+        tall = [[*[""] * (most - len(heads[index])), *heads[index], *columns[index][1:]] for index in block]
+        tables.append(_aligned(list(zip(*tall, strict=True))))
+    return tables
 
 
 def _square(cells: dict[tuple[int, int], str], diagonal: str, size: int) -> str:
@@ -158,4 +192,5 @@ def _square(cells: dict[tuple[int, int], str], diagonal: str, size: int) -> str:
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    lines = ("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(map(str.rstrip, lines))

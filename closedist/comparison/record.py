@@ -73,10 +73,30 @@ class Comparison:
             high=2,
         ),
     ] = None
+    certificate_centred: Annotated[
+        float | None,
+        distance(
+            "certificate, centred",
+            "one minus the mean correlation of the K least alike log-odds against the mean of all labels",
+            "",
+            PREDICTIONS,
+            high=2,
+        ),
+    ] = None
     dissimilarity: Annotated[
         float | None,
         distance(
             "d_f,g", "the larger d_SVD; where it is not exact, d_{f,g} is at least that", "d_fg", ROTATION, high=1
+        ),
+    ] = None
+    dissimilarity_centred: Annotated[
+        float | None,
+        distance(
+            "d_SVD, centred",
+            "d_SVD of these log-odds: of the K labels that agree least, against the mean of all labels",
+            "",
+            ROTATION,
+            high=1,
         ),
     ] = None
     unsigned_certificate: Annotated[
@@ -239,17 +259,14 @@ class Comparison:
         """
         correlation = self.intervals.get("logit_correlation")
         if correlation is None:
-            remedy = (
-                ONLY_LOGITS if self.logit_correlation is None else "none were asked for: compare(…, intervals=True)"
-            )
+            remedy = ONLY_LOGITS if self.intervals else "none were asked for: compare(…, intervals=True)"
             raise InputError(f"intervals: a verdict rests on them; {remedy}")
         return verdict_of(
-            self.certificate,
-            self.dissimilarity,
+            self.certificate_centred,
+            self.dissimilarity_centred,
             self.logit_correlation,
             self.intervals,
             self.num_inputs,
-            exact=bool(self.dissimilarity_exact),
             tolerance=tolerance,
         )
 

@@ -6,8 +6,9 @@ from itertools import islice
 from math import inf, isinf
 
 from closedist.certainty.interval import Interval
-from closedist.certainty.verdict import TOLERANCE
+from closedist.certainty.verdict import LARGE_TOLERANCE, TOLERANCE
 from closedist.comparison.column import Column
+from closedist.comparison.naming import short_names
 from closedist.comparison.record import COLUMNS, DETAILS, MOST_SUBSETS, ONLY_LOGITS, TWO_LABELS, Comparison
 
 WIDTH = 80
@@ -15,7 +16,6 @@ ROUNDING = 1e-14  # what is smaller is shown as 0
 FEW_INPUTS = 20  # times the dimension: below, m_CCA is too large and CKA of noise is near 1
 FEW_KL_INPUTS = 30  # below, KL is not estimated
 _SHOWN = 8  # indices of a list
-_CONTEXT = 8  # characters shown of what long names share
 
 
 def pair_table(
@@ -37,8 +37,8 @@ def pair_table(
         InputError: a tolerance that is not between 0 and 1.
     """
     c = comparison
-    lines = [*_wrapped(_verdict(c, tolerance)), ""] if c.intervals else []
-    p, q = shortened(names or c.names, WIDTH - 3)
+    lines = [*wrapped(_verdict(c, tolerance)), ""] if c.intervals else []
+    (p, q), _ = short_names(names or c.names, WIDTH - 3)
     lines += [] if (p, q) == ("p", "q") else [f"p  {p}", f"q  {q}", ""]
     size = f", K = {c.subset_size}" if c.subset_size else ""
     lines += [f"{c.num_inputs:,} inputs, {c.num_labels:,} labels{size}"]
@@ -53,8 +53,11 @@ def pair_table(
         if rows:
             lines += [group, *(_row(c, column) for column in rows)]
     if details:
-        lines += [line for said in _choices(c) for line in _wrapped(said, "  ")]
-    notes = [line for note in notes_of(c, tolerance) for line in _wrapped(note, "  ", "- ")]
+        lines += [line for said in _choices(c) for line in wrapped(said, "  ")]
+    notes = [line for note in notes_of(c, tolerance) for line in wrapped(note, "  ", "- ")]
+    if c.p_values:
+        titles = {column.name: _title(column) for column in COLUMNS}
+        lines += ["p-values", *(f"  {titles[name]:<28}{value:>10.3g}" for name, value in c.p_values.items())]
     return "\n".join([*lines, *(["to know", *notes] if notes else [])])
 
 
@@ -86,14 +89,13 @@ def notes_of(c: Comparison, tolerance: float = TOLERANCE) -> list[str]:
     notes = [left_out(c)]
     if not c.intervals and c.logit_correlation is not None:
         notes.append("no intervals were asked for, so that there is no verdict: compare(…, intervals=True)")
+    if c.intervals and tolerance > LARGE_TOLERANCE:
+        notes.append(
+            f"a tolerance of {tolerance:g} asks for little: log-odds that share {(1 - tolerance) ** 2:.0%} of their "
+            f"variance count as the same; the usual one is {TOLERANCE:g}"
+        )
     m_cca = c.mean_cca_embeddings
     same = "logit_correlation" in c.intervals and c.verdict(tolerance).kind == "same"
-    other_pivots = c.certificate_any_pivot
-    if same and other_pivots is not None and other_pivots > tolerance:
-        notes.append(
-            f"the verdict is about log-odds against the pivot label; against other labels they correlate by as little "
-            f"as {1 - other_pivots:.2f}"
-        )
     others = 0.0 if c.same_top_label is None else 1 - c.same_top_label
     if same and max(c.kl, c.kl_reverse, others) > tolerance:
         notes.append(
@@ -131,6 +133,11 @@ def notes_of(c: Comparison, tolerance: float = TOLERANCE) -> list[str]:
             f"{box} is a black box, so that K is {c.subset_size} here and may be another for other pairs: d_f,g and "
             "the certificates depend on it; give all pairs one subset_size"
         )
+    if c.dimensions is not None and c.subset_size == c.num_inputs - 1 < min(max(c.dimensions), c.num_labels - 2):
+        notes.append(
+            f"K is {c.subset_size:,}, as many as {c.num_inputs:,} inputs allow (each is in the input set), and another "
+            "for more inputs; give all pairs one subset_size"
+        )
     if c.mean_cca_unembeddings is not None and c.dimensions and c.num_labels <= min(c.dimensions) + 1:
         notes.append("so few labels span the unembeddings of both: their m_CCA is 1 for any two models")
     if c.certificate is not None and c.certificate >= 1:
@@ -151,9 +158,7 @@ def notes_of(c: Comparison, tolerance: float = TOLERANCE) -> list[str]:
     if c.groups:
         notes.append(f"the intervals leave out {c.groups} in turn")
     if c.p_values:
-        titles = {column.name: _title(column) for column in COLUMNS}
-        told = ", ".join(f"{titles[name]} {value:.3g}" for name, value in c.p_values.items())
-        notes.append(f"p-values (as close by permuted inputs; d_SVD, unembeddings: labels): {told}")
+        notes.append("p-values: how often permuted inputs (of d_SVD, unembeddings: labels) come out as close")
     return [note for note in notes if note]
 
 
@@ -232,27 +237,8 @@ def _count(total: int) -> str:
     return f"{total:,}" if total < 10**9 else f"{total:.1e}" if total < MOST_SUBSETS else f"over {total:.0e}"
 
 
-def shortened(names: Sequence[str], room: int) -> list[str]:
-    """Names of files may be long: where they do not fit, what all share at either end is cut."""
-    if max(map(len, names)) <= room:
-        return list(names)
-    start = max(0, _shared(names) - _CONTEXT)
-    shared = _shared([name[::-1] for name in names])
-    cut = []
-    for name in names:
-        end = max(start + 1, len(name) - max(0, shared - _CONTEXT))
-        part = ("…" if start else "") + name[start:end] + ("…" if end < len(name) else "")
-        cut.append(part if len(part) <= room else part[: room - 1] + "…")
-    return cut
-
-
-def _shared(names: Sequence[str]) -> int:
-    """How many characters all begin with."""
-    columns = zip(*names, strict=False)
-    return next((place for place, column in enumerate(columns) if len(set(column)) > 1), min(map(len, names)))
-
-
-def _wrapped(text: str, indent: str = "", bullet: str = "") -> list[str]:
+def wrapped(text: str, indent: str = "", bullet: str = "") -> list[str]:
+    """Lines of at most 79 characters, the first with a bullet."""
     return textwrap.wrap(
         text,
         WIDTH - 1,

@@ -20,9 +20,8 @@ from closedist.errors import InputError, brief, printable
 from closedist.representations import Representations
 from closedist.representations.alignment import aligned_with_note, over_same_labels
 from closedist.representations.names import read_names
-from closedist.system.kinds import kind_of, of_weights, some_of
+from closedist.system.kinds import kind_of, not_read, of_weights, some_of
 
-LONG_NAME = 30  # characters, beyond which what all names share is in the way
 _NAMES = ("input_ids", "label_names", "groups")
 ROLES = ("embeddings", "unembeddings", "bias", "logits", *_NAMES)
 _ENDINGS = (".safetensors", ".npz", ".npy", ".pt", ".pth", ".csv", ".tsv")
@@ -102,25 +101,6 @@ def distinct_names(paths: Sequence[Path]) -> list[str]:
     return numbered
 
 
-def short_names(paths: Sequence[Path]) -> tuple[list[str], str]:
-    """Distinct names without the words that long ones share, and their pattern with a * for what differs.
-
-    Args:
-        paths: of which ``a_seed0_lr0_1_steps10`` and ``a_seed1_lr0_1_steps10`` become seed0 and seed1.
-
-    Returns:
-        The names and ``a_*_lr0_1_steps10``; the pattern is "" where names stay as :func:`distinct_names` has them.
-    """
-    names = distinct_names(paths)
-    words = [name.split("_") for name in names]
-    if max(map(len, names)) <= LONG_NAME or len(set(map(len, words))) > 1:
-        return names, ""
-    columns = list(zip(*words, strict=True))
-    differ = [len(set(column)) > 1 for column in columns]
-    short = ["_".join(word for word, kept in zip(row, differ, strict=True) if kept) for row in words]
-    return short, "_".join("*" if kept else column[0] for column, kept in zip(columns, differ, strict=True))
-
-
 def _ways_to_call(path: Path) -> list[str]:
     """Names of a path, the shortest first."""
     parts = path.parts[:-1]
@@ -142,7 +122,7 @@ def extraction_record(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     except SafetensorError as error:
-        raise InputError(f"{path} is not a whole safetensors file: {brief(error)}; write it again") from error
+        raise InputError(not_read(path, error)) from error
     except (ValueError, RecursionError):
         return {}  # a note that is not ours
     return record if isinstance(record, dict) else {}
@@ -301,6 +281,10 @@ def _from_csv(path: Path, wanted: set[str]) -> Arrays:
     header = titled or not all(map(_is_number, first[1:])) or counts
     body = rows[1:] if header else rows
     with_ids = titled or not all(_is_number(row[0]) or row[0].strip().lower() in _MISSING for _, row in body)
+    if len(first) == with_ids:
+        raise InputError(
+            f"{path} has no column of numbers; a line of logits for each input is needed, one for each label"
+        )
     logits = np.empty((len(body), len(first) - with_ids))
     for index, (number, row) in enumerate(body):
         logits[index] = _numbers(row, len(first), int(with_ids), f"{path}, line {number}")

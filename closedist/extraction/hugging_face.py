@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,6 +26,7 @@ _OF_GGUF = (
     ".save_pretrained(OTHER_FOLDER), and AutoTokenizer likewise; give that"
 )
 _SHOWN_WEIGHTS = 4
+_MODELS = ("model folder", "adapter folder")
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,16 @@ def transformers_library() -> Any:
     return transformers
 
 
+def _meant_here(path: Path) -> bool:
+    """Whether a name of nothing is a folder's with a slip, and none to ask the hub for: names there have one slash."""
+    if len(path.parts) > 2:
+        return True
+    if not path.parent.is_dir():
+        return False
+    models = [each.name for each in path.parent.iterdir() if each.is_dir() and kind_of(each) in _MODELS]
+    return bool(models) if len(path.parts) == 2 else bool(get_close_matches(path.name, models))
+
+
 def read_with(read: Any, name: str, what: str, remedy: str = SAVED, **options: Any) -> Any:
     """Call a reader of ``transformers``, which says of every failure what it is in many lines.
 
@@ -75,7 +87,7 @@ def read_with(read: Any, name: str, what: str, remedy: str = SAVED, **options: A
         InputError: it failed, in whatever way.
     """
     path = Path(name).expanduser()
-    if name.startswith((".", "/", "~")) and not path.exists():
+    if not path.exists() and (name.startswith((".", "/", "~")) or _meant_here(path)):
         raise InputError(f"there is no folder {name}; {remedy}")
     if path.is_file():
         raise InputError(f"{name} is a file and no folder; {_OF_GGUF if kind_of(path) == 'gguf' else remedy}")

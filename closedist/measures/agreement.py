@@ -7,6 +7,7 @@ from torch import Tensor
 
 from closedist.measures.checks import check_finite
 from closedist.measures.likelihood import DivergenceSums, predictions
+from closedist.measures.logit_correlation import LogitProducts
 from closedist.measures.stack import arithmetic_device
 from closedist.measures.terms import BLOCK_ELEMENTS
 from closedist.representations import Representations
@@ -37,7 +38,7 @@ def same_top(top: Tensor, pairs: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
-def of_predictions(members: Sequence[Representations], pairs: Tensor) -> tuple[Tensor, Tensor]:
+def of_predictions(members: Sequence[Representations], pairs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """What needs only logits, of any number of labels, in one pass over the inputs.
 
     Args:
@@ -45,16 +46,17 @@ def of_predictions(members: Sequence[Representations], pairs: Tensor) -> tuple[T
         pairs: (m, 2) indices of those that are compared.
 
     Returns:
-        (n, n) mean KL(p_i‖p_j) in nats, and (m,) shares of the same predicted label.
+        (n, n) mean KL(p_i‖p_j) in nats, (n, n) logit correlations, and (m,) shares of the same predicted label.
 
     Raises:
         InputError: log-likelihoods are too large for float64.
     """
     device = arithmetic_device(members[0].stored)
     pairs = pairs.to(device)
-    sums, top = DivergenceSums(len(members), pairs, device), []
+    sums, products, top = DivergenceSums(len(members), pairs, device), LogitProducts(), []
     for _, block in predictions(members):
         sums.add(block)
+        products.add(block.relative)
         top.append(top_labels(block.relative))
     check_finite(sums.sums)
-    return sums.sums / members[0].num_inputs, same_top(torch.cat(top, 1), pairs)
+    return sums.sums / members[0].num_inputs, products.correlations(), same_top(torch.cat(top, 1), pairs)

@@ -11,7 +11,7 @@ from torch import Tensor
 from closedist.errors import InputError
 from closedist.measures.settings import Settings
 from closedist.measures.stack import Stack
-from closedist.representations import Representations
+from closedist.representations import MAX_BLACK_BOX_LABELS, Representations
 
 LARGEST = 1e152  # log-odds, whose squares are still float64
 
@@ -48,6 +48,11 @@ def check_comparable(
         _check_same_names(models, names, attribute, what)
     if not same_inputs:
         _check_same_digests(models, names)
+
+
+def only_logits(*models: Representations) -> bool:
+    """Whether comparable models are known by their logits alone: one is a black box of too many labels for a table."""
+    return any(model.black_box and model.num_labels > MAX_BLACK_BOX_LABELS for model in models)
 
 
 def check_enough_inputs(model: Representations) -> None:

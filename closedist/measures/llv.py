@@ -122,7 +122,7 @@ def llv_distance(
         pivot_label, left_out_label: fix the choice of labels; by default the one with the smallest t1.
         input_set: fix the 1 + K inputs, the pivot input first; by default the best of ``num_samples`` random sets.
         num_samples, seed: of the search for the input set.
-        subset_size: K, by default min(max(M, M'), C − 2).
+        subset_size: K, by default min(max(M, M'), C − 2, N − 1).
         pivots: the pivot labels to choose from, by default all.
         constant_labels: "ignore" leaves out labels whose log-odds against the pivot vary in neither model.
 
@@ -159,7 +159,7 @@ def llv_distance(
     settings.check_ranges(p.num_inputs, p.num_labels)
     pair = torch.tensor([[0, 1]])
     models, measured = prepared([p, q], names, pair)
-    size = settings.size(max(p.dimension, q.dimension), p.num_labels)
+    size = settings.size(max(p.dimension, q.dimension), p.num_labels, p.num_inputs)
     try:
         found = distances(models, measured, pair.to(models.device), size, settings)
     except ConstantOddsError as error:

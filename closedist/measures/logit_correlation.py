@@ -6,6 +6,7 @@ sees signs and which label is which, but no temperature. H = F_c·G_cᵀ, so tha
 normalisers drop out), and 1 − correlation = ½‖H/‖H‖ − H'/‖H'‖‖² keeps its digits where models are close.
 """
 
+import torch
 from torch import Tensor
 
 from closedist.errors import InputError
@@ -85,6 +86,32 @@ def logit_correlations_of_pairs(over_inputs: Root, over_labels: Root, pairs: Ten
     products: Tensor = (cross_products(inputs, pairs) * cross_products(labels, pairs)).sum((-1, -2))
     found = products / norms[pairs[:, 0]] / norms[pairs[:, 1]]
     return found.clamp(min=-1.0, max=1.0)  # rounding can exceed 1 by 1e-16
+
+
+class LogitProducts:
+    """The same from the logits of n models themselves, block by block, for any number of labels."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._shift = self._sums = self._products = torch.zeros(0)
+
+    def add(self, relative: Tensor) -> None:
+        """Take in (n, B, C) log-likelihoods, less any constant of an input."""
+        rows = relative - relative.mean(-1, keepdim=True)
+        if not self._count:  # less the first means, so that little is left of what all inputs share
+            self._shift, self._sums = rows.mean(1, keepdim=True), torch.zeros_like(rows[:, 0])
+            self._products = rows.new_zeros(len(rows), len(rows))
+        rows -= self._shift
+        self._count += rows.shape[1]
+        self._sums += rows.sum(1)
+        self._products += rows.flatten(1) @ rows.flatten(1).mT
+
+    def correlations(self) -> Tensor:
+        """(n, n) logit correlations; 0 of a model whose logits do not vary."""
+        products = self._products - self._sums @ self._sums.mT / self._count
+        norms = products.diagonal().clamp(min=1e-300).sqrt()
+        found: Tensor = (products / norms / norms.unsqueeze(-1)).clamp(min=-1.0, max=1.0)
+        return found
 
 
 def logit_correlation(p: Representations, q: Representations) -> float:

@@ -8,12 +8,12 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from closedist.measures.checks import check_comparable
+from closedist.measures.checks import check_comparable, only_logits
 from closedist.measures.likelihood import logit_blocks
 from closedist.measures.logit_roots import LogitRoots, checked_weights, label_rows, logit_roots
 from closedist.measures.projection import Projection
 from closedist.measures.stack import arithmetic_device, stacked
-from closedist.representations import MAX_BLACK_BOX_LABELS, Representations
+from closedist.representations import Representations
 from closedist.representations.names import model_names
 
 
@@ -157,7 +157,7 @@ def logit_distance_by_label(p: Representations, q: Representations) -> Tensor:
 def _only_logits(p: Representations, q: Representations) -> bool:
     """Whether Δ has to be taken from the logits themselves, since a black box has too many labels for unembeddings."""
     check_comparable([p, q], model_names(2))
-    return p.num_labels > MAX_BLACK_BOX_LABELS and (p.black_box or q.black_box)
+    return only_logits(p, q)
 
 
 def _deltas(p: Representations, q: Representations, weights: Tensor | None = None) -> Iterator[Tensor]:

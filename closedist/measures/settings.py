@@ -32,7 +32,7 @@ class Settings:
         input_set: 1 + K indices of inputs, the pivot input first; None for the best of ``num_samples`` random sets.
         input_search: "random" for the best of random sets, "diverse" for a search that keeps log-odds apart (one pair).
         num_samples, seed: of the search for the input set; the seed is also that of sampled label subsets.
-        subset_size: K; None for min(max(M, M'), C − 2).
+        subset_size: K; None for min(max(M, M'), C − 2, N − 1).
         num_subsets: how many label subsets at most, a sample where there are more; None for all, and above 10,000 for a
             search.
         pivots: the pivot labels to choose from, kept in ascending order; None for all.
@@ -107,9 +107,9 @@ class Settings:
             if len(set(chosen)) < len(chosen):
                 raise InputError(f"{name}: {list(chosen)} has the same index twice; all must differ")
 
-    def size(self, dimension: int, num_labels: int) -> int:
+    def size(self, dimension: int, num_labels: int, num_inputs: int) -> int:
         """K for a pair of models, of which ``dimension`` is the larger M; 0 for two labels, which have no subsets."""
-        size = self.subset_size or min(dimension, num_labels - 2)
+        size = self.subset_size or min(dimension, num_labels - 2, num_inputs - 1)
         if size > num_labels - 2:
             raise InputError(
                 f"subset_size: {size} with {num_labels} labels; besides the pivot and the left-out label there are "

@@ -1,6 +1,6 @@
 """Pairs of models on one axis, and the terms of d_LLV written out from their root factors."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -9,6 +9,7 @@ from closedist.measures.roots import Root, pair_roots
 
 BLOCK_ELEMENTS = 1 << 20  # float64 numbers in a temporary: 8 MB
 ZERO = 64 * torch.finfo(torch.float64).eps  # a distance of two items relative to both: below, they are the same item
+_MANY = 256  # labels
 SUSPICIOUS = 1e-6  # of a squared distance by products: below, rounding shows, and differences are taken directly
 
 
@@ -21,17 +22,20 @@ class Axis:
         items: (n, L, M) the items' vectors.
         pairs: (m, 2) indices of models.
         sides: the roots of both sides of the pairs, (m, r, M) with an r of their own.
+        black_boxes: whether the items are the unit vectors, as the labels of black boxes are: products with a root are
+            then its columns.
     """
 
     root: Root
     items: Tensor
     pairs: Tensor
     sides: tuple[Root, Root]
+    black_boxes: bool = False
 
     def some(self, which: Tensor) -> "Axis":
         """The same axis with some of its pairs, (k,) indices."""
         first, second = (side.select(which) for side in self.sides)
-        return Axis(self.root, self.items, self.pairs[which], (first, second))
+        return replace(self, pairs=self.pairs[which], sides=(first, second))
 
     def both(self, of_models: Tensor) -> tuple[Tensor, Tensor]:
         """What belongs to n models, (n, …), as what belongs to the two sides of m pairs, (m, …) each."""
@@ -53,7 +57,10 @@ def axis_of(root: Root, items: Tensor, pairs: Tensor) -> Axis:
         i, j = pairs[0].tolist()
         sides = pair_roots(root, pairs)
         items = items if len(items) == 2 else items[[i, j]]
-        return Axis(Root.joined(sides), items, torch.tensor([[0, 1]], device=pairs.device), sides)
+        count = items.shape[1]
+        many = count == items.shape[2] and count > _MANY  # of few the products cost nothing
+        units = many and all(bool(torch.equal(of_model, torch.eye(count).to(of_model))) for of_model in items)
+        return Axis(Root.joined(sides), items, torch.tensor([[0, 1]], device=pairs.device), sides, units)
     return Axis(root, items, pairs, pair_roots(root, pairs))
 
 
@@ -186,6 +193,14 @@ def unit_log_odds(axis: Axis, pivot: Tensor, items: slice | Tensor) -> tuple[Ten
 
 def _log_odds(axis: Axis, pivot: Tensor, items: slice | Tensor) -> tuple[Tensor, Tensor]:
     """(m, L, r) twice: coordinates of the items' log-odds against the pivot in both models."""
+    if axis.black_boxes:
+        row = torch.arange(len(pivot), device=pivot.device)
+        columns, other_columns = (root.vectors.mT for root in axis.sides)
+        of_items = (slice(None), items) if isinstance(items, slice) else (row[:, None], items)
+        return (
+            (columns[of_items] - columns[row, pivot].unsqueeze(1)).contiguous(),
+            (other_columns[of_items] - other_columns[row, pivot].unsqueeze(1)).contiguous(),
+        )
     first, second = (
         root.difference(_at(axis, side, items) - _at(axis, side, pivot[:, None]))
         for side, root in enumerate(axis.sides)

@@ -63,7 +63,7 @@ def measure_alone(
 def _diverse(models: Sequence[Representations], names: Sequence[str], settings: Settings) -> Settings:
     """The settings with the input set that the diverse search finds."""
     check_comparable(models, names, same_inputs=settings.same_inputs)
-    size = settings.size(max(model.dimension for model in models), models[0].num_labels)
+    size = settings.size(max(model.dimension for model in models), models[0].num_labels, models[0].num_inputs)
     inputs = searched_inputs(models[0].num_inputs, settings.seed)
     if not size or len(inputs) <= size:
         return settings

@@ -44,7 +44,8 @@ def compare(
     """Compare two models on the same N inputs and C labels.
 
     Two labels have one log-odds and no subsets: what needs three, d_LLV, d_{f,g} and the bounds, is then None. Where
-    only the logits of a model are known, of more than 10,000 labels, all but the KL divergences is None.
+    only the logits of a model are known, of more than 10,000 labels, all but the logit correlation, the KL divergences
+    and what else predictions say is None.
 
     Args:
         p, q: the representations, of the same inputs and labels in the same order; the dimensions may differ.
@@ -55,7 +56,7 @@ def compare(
         input_search: "diverse" for a search that keeps the log-odds of the inputs apart and has no seed up to 10,000
             inputs, in place of the best of random sets.
         num_samples, seed: of the search for the input set; the seed is also that of sampled label subsets.
-        subset_size: K, by default min(max(M, M'), C − 2).
+        subset_size: K, by default min(max(M, M'), C − 2, N − 1).
         num_subsets: sample so many label subsets where there are more; by default all are gone through up to 10,000,
             and above that the worst one is searched for.
         pivots: the pivot labels to choose from, by default all.

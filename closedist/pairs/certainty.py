@@ -16,6 +16,7 @@ from torch import Tensor
 from closedist.certainty.groups import Groups, contiguous_blocks, given_groups, sequence_blocks
 from closedist.comparison import Comparison
 from closedist.errors import InputError
+from closedist.measures.checks import only_logits
 from closedist.measures.debiased_cka import centred_view, debiased_similarity, own_hsic
 from closedist.measures.moments import prepared
 from closedist.measures.settings import Settings
@@ -59,7 +60,7 @@ def with_certainty(
     """
     left_out = groups_of(models, names, groups) if intervals else None
     found = of_predictions(models, pairs, left_out)
-    known = all(comparison.logit_correlation is not None for comparison in comparisons)
+    known = not only_logits(*models)
     width = max(model.dimension for model in models)
     if known and (intervals or models[0].num_inputs * models[0].num_labels * width <= _PASS_WORK):
         for tile in _tiles(models, pairs):

@@ -11,12 +11,12 @@ from torch import Tensor
 from closedist.comparison import Comparison
 from closedist.errors import InputError
 from closedist.measures.agreement import of_predictions
-from closedist.measures.checks import check_comparable, check_enough_inputs
+from closedist.measures.checks import check_comparable, check_enough_inputs, only_logits
 from closedist.measures.settings import Settings
 from closedist.pairs.elsewhere import Workers, elsewhere
 from closedist.pairs.records import Arrays, Columns, arrays, checked_names, of_call, records
 from closedist.pairs.tiles import Found, in_tiles
-from closedist.representations import MAX_BLACK_BOX_LABELS, Representations
+from closedist.representations import Representations
 from closedist.representations.names import model_names
 
 
@@ -102,7 +102,7 @@ def _found(
     check_comparable(models, names, same_inputs=settings.same_inputs)
     asked = list(combinations(range(len(models)), 2)) if pairs is None else checked_pairs(pairs, len(models))
     indices = torch.tensor(asked, dtype=torch.int64).reshape(-1, 2)
-    if any(model.black_box and model.num_labels > MAX_BLACK_BOX_LABELS for model in models):
+    if only_logits(*models):
         return asked, iter([_by_likelihoods(models, indices, settings)])
     check_enough_inputs(models[0])
     settings.check_ranges(models[0].num_inputs, models[0].num_labels)
@@ -110,7 +110,7 @@ def _found(
     larger = dimensions[indices].amax(-1)
     sizes = torch.zeros_like(larger)
     for dimension in torch.unique(larger).tolist():
-        sizes[larger == dimension] = settings.size(dimension, models[0].num_labels)
+        sizes[larger == dimension] = settings.size(dimension, models[0].num_labels, models[0].num_inputs)
     if workers is None:
         return asked, in_tiles(models, names, indices, sizes, settings)
     return asked, elsewhere(workers, models, names, indices, sizes, settings)
@@ -118,9 +118,10 @@ def _found(
 
 def _by_likelihoods(models: Sequence[Representations], pairs: Tensor, settings: Settings) -> Found:
     """What needs no unembeddings, of models of which one is a black box of too many labels to have any."""
-    found, same_top = of_predictions(models, pairs)
+    found, correlations, same_top = of_predictions(models, pairs)
     first, second = pairs.to(found.device).T
     columns: Columns = {"kl": found[first, second], "kl_reverse": found[second, first], "same_top_label": same_top}
+    columns["logit_correlation"] = correlations[first, second]
     return Found(torch.arange(len(pairs)), columns | of_call(models[0], 0, settings))
 
 

@@ -27,7 +27,7 @@ from closedist.measures.svd import MAX_ENUMERATED, label_subsets
 from closedist.measures.terms import Axis, axis_of, unit_log_odds
 
 SEEDS = 5  # of the search for the input set
-_TABLE_WORK = 1 << 34  # operations of one table of labels; more are not spent on what is only told beside
+_TABLE_WORK = 1 << 34  # operations of tables of labels; more are not spent on what is only told beside
 _PERMUTED = 200  # times are labels permuted, for chance on the input side; not for subsets of more than so many labels
 _MOST_PERMUTED = 32
 
@@ -51,14 +51,14 @@ class Batch:
         columns: dict[str, Tensor] = {}
         held = None
         small = self._table_work() <= _TABLE_WORK
-        if self.records[0].subset_size:
+        if size := self.records[0].subset_size:
             labels = self._labels(axis)
             by_input, input_set = self._by_input()
             units = unit_log_odds(by_input, input_set[:, 0], input_set[:, 1:])
             columns["input_set_rank"] = effective_rank(*units)
             if small and self.settings.pivots is None:
-                columns["certificate_any_pivot"] = certificate_any_pivot(axis, self.records[0].subset_size)
-            held = self._held(labels, by_input, input_set)
+                columns["certificate_any_pivot"] = certificate_any_pivot(axis, size)
+            held = self._held(labels, axis, by_input, input_set)
         result = [
             dict(zip(columns, row, strict=True)) for row in zip(*(c.tolist() for c in columns.values()), strict=True)
         ]
@@ -66,7 +66,7 @@ class Batch:
         for record, chance in zip(result, self._chance(axis, sides, small), strict=True):
             record["chance"] = chance
         if groups is not None:
-            for record, extra in zip(result, self._intervals(axis, sides, held, groups, small), strict=True):
+            for record, extra in zip(result, self._intervals(axis, sides, held, groups), strict=True):
                 record.update(extra)
         return result
 
@@ -88,7 +88,7 @@ class Batch:
         axis = axis_of(self.measured.over_labels, self.members.inputs(inputs), self.pairs)
         return axis, positions.to(self.pairs.device)
 
-    def _held(self, labels: LabelChoice, by_input: Axis, input_set: Tensor) -> Held:
+    def _held(self, labels: LabelChoice, by_label: Axis, by_input: Axis, input_set: Tensor) -> Held:
         """All label subsets where they were gone through, else the one that was found."""
         first = self.records[0]
         if first.dissimilarity_exact and first.num_label_subsets <= MAX_ENUMERATED:
@@ -97,7 +97,7 @@ class Batch:
         else:
             items = torch.tensor([c.worst_labels for c in self.records], device=self.pairs.device)
             subsets = torch.arange(first.subset_size)[None]
-        return Held.of(labels, by_input, input_set, items, subsets[None].to(items.device), self.settings)
+        return Held.of(labels, by_label, by_input, input_set, items, subsets[None].to(items.device), self.settings)
 
     def _chance(self, axis: Axis, sides: Sides, small: bool) -> list[dict[str, float]]:
         size = self.records[0].subset_size
@@ -118,17 +118,19 @@ class Batch:
                 )
         return result
 
-    def _intervals(
-        self, axis: Axis, sides: Sides, held: Held | None, groups: Groups, small: bool
-    ) -> list[dict[str, Any]]:
+    def _intervals(self, axis: Axis, sides: Sides, held: Held | None, groups: Groups) -> list[dict[str, Any]]:
         of_models = self.measured.groups
         assert of_models is not None
         of_pairs = of_models.of_pairs(self.pairs, len(self.members.members))
         factors = replicate_factors(side_by_side(axis.sides), of_pairs)
-        replicates = pair_replicates(axis, factors, sides, held, choices=small)
+        choices = len(of_models.sizes) * self._table_work() <= _TABLE_WORK
+        replicates = pair_replicates(axis, factors, sides, held, choices=choices)
         values = similarities(axis, sides) | ({} if held is None else label_side(axis, held))
         found = pair_intervals(values, replicates.values, of_models.sizes)
         result: list[dict[str, Any]] = [{"intervals": intervals} for intervals in by_number(found)]
+        for name in ("certificate_centred", "dissimilarity_centred") if held is not None else ():
+            for record, value in zip(result, values[name].tolist(), strict=True):
+                record[name] = value
         if replicates.choice_kept is not None:
             for record, kept in zip(result, replicates.choice_kept.tolist(), strict=True):
                 record["choice_kept"] = kept

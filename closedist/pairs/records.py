@@ -17,6 +17,7 @@ from closedist.representations import Representations
 Entry = float | str | tuple[float, ...] | tuple[str, str] | None
 Columns = dict[str, Tensor | Sequence[Entry] | Entry]  # by names in COLUMNS, with an entry a pair, or one for all pairs
 Arrays = dict[str, NDArray[Any]]
+_ABSENT = ("mean_cca_unembeddings",)  # where NaN says that a pair has no such number
 _NUMBERS = {int, float, bool, NoneType, *(kind | None for kind in (int, float, bool))}
 
 
@@ -40,18 +41,18 @@ def of_call(model: Representations, size: int, settings: Settings) -> Columns:
 def records(columns: Columns) -> list[Comparison]:
     """Put m comparisons together; a name that is none of COLUMNS is a TypeError."""
     record: Callable[..., Comparison] = Comparison
-    lists = {name: _entries(values) for name, values in columns.items() if isinstance(values, Tensor | list)}
+    lists = {name: _entries(values, name) for name, values in columns.items() if isinstance(values, Tensor | list)}
     constants = {name: value for name, value in columns.items() if name not in lists}
     return [record(**constants, **dict(zip(lists, row, strict=True))) for row in zip(*lists.values(), strict=True)]
 
 
-def _entries(values: Tensor | list[Entry]) -> Sequence[Entry]:
-    """Plain numbers, or tuples of them, and None in the place of NaN."""
+def _entries(values: Tensor | list[Entry], name: str) -> Sequence[Entry]:
+    """Plain numbers, or tuples of them; None for the NaN of what a black box has not, and no other NaN is hidden."""
     if not isinstance(values, Tensor):
         return values
     if values.ndim > 1:
         return [tuple(entry) for entry in values.tolist()]
-    return [None if math.isnan(entry) else entry for entry in values.tolist()]
+    return [None if name in _ABSENT and math.isnan(entry) else entry for entry in values.tolist()]
 
 
 def checked_names(wanted: bool | Sequence[str]) -> list[str]:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from torch import Tensor
 
-from closedist.errors import InputError, brief
+from closedist.errors import InputError
 from closedist.system.files import write_atomically
-from closedist.system.kinds import of_weights, some_of, what_it_is
+from closedist.system.kinds import not_read, of_weights, some_of, what_it_is
 
 NAMED = ("input_ids", "label_names", "groups")
 _MATRICES = ("embeddings", "unembeddings", "bias", "logits")
@@ -58,7 +58,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     except (SafetensorError, ValueError, RuntimeError) as error:
-        raise InputError(f"{path} is not a whole safetensors file: {brief(error)}; write it again") from error
+        raise InputError(not_read(path, error)) from error
     for name in ("embeddings", "unembeddings"):
         if name not in tensors and "logits" not in tensors:
             raise InputError(f'{path} has no tensor "{name}"; it has {some_of(present) or "none"}{of_weights(present)}')

@@ -4,7 +4,9 @@ import zipfile
 from collections.abc import Collection
 from pathlib import Path
 
-_FIRST_BYTES = {b"\x93NUMPY": "npy", b"GGUF": "gguf", b"\x89HDF": "hdf5"}
+from closedist.errors import brief
+
+_FIRST_BYTES = {b"\x93NUMPY": "npy", b"GGUF": "gguf", b"\x89HDF": "hdf5", b"PK\x05\x06": "empty archive"}
 _MODEL_FILES = {"config.json": "model folder", "adapter_config.json": "adapter folder"}
 _SHOWN = 8
 _ADVICE = {
@@ -20,6 +22,7 @@ _ADVICE = {
     "of a model, closedist.extract(model, batches) makes representations",
     "gguf": "is a model for llama.cpp; closedist reads models that transformers opens (closedist extract), and logits "
     "(closedist.Representations.from_logits)",
+    "empty archive": "is an archive with nothing in it; write its arrays again",
     "hdf5": "is an HDF5 file; read its arrays with h5py and pass them, closedist.Representations(embeddings, "
     "unembeddings)",
 }
@@ -30,7 +33,7 @@ def kind_of(path: Path) -> str:
 
     Returns:
         "model folder", "adapter folder", "folder", "safetensors", "npz", "npy", "torch" (a pickle too, which a file of
-        ``torch.save`` was), "gguf", "hdf5", or "" for anything else.
+        ``torch.save`` was), "gguf", "hdf5", "empty archive", or "" for anything else.
 
     Raises:
         OSError: nothing is there, or it may not be read.
@@ -67,6 +70,16 @@ def what_it_is(path: Path) -> str:
         OSError: as :func:`kind_of`.
     """
     return _ADVICE.get(kind_of(path), "").format(path=str(path))
+
+
+def not_read(path: Path, error: Exception) -> str:
+    """What to say of a file that is no whole safetensors file: that it is damaged, or that it never was one."""
+    if kind_of(path) == "safetensors":
+        return f"{path} is not a whole safetensors file: {brief(error)}; write it again"
+    return (
+        f"{path} is no file of representations: give one that closedist extract or Representations.save wrote, or "
+        "arrays as .npz, .npy, .pt or .csv"
+    )
 
 
 def of_weights(names: Collection[str]) -> str:

@@ -42,7 +42,7 @@ def prepared(members: list[Representations], groups: Groups, settings: Settings)
     models = stacked(members)
     pairs = torch.tensor(list(combinations(range(len(members)), 2)))
     measured = moments(models, pairs, groups.codes)
-    size = settings.size(max(member.dimension for member in members), models.num_labels)
+    size = settings.size(max(member.dimension for member in members), models.num_labels, models.num_inputs)
     found = distances(models, measured, pairs, size, settings)
     assert measured.groups is not None
     factors = replicate_factors(side_by_side(found.by_label.sides), measured.groups.of_pairs(pairs, len(members)))
@@ -50,6 +50,7 @@ def prepared(members: list[Representations], groups: Groups, settings: Settings)
     precision = precisions([member.embeddings for member in members], torch.device("cpu"))
     held = Held.of(
         found.labels,
+        found.by_label,
         found.by_input,
         found.items,
         items=used.nonzero()[:, 1].reshape(len(pairs), -1),

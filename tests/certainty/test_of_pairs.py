@@ -41,6 +41,9 @@ def directly(p: Model, q: Model, ready: Prepared, pair: int, kept: Array) -> dic
     cross = units[0].T @ units[1]
     d = max(1 - np.linalg.norm(cross[np.ix_(s, s)], "nuc") / size for s in combinations(range(len(rest)), size))
     h = [table - table.mean(0) - table.mean(1, keepdims=True) + table.mean() for table in tables]
+    rows = [part / np.linalg.norm(part, axis=0) for part in h]
+    least = held.least[pair].numpy()
+    of_least = np.linalg.norm(rows[0][:, least].T @ rows[1][:, least], "nuc")
     f = [model.f[kept] - model.f[kept].mean(0) for model in (p, q)]
     t1 = max(max(found[j][:2]) for j in rest)
     t3 = max(found[j][2] for j in rest)
@@ -54,6 +57,8 @@ def directly(p: Model, q: Model, ready: Prepared, pair: int, kept: Array) -> dic
         "dissimilarity_embeddings": d,
         "dissimilarity": max(d, float(held.input_dissimilarity[pair])),
         "certificate": max(correlation_distance[:size].mean(), of_inputs.mean()),
+        "certificate_centred": np.sort(1 - (rows[0] * rows[1]).sum(0))[::-1][:size].mean(),
+        "dissimilarity_centred": 1 - of_least / size,
         "unsigned_certificate": max(unsigned[:size].mean(), (1 - np.abs(1 - of_inputs)).mean()),
         "logit_correlation": (h[0] * h[1]).sum() / np.sqrt((h[0] ** 2).sum() * (h[1] ** 2).sum()),
         "cka_embeddings": (f[0].T @ f[1]).__pow__(2).sum()
@@ -112,7 +117,7 @@ def test_means_over_labels_and_sums_of_terms_have_replicates_too() -> None:
 def test_the_values_are_those_of_compare() -> None:
     members = [represent(random_model(seed, 80, 6, 2)) for seed in (3, 4)]
     ready = prepared(members, contiguous_blocks(80), Settings())
-    comparison = compare(*members)
+    comparison = compare(*members, intervals=True)
     for name, value in ready.values().items():
         if name != "unsigned_certificate":
             assert float(value) == pytest.approx(getattr(comparison, name), rel=1e-9), name

@@ -27,14 +27,14 @@ def judged(p: Model | Representations, q: Model | Representations, tolerance: fl
     groups = contiguous_blocks(members[0].num_inputs)
     ready = prepared(members, groups, Settings())
     values = ready.values()
-    fields = ("certificate", "dissimilarity")
+    fields = ("certificate_centred", "dissimilarity_centred")
     replicates = ready.replicates().values
     found = pair_intervals(values, {name: replicates[name] for name in fields}, groups.sizes)
     certificate, d = (found[name].as_list()[0] for name in fields)
     return verdict(
-        float(values["certificate"]),
+        float(values["certificate_centred"]),
         certificate,
-        float(values["dissimilarity"]),
+        float(values["dissimilarity_centred"]),
         d,
         members[0].num_inputs,
         tolerance=tolerance,
@@ -65,7 +65,7 @@ def test_a_person_would_say_not_the_same_of_strangers() -> None:
         found = judged(P, other)
         assert found.kind == "not the same"
         assert "even after the best rotation" in found.sentence
-        assert "the lower limit of d_f,g" in found.reason
+        assert "the lower limit of d_SVD" in found.reason
 
 
 def test_a_model_and_its_reverse_are_not_the_same_and_it_says_why() -> None:
@@ -137,43 +137,33 @@ def test_noise_within_the_tolerance_is_the_same_and_beyond_it_is_not() -> None:
     assert judged(P, noisy(P, 2.0, 1)).kind == "not the same"
 
 
-def of_numbers(exact: bool, **intervals: Interval) -> Verdict:
-    given = {
-        "certificate": interval(1.9, 2),
-        "dissimilarity": interval(0, 0.01),
-        "unsigned_certificate": interval(0, 1),
-    }
+def of_numbers(**intervals: Interval) -> Verdict:
+    given = {"certificate_centred": interval(1.9, 2), "dissimilarity_centred": interval(0, 0.01)}
     given |= {"logit_correlation": interval(0.5, 0.6)} | intervals
-    return verdict_of(1.95, 0.005, 0.55, given, 100, exact=exact, tolerance=0.05)
-
-
-def test_where_d_was_searched_for_its_upper_limit_is_that_of_the_unsigned_certificate() -> None:
-    assert of_numbers(exact=True).reason.endswith("labels do not correspond")
-    assert of_numbers(exact=False).kind == "undecided"
-    assert of_numbers(exact=False, unsigned_certificate=interval(0, 0.03)).reason.endswith("labels do not correspond")
+    return verdict_of(1.95, 0.005, 0.55, given, 100, tolerance=0.05)
 
 
 def test_chance_is_a_logit_correlation_that_may_be_zero() -> None:
-    far = {"dissimilarity": interval(0.5, 0.9)}
-    assert "nothing to do" in of_numbers(exact=True, **far, logit_correlation=interval(-0.1, 0.1)).sentence
+    far = {"dissimilarity_centred": interval(0.5, 0.9)}
+    assert "nothing to do" in of_numbers(**far, logit_correlation=interval(-0.1, 0.1)).sentence
     for low, high in ((0.1, 0.2), (-0.3, -0.1)):
-        assert "nothing to do" not in of_numbers(exact=True, **far, logit_correlation=interval(low, high)).sentence
+        assert "nothing to do" not in of_numbers(**far, logit_correlation=interval(low, high)).sentence
 
 
 @pytest.mark.parametrize(
     ("low", "high", "kind", "reason"),
     [
         (0.97, 0.99, "same", "upper limit of the certificate"),
-        (0.1, 0.3, "not the same", "lower limit of d_f,g"),
+        (0.1, 0.3, "not the same", "lower limit of d_SVD"),
         (-0.99, -0.97, "not the same", "labels do not correspond"),
         (0.9, 0.97, "undecided", "lies between"),
-        (-0.4, 0.6, "not the same", "lower limit of d_f,g"),
+        (-0.4, 0.6, "not the same", "lower limit of d_SVD"),
     ],
 )
 def test_two_labels_are_judged_by_the_correlation_of_their_log_odds(
     low: float, high: float, kind: str, reason: str
 ) -> None:
     around = Interval(low, high, 0.01, 0.0, low, high)
-    found = verdict_of(None, None, (low + high) / 2, {"logit_correlation": around}, 100, exact=False, tolerance=0.05)
+    found = verdict_of(None, None, (low + high) / 2, {"logit_correlation": around}, 100, tolerance=0.05)
     assert found.kind == kind
     assert reason in found.reason

@@ -37,22 +37,6 @@ def test_the_same_log_odds_at_another_temperature_are_told_from_the_same_probabi
     assert "up to a scale" not in told(represent(BASE), represent(noisy(BASE, 1e-3, 1)))
 
 
-def test_a_verdict_that_another_pivot_would_not_give_says_so() -> None:
-    f = np.random.default_rng(0).normal(size=(800, 3))
-    g = np.vstack([np.eye(3) * 3, [[0.05, 0.02, 0.01], [0.0, 0.05, 0.03]]])
-    moved = g.copy()
-    moved[3:] = [[0.05, -0.3, 0.3], [-0.3, 0.05, 0.3]]
-    c = compare(Representations(f, g), Representations(f, moved), intervals=True)
-    said = "against other labels they correlate by as little as"
-    assert c.certificate_any_pivot is not None
-    assert (said in pair_table(c).replace("\n    ", " ")) == (
-        c.verdict().kind == "same" and c.certificate_any_pivot > 0.05
-    )
-    looser = c.intervals["certificate"].at_most + 1e-6  # the same within this, and not within what other pivots ask for
-    assert looser < c.certificate_any_pivot
-    assert said in " ".join(pair_table(c, tolerance=looser).split())
-
-
 def test_arguments_of_another_kind_are_named() -> None:
     c = compare(represent(BASE), represent(noisy(BASE, 0.1, 1)), intervals=True)
     with pytest.raises(InputError, match="tolerance: 'a'; a number between 0 and 1"):
@@ -91,3 +75,29 @@ def test_verdicts_that_are_left_out_are_told_of(files: list[Path], capsys: pytes
     assert "--intervals adds verdicts" in capsys.readouterr().out
     assert closedist("compare", *files) == 0
     assert "--intervals adds verdicts" not in capsys.readouterr().out
+
+
+def test_a_tolerance_that_asks_for_little_is_said_to() -> None:
+    c = compare(represent(BASE), represent(noisy(BASE, 0.1, 1)), intervals=True)
+    assert "a tolerance of 0.5 asks for little: log-odds that share 25%" in " ".join(
+        pair_table(c, tolerance=0.5).split()
+    )
+    assert "asks for little" not in pair_table(c, tolerance=0.3)
+
+
+def test_p_values_have_a_line_each() -> None:
+    c = compare(represent(BASE), represent(noisy(BASE, 0.1, 1)), permutations=9)
+    lines = pair_table(c).splitlines()
+    at = lines.index("p-values")
+    assert [line.split()[-1] for line in lines[at + 1 : at + 1 + len(c.p_values)]] == [
+        f"{value:.3g}" for value in c.p_values.values()
+    ]
+
+
+def test_k_that_the_inputs_do_not_allow_is_less_and_said() -> None:
+    rng = np.random.default_rng(0)
+    p, q = (Representations.from_logits(rng.normal(size=(20, 50))) for _ in range(2))
+    c = compare(p, q)
+    assert c.subset_size == 19
+    assert "K is 19, as many as 20 inputs allow" in " ".join(str(c).split())
+    assert "inputs allow" not in str(compare(represent(BASE), represent(BASE)))

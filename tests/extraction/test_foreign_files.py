@@ -187,8 +187,10 @@ def adapter_folder(path: Path) -> None:
         (lambda path: torch.save([torch.ones(3, 2)], path), "holds a list; a tensor of logits or a dictionary"),
         (lambda path: path.write_bytes(b"GGUF" + bytes(100)), r"is a model for llama\.cpp"),
         (lambda path: path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100)), "is an HDF5 file; read its arrays"),
-        (lambda path: path.write_text("some words\n" * 9), "is not a whole safetensors file"),
-        (lambda path: path.write_bytes(b"PK\x03\x04" + bytes(99)), "is not a whole safetensors file"),
+        (lambda path: path.write_text("some words\n" * 9), r"is no file of representations: give .*\.npz, \.npy"),
+        (lambda path: path.write_bytes(b"PK\x03\x04" + bytes(99)), "is no file of representations"),
+        (lambda path: path.write_bytes(bytes(8) + b"{" + bytes(99)), "is not a whole safetensors file"),
+        (lambda path: np.savez(path.open("wb")), "is an archive with nothing in it"),
         (lambda path: path.write_bytes(b"\x93NUMPY\x01\x00\x10\x00" + bytes(99)), "is not a whole file"),
         (
             lambda path: np.savez(path.open("wb"), MODEL.f, MODEL.g),
@@ -280,3 +282,9 @@ def test_a_safetensors_file_whose_first_byte_is_a_pickles_is_none(tmp_path: Path
             break
     assert (tmp_path / "p").read_bytes()[0] == 0x80
     assert closedist.kl_divergence(Representations.load(tmp_path / "p"), represent(MODEL)) < 1e-25
+
+
+def test_a_text_that_is_called_csv_has_no_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "text.csv").write_text("To be or not to be\nthat is the question\n")
+    assert compare(tmp_path / "text.csv", tmp_path / "text.csv") == 2
+    assert "text.csv has no column of numbers" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from torch.utils.data import (
 
 import closedist
 from closedist.errors import InputError
+from closedist.extraction.hugging_face import read_with
 
 LABELS = 4
 
@@ -218,3 +220,20 @@ class TestExported:
     def test_extract_says_that_its_logits_can_be_had(self) -> None:
         with pytest.raises(InputError, match=r"head: .*no Linear layers.*use closedist\.extract_logits"):
             closedist.extract(self.exported(), [points()])
+
+
+@pytest.mark.parametrize("name", ["./lost", "models/bass", "runs/7/base", "bass"])
+def test_a_model_folder_with_a_slip_is_missed_at_once(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("models/base", "base"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "config.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    asked: list[str] = []
+    with pytest.raises(InputError, match=f"there is no folder {name}; give a folder"):
+        read_with(asked.append, name, "config")
+    assert not asked
+    for on_the_hub in ("gpt2", "org/model"):
+        read_with(asked.append, on_the_hub, "config")
+    assert asked == ["gpt2", "org/model"]

@@ -11,6 +11,7 @@ from torch import Tensor
 from closedist import Comparison, Representations, compare_all
 from closedist.measures import bounds, svd
 from closedist.measures.bounds import holding, within_rounding
+from closedist.paper.results.tables import Distances
 from tests.random_models import noisy, random_model, represent
 
 BOUNDS = {
@@ -106,3 +107,14 @@ def test_a_bound_that_is_not_there_is_not_counted() -> None:
         "quadratic bound": [False, True],  # the certificate may not exceed it either
         "paper's bound": [True, False],
     }
+
+
+@pytest.mark.parametrize("name", ["unsigned_certificate", "certificate", "quadratic_bound"])
+def test_a_bound_that_is_no_number_does_not_hold(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is counted, where None would drop the bound of this pair, or of all."""
+    measured = getattr(bounds, name)
+    monkeypatch.setattr(bounds, name, lambda *args: measured(*args) * float("nan"))
+    p, q = (represent(random_model(seed, 100, 6, 3)) for seed in (0, 1))
+    holds = Distances.of([(0, 1)], compare_all([p, q])).bounds_holding()
+    assert not all(bool(each.all()) for each in holds.values())
+    assert len(holds) == 4

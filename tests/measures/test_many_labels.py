@@ -55,8 +55,17 @@ def test_compare_gives_what_needs_only_logits_and_says_why_that_is_all() -> None
     assert (c.llv, c.certificate, c.mean_cca_embeddings, c.cka_embeddings) == (None,) * 4
     assert "only the logits of a model are known" in str(c)
     assert "closedist.extract" in str(c)
+    of_inputs = (z - z.mean(1, keepdims=True, dtype=float) for z in (Z, W))
+    h, h2 = (z - z.mean(0) for z in of_inputs)
+    expected = (h * h2).sum() / np.linalg.norm(h) / np.linalg.norm(h2)
+    assert c.logit_correlation == pytest.approx(expected, rel=1e-9)
     several = closedist.compare_all([P, Q, P], pairs=[(0, 2), (1, 2)])
-    assert several[0].kl == 0
+    assert (several[0].kl, several[0].logit_correlation) == (0, pytest.approx(1.0, abs=1e-12))
+    sure = closedist.compare(P, Q, intervals=True)
+    assert "kl" in sure.intervals
+    assert "No verdict" in str(sure)
+    with pytest.raises(InputError, match="a verdict rests on them; of so many labels only the logits"):
+        sure.verdict()
     assert several[1].kl == pytest.approx(c.kl_reverse, rel=1e-12)
 
 
@@ -112,7 +121,8 @@ def test_on_the_command_line_what_there_is_is_said_and_why_it_is_all(
         out, err = capsys.readouterr()
         assert "10,001 labels, dimension 10001, black box" in err
         assert ("only the logits of a model are known" in out) == (options != ["--csv"])
-        assert f"{by_numpy(Z, W).mean():.4f}"[: 4 if count == 3 else -1] in out
+        shown = closedist.compare(P, Q).logit_correlation if count == 3 else by_numpy(Z, W).mean()
+        assert f"{shown:.4f}"[: 4 if count == 3 else -1] in out
 
 
 def test_fewer_labels_have_the_same_numbers_by_unembeddings_and_without() -> None:
