@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from closedist.measures.group_roots import GroupRoots
-from closedist.measures.roots import Root, triangular
+from closedist.measures.roots import Root, root_of
 from closedist.measures.terms import ZERO
 
 
@@ -67,5 +67,4 @@ def without_group(sides: tuple[Root, Root], factors: Tensor) -> tuple[Root, Root
 
 
 def _multiplied(side: Root, factors: Tensor) -> Root:
-    vectors = factors @ side.vectors
-    return Root(vectors, (factors @ side.shared.unsqueeze(-1)).squeeze(-1), triangular(vectors))
+    return root_of(factors @ torch.cat([side.vectors, side.shared.unsqueeze(-1)], -1))

@@ -50,7 +50,9 @@ def _entries(values: Tensor | list[Entry]) -> Sequence[Entry]:
     if not isinstance(values, Tensor):
         return values
     if values.ndim > 1:
-        return [tuple(entry) for entry in values.tolist()]
+        return list(map(tuple, values.tolist()))
+    if not bool(values.isnan().any()):
+        return values.tolist()
     return [None if math.isnan(entry) else entry for entry in values.tolist()]
 
 
