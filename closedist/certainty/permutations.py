@@ -15,7 +15,7 @@ from torch import Tensor
 
 from closedist.measures.labels import choose_labels
 from closedist.measures.orthonormal import orthonormal_basis
-from closedist.measures.roots import Root, triangular
+from closedist.measures.roots import Root, root_of
 from closedist.measures.settings import Settings
 from closedist.measures.singular_values import nuclear_norm
 from closedist.measures.svd import dissimilarity
@@ -72,7 +72,7 @@ def inputs_permuted(
         products = first.embeddings.mT @ cross @ second.embeddings
         correlations = nuclear_norm(first.basis.mT @ cross @ second.basis)
         parts.append(
-            _label_side(axis_of_sides((_root(own), _root(other)), *labels), settings, subsets)
+            _label_side(axis_of_sides((root_of(own), root_of(other)), *labels), settings, subsets)
             | {
                 "logit_correlation": (products * of_labels).sum((-1, -2)) / (first.logits * second.logits),
                 "cka_embeddings": products.square().sum((-1, -2)) / (first.products * second.products),
@@ -192,12 +192,6 @@ def _label_side(axis: Axis, settings: Settings, subsets: Tensor | None) -> dict[
     items = labels.used.nonzero()[:, 1].reshape(len(axis.pairs), -1)
     of_subsets = dissimilarity(*unit_log_odds(axis, labels.pivot, items), subsets)
     return {"label_term": labels.term, "dissimilarity_embeddings": of_subsets.amax(-1)}
-
-
-def _root(columns: Tensor) -> Root:
-    """A root whose last column is the shared one."""
-    vectors = columns[..., :-1].contiguous()
-    return Root(vectors, columns[..., -1].contiguous(), triangular(vectors))
 
 
 def _batches(orders: Tensor, moved: Tensor) -> list[Tensor]:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from closedist.measures.group_roots import GroupRoots
-from closedist.measures.roots import Root
+from closedist.measures.roots import Root, root_of
 from closedist.measures.terms import ZERO
 
 
@@ -71,5 +71,4 @@ def without_group(sides: tuple[Root, Root], factors: Tensor) -> tuple[Root, Root
 
 
 def _multiplied(side: Root, factors: Tensor) -> Root:
-    vectors = factors @ side.vectors
-    return Root(vectors, (factors @ side.shared.unsqueeze(-1)).squeeze(-1), vectors)  # used once: no QR for its norms
+    return root_of(factors @ torch.cat([side.vectors, side.shared.unsqueeze(-1)], -1))

@@ -17,6 +17,7 @@ from closedist.measures.terms import ZERO
 _CLOSE = 1e5  # tr((1 − CᵀC)⁻¹): above, a principal angle is so small that 1 − CᵀC has too few of its digits
 _CLOSE_BYTES = 1 << 24  # of differences of close bases at once
 _ANGLE_BYTES = 1 << 22  # of cosines at once
+_STRIP = 64  # columns of a symmetric product at once
 
 Blocks = Callable[[], Iterator[tuple[Tensor, Tensor]]]  # of rows: (n, B, M) vector columns and (n, B) shared ones
 
@@ -80,6 +81,20 @@ class Bases:
         return found
 
 
+def gram(views: Tensor) -> Tensor:
+    """(n, d, d) XᵀX of (n, B, d) columns; of many a strip at a time, each entry once by symmetry."""
+    width = views.shape[-1]
+    if width < 4 * _STRIP:
+        return views.mT @ views
+    found = views.new_empty(len(views), width, width)
+    for start in range(0, width, _STRIP):
+        stop = min(start + _STRIP, width)
+        strip = views[..., start:stop].mT @ views[..., start:]
+        found[:, start:stop, start:] = strip
+        found[:, stop:, start:stop] = strip[..., stop - start :].mT
+    return found
+
+
 def own_coordinates(bases: Bases, blocks: Blocks, pairs: Tensor) -> Root:
     """The root of n models with coordinates of their own, and how they lie to each other in pairs.
 
@@ -95,7 +110,7 @@ def own_coordinates(bases: Bases, blocks: Blocks, pairs: Tensor) -> Root:
     grams = torch.zeros_like(bases.triangle)
     for vectors, shared in blocks():
         orthonormal = bases.columns(vectors, shared)
-        grams += orthonormal.mT @ orthonormal
+        grams += gram(orthonormal)
         of_tile.addmm_(_side_by_side(orthonormal, firsts).T, _side_by_side(orthonormal, seconds))
 
     # what rounding left of orthonormality: Y = Q·Lᵀ, L the Cholesky factor of YᵀY, which is nearly 1
@@ -116,7 +131,7 @@ def own_coordinates(bases: Bases, blocks: Blocks, pairs: Tensor) -> Root:
     index[pairs[:, 0], pairs[:, 1]] = torch.arange(len(pairs), device=pairs.device)
     triangle = lower.mT @ bases.triangle
     angles = Angles(cosines, sines, index, bases.sizes)
-    return Root(triangle[..., :-1], triangle[..., -1], triangle[:, :-1, :-1], angles)
+    return Root(triangle[..., :-1], triangle[..., -1], triangle, angles)
 
 
 def _side_by_side(columns: Tensor, models: Tensor) -> Tensor:

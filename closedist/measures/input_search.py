@@ -17,8 +17,7 @@ from closedist.measures.terms import (
     BLOCK_ELEMENTS,
     ZERO,
     Axis,
-    powers,
-    square_norm,
+    points,
     squared_terms,
     unit_log_odds,
 )
@@ -98,9 +97,8 @@ def effective_rank(units: Tensor, other_units: Tensor) -> Tensor:
 
 def _term_rows(axis: Axis, pivots: Tensor | None = None) -> Iterator[tuple[Tensor, Tensor]]:
     """Blocks of pivot inputs, (B,), with the squared terms of all inputs against each, (B, N); infinite where none."""
-    known = powers(axis)
-    coordinates = axis.root.spread(axis.items - axis.items.mean(1, keepdim=True))
-    square = square_norm(coordinates)
+    items = points(axis)
+    coordinates, square, known = items.coordinates, items.square, items.powers
     every = torch.arange(coordinates.shape[1], device=coordinates.device) if pivots is None else pivots
     step = max(1, BLOCK_ELEMENTS // (4 * coordinates.shape[1]))
     for start in range(0, len(every), step):

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from closedist.errors import InputError
 from closedist.measures.pairwise import squared_distances
-from closedist.measures.terms import BLOCK_ELEMENTS, ZERO, Axis, powers, square_norm, squared_terms
+from closedist.measures.terms import BLOCK_ELEMENTS, ZERO, Axis, points, square_norm, squared_terms
 
 
 def draw_input_sets(num_inputs: int, size: int, num_samples: int, seed: int) -> Tensor:
@@ -43,9 +43,8 @@ def search_input_sets(axis: Axis, sets: Tensor) -> Tensor:
     Raises:
         InputError: some s_i is 0 in every set.
     """
-    known = powers(axis)
-    coordinates = axis.root.spread(axis.items - axis.items.mean(1, keepdim=True))
-    square = square_norm(coordinates)
+    items = points(axis)
+    coordinates, square, known = items.coordinates, items.square, items.powers
     in_order = torch.equal(sets.flatten(), torch.arange(axis.items.shape[1], device=sets.device))
 
     def in_sets(values: Tensor, some: slice) -> Tensor:

@@ -143,7 +143,8 @@ def joint(views: Sequence[ArrayLike | Tensor], names: Sequence[str] | None = Non
     side, means = one.new_empty(len(one), sum(widths)), []
     for index, (tensor, out) in enumerate(zip(tensors, torch.split(side, list(widths), 1), strict=True)):
         view = as_view(tensor, names[index]).to(one.device) if index else one
-        check_same_inputs(one, view, (names[0], names[index]))
+        if index or len(tensors) == 1:
+            check_same_inputs(one, view, (names[0], names[index]))
         means.append(view.mean(0))
         torch.sub(view, means[-1], out=out)
     spacings = torch.tensor([torch.finfo(each.dtype).eps for each in tensors], dtype=torch.float64, device=one.device)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from closedist.errors import InputError
 from closedist.measures.settings import ConstantLabels, Reduction
-from closedist.measures.terms import SUSPICIOUS, ZERO, Axis, Powers, powers, square_norm, squared_terms
+from closedist.measures.terms import SUSPICIOUS, ZERO, Axis, Powers, points, square_norm, squared_terms
 
 TILE = 256  # labels; a few float64 tiles fit in the second-level cache
 UNTILED = 4 * TILE  # labels, up to which the table is one tile
@@ -162,9 +162,9 @@ class LabelTable:
 
 def label_table(axis: Axis) -> LabelTable:
     """The table of all labels of an axis over inputs."""
-    coordinates = axis.root.spread(axis.items)
-    order = torch.arange(coordinates.shape[1], device=coordinates.device)
-    return LabelTable(axis, coordinates, square_norm(coordinates), powers(axis), order)
+    known = points(axis)
+    order = torch.arange(axis.items.shape[1], device=axis.items.device)
+    return LabelTable(axis, known.coordinates, known.square, known.powers, order)
 
 
 def pivot_scores(table: LabelTable, reduction: Reduction, pivots: Tensor, constant_labels: ConstantLabels) -> Tensor:

@@ -11,7 +11,7 @@ from closedist.measures.bases import Bases, own_coordinates
 from closedist.measures.checks import check_finite, check_varied
 from closedist.measures.group_roots import GroupedRows, GroupRoots
 from closedist.measures.likelihood import SMALLEST_BLOCK, DivergenceSums, Workspace, log_likelihoods
-from closedist.measures.roots import CentredRoot, Root, few_rows, triangular
+from closedist.measures.roots import CentredRoot, Root, few_rows, root_of
 from closedist.measures.stack import Stack, stacked
 from closedist.representations import Representations
 
@@ -130,14 +130,19 @@ def one_by_one(
             grouped.add(features.movedim(0, 1).flatten(1), codes)
         start += inputs.shape[1]
 
-    label_root = CentredRoot()
-    for vectors, bias in _labels(models, _rows(num_models, columns, 4 * columns)):
-        label_root.add(torch.cat([vectors, bias.unsqueeze(-1)], -1))
-    check_finite(root.unscaled(), label_root.unscaled(), sums.sums)
+    label_root = None
+    label_vectors = models.labels - models.labels.mean(1, keepdim=True)  # once more, so that nothing is left of one row
+    if not few_rows(models.num_labels, columns):
+        label_root = CentredRoot()
+        for vectors, bias in _labels(models, _rows(num_models, columns, 4 * columns)):
+            label_root.add(torch.cat([vectors, bias.unsqueeze(-1)], -1))
+        label_vectors = label_root.unscaled()[..., :-1]
+    check_finite(root.unscaled(), label_vectors, sums.sums)
     if names is not None:
-        check_varied(models, root.root()[..., :-1], label_root.unscaled()[..., :-1], names)
+        check_varied(models, root.root()[..., :-1], label_vectors, names)
     over_inputs, over_labels = (
-        None if few_rows(side.count, columns) else Bases.of(side.unscaled(), side.mean) for side in (root, label_root)
+        None if side is None or few_rows(side.count, columns) else Bases.of(side.unscaled(), side.mean)
+        for side in (root, label_root)
     )
     of_groups = None if grouped is None else grouped.result()
     return Alone(shared, top, over_inputs, over_labels), sums.sums / models.num_inputs, of_groups
@@ -194,7 +199,7 @@ def _few(blocks: Iterator[tuple[Tensor, Tensor]]) -> Root:
     parts = [torch.cat([vectors, shared.unsqueeze(-1)], -1) for vectors, shared in blocks]
     columns = torch.cat(parts, 1)
     columns = (columns - columns.mean(1, keepdim=True)) / (columns.shape[1] - 1) ** 0.5
-    return Root(columns[..., :-1], columns[..., -1], triangular(columns[..., :-1]))
+    return root_of(columns)
 
 
 def _scaled(root: Root, count: int) -> Root:

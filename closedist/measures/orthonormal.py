@@ -18,12 +18,13 @@ def orthonormal_basis(columns: Tensor, precision: Tensor, widths: Tensor | None 
     Returns:
         (…, n, d) with the rank's columns orthonormal and the others zero, and the rank, (…).
     """
-    norms = columns.square().sum(-2, keepdim=True).sqrt_()
-    q, r = torch.linalg.qr(columns / norms.clamp(min=1e-300))
-    left, sizes, _ = torch.linalg.svd(r, full_matrices=False)
+    q, r = torch.linalg.qr(columns)
+    r = r / r.square().sum(-2, keepdim=True).sqrt_().clamp(min=1e-300)  # columns at unit length
+    sizes = torch.linalg.svdvals(r)
     widths = torch.tensor(columns.shape[-1], device=columns.device) if widths is None else widths
     counts = sizes > rounding(precision, widths).unsqueeze(-1)
-    basis = q if bool(counts.all()) else q @ (left * counts.unsqueeze(-2))
+    full = bool(counts.all())
+    basis = q if full else q @ (torch.linalg.svd(r, full_matrices=False).U * counts.unsqueeze(-2))
     if basis.shape[-1] < columns.shape[-1]:
         basis = torch.nn.functional.pad(basis, (0, columns.shape[-1] - basis.shape[-1]))
     return basis, counts.sum(-1)

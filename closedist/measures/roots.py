@@ -105,7 +105,8 @@ class Root:
     Attributes:
         vectors: (n, r, M) the columns that belong to the items' vectors, zero-padded to the largest M.
         shared: (n, r) the column that all items of a model share; it drops out of differences of items.
-        own: (n, M, M) the root of each model's vector columns alone, for norms of differences of items.
+        own: (n, k, M + 1) the root of each model's columns alone, the shared one last, for norms of its own items; the
+            vectors' columns are zero below the M-th row.
         angles: where every model has r coordinates of its own; None where all have the same.
     """
 
@@ -140,15 +141,32 @@ class Root:
         return differences @ self.vectors.mT
 
     def spread(self, items: Tensor) -> Tensor:
-        """(…, items, M) to (…, items, M): coordinates whose differences have the norms of the items' differences."""
-        return items @ self.own.mT
+        """(…, items, M) to (…, items, ≤ M): coordinates whose differences have the norms of the items' differences."""
+        return items @ self.own[..., : items.shape[-1], :-1].mT
+
+    def variances(self, spread: Tensor) -> Tensor:
+        """(…, items) squared norms of single items, from their coordinates of :meth:`spread`."""
+        width = self.own.shape[-1] - 1
+        along, beyond = self.own[..., :width, -1], self.own[..., width:, -1]
+        return (spread + along.unsqueeze(-2)).square_().sum(-1).add_(beyond.square().sum(-1, keepdim=True))
+
+    def about(self, middle: Tensor) -> "Root":
+        """The root for items that are given less a vector, (n, M), of their model."""
+        shared = self.shared + (self.vectors @ middle.unsqueeze(-1)).squeeze(-1)
+        last = self.own[..., -1:] + self.own[..., :-1] @ middle.unsqueeze(-1)
+        return Root(self.vectors, shared, torch.cat([self.own[..., :-1], last], -1), self.angles)
 
 
 def cut(root: Tensor, num_models: int) -> Root:
     """Cut a joint root factor into models; each model's columns are its vectors and then the shared column."""
     columns = root.reshape(len(root), num_models, -1).movedim(1, 0)
-    vectors = columns[..., :-1].contiguous()
-    return Root(vectors, columns[..., -1].contiguous(), triangular(vectors))
+    return root_of(columns)
+
+
+def root_of(columns: Tensor) -> Root:
+    """The root of (n, r, M + 1) columns, of which the last is the shared one."""
+    own = columns if columns.shape[-2] < columns.shape[-1] else torch.linalg.qr(columns, mode="r").R
+    return Root(columns[..., :-1].contiguous(), columns[..., -1].contiguous(), own)
 
 
 def pair_roots(root: Root, pairs: Tensor) -> tuple[Root, Root]:

@@ -49,7 +49,10 @@ class Stack:
     def inputs(self, rows: slice | Tensor) -> Tensor:
         """(n, B, M) float64 embeddings of these inputs."""
         count = len(range(self.num_inputs)[rows]) if isinstance(rows, slice) else rows.shape[0]
-        result = self.labels.new_zeros(len(self.members), count, self.labels.shape[-1])
+        width = self.labels.shape[-1]
+        filled_up = any(member.dimension < width for member in self.members)
+        make = self.labels.new_zeros if filled_up else self.labels.new_empty
+        result = make(len(self.members), count, width)
         for index, member in enumerate(self.members):
             which = rows if isinstance(rows, slice) else rows.to(member.stored.device)
             result[index, :, : member.dimension] = member.embedded(which)

@@ -1,6 +1,8 @@
 """Pairs of models on one axis, and the terms of d_LLV written out from their root factors."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -36,6 +38,17 @@ class Axis:
         """The same axis with some of its pairs, (k,) indices."""
         first, second = (side.select(which) for side in self.sides)
         return replace(self, pairs=self.pairs[which], sides=(first, second))
+
+    def about(self, middle: Tensor) -> "Axis":
+        """The same axis with its items given less a vector, (n, M), of their model."""
+        first, second = (side.about(part) for side, part in zip(self.sides, self.both(middle), strict=True))
+        return Axis(self.root.about(middle), self.items - middle.unsqueeze(1), self.pairs, (first, second))
+
+    @property
+    def columns_are_few(self) -> bool:
+        """Whether models have fewer columns than coordinates, and products of columns are the cheaper ones."""
+        rows, columns = self.root.vectors.shape[-2:]
+        return self.root.angles is not None or rows > max(columns + 1, 64)
 
     def both(self, of_models: Tensor) -> tuple[Tensor, Tensor]:
         """What belongs to n models, (n, …), as what belongs to the two sides of m pairs, (m, …) each."""
@@ -77,33 +90,67 @@ class Powers:
         return Powers(self.first[:, positions], self.second[:, positions], self.gap[:, positions])
 
 
-def powers(axis: Axis) -> Powers:
-    """Var ℓ, Var ℓ' and Var(ℓ − ℓ') of every item."""
-    parts: list[tuple[Tensor, Tensor, Tensor]] = []
+@dataclass(frozen=True)
+class Points:
+    """Items as points, what they are by themselves in each of n models, and in pairs of them.
+
+    Attributes:
+        coordinates: (n, L, ≤ M) points about their mean whose distances are s of two items.
+        square: (n, L) their squared norms.
+        powers: of the items.
+    """
+
+    coordinates: Tensor
+    square: Tensor
+    powers: Powers
+
+
+def points(axis: Axis) -> Points:
+    """All items as points, with Var ℓ, Var ℓ' and Var(ℓ − ℓ') of each."""
+    middle = axis.items.mean(1)
+    about = axis.about(middle)
+    coordinates = about.root.spread(about.items)
+    gaps = _gaps_by_columns(about) if about.columns_are_few else partial(_gaps_by_coordinates, about)
+    parts: list[tuple[Tensor, ...]] = []
     for block in axis.blocks():
-        single = axis.root.single(axis.items[:, block])
-        first, second = axis.both(square_norm(single))
-        if axis.root.angles is not None:
-            gap = _gaps_of_sides(axis, block)
-        elif len(axis.pairs) <= len(single):
-            gap = square_norm(single[axis.pairs[:, 0]] - single[axis.pairs[:, 1]])
-        else:
-            gap = _gaps(single, axis.pairs, first + second)
-        parts.append((first, second, gap))
-    return Powers(*(torch.cat(columns, -1) for columns in zip(*parts, strict=True)))
+        first, second = axis.both(about.root.variances(coordinates[:, block]))
+        parts.append((first, second, gaps(block, first + second)))
+    powers = Powers(*(torch.cat(columns, -1) for columns in zip(*parts, strict=True)))
+    return Points(coordinates, square_norm(coordinates), powers)
 
 
-def _gaps_of_sides(axis: Axis, items: slice) -> Tensor:
-    """(m, L) squared distances in the coordinates of each pair, laid out with these first: L is the longest."""
-    first, second = (
-        root.vectors @ _at(axis, side, items).mT + root.shared.unsqueeze(-1) for side, root in enumerate(axis.sides)
-    )
-    return first.sub_(second).square_().sum(-2)
+def _gaps_by_columns(axis: Axis) -> Callable[[slice, Tensor], Tensor]:
+    """(m, L) squared distances of items, by products of the columns of both sides, or directly where that loses digits.
+
+    What is (m, …, L) is laid out with L, the longest, last.
+    """
+    first, second = axis.sides
+    shared, other_shared = first.shared.unsqueeze(-1), second.shared.unsqueeze(-1)
+    of_vectors, of_other = second.vectors.mT @ first.vectors, second.vectors.mT @ shared
+    of_first, of_shared = other_shared.mT @ first.vectors, other_shared.mT @ shared
+
+    def gaps(items: slice, both: Tensor) -> Tensor:
+        x, other_x = (part.mT for part in axis.both(axis.items[:, items]))
+        inner = torch.baddbmm(of_other, of_vectors, x).mul_(other_x).sum(-2)
+        inner += torch.baddbmm(of_shared, of_first, x).squeeze(-2)
+        gap = torch.sub(both, inner, alpha=2)
+        close = (gap < SUSPICIOUS * both).any(-1).nonzero()[:, 0]
+        if len(close):
+            one, other = (
+                side.vectors[close] @ part[close] + side.shared[close].unsqueeze(-1)
+                for side, part in ((first, x), (second, other_x))
+            )
+            gap[close] = one.sub_(other).square_().sum(-2)
+        return gap
+
+    return gaps
 
 
-def _gaps(single: Tensor, pairs: Tensor, both: Tensor) -> Tensor:
-    """(m, L) squared distances of (n, L, r) coordinates, by products, or directly where that loses digits."""
-    first, second = pairs[:, 0], pairs[:, 1]
+def _gaps_by_coordinates(axis: Axis, items: slice, both: Tensor) -> Tensor:
+    """(m, L) squared distances of items in the few coordinates that all models share."""
+    single, (first, second) = axis.root.single(axis.items[:, items]), axis.pairs.T
+    if len(axis.pairs) <= len(single):
+        return square_norm(single[first] - single[second])
     by_item = single.movedim(1, 0).contiguous()
     products = (by_item @ by_item.mT).flatten(1).T.contiguous()
     gap = torch.sub(both, products[first * len(single) + second], alpha=2)

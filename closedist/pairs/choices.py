@@ -1,7 +1,9 @@
 """The measures at the chosen labels and inputs: the terms of d_LLV, d_{f,g} and what bounds it."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -18,6 +20,8 @@ from closedist.measures.subset_search import worst_subsets
 from closedist.measures.svd import MAX_ENUMERATED, TABLED, dissimilarity, label_subsets
 from closedist.measures.terms import BLOCK_ELEMENTS, Axis, unit_log_odds
 from closedist.pairs.records import Columns
+
+Units = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 def at_choices(members: Stack, measured: Moments, pairs: Tensor, size: int, settings: Settings) -> Columns:
@@ -124,10 +128,11 @@ class _LabelSide:
                 positions = _searched(part, pivot, used, apart, size)[:, None]
             else:
                 positions = label_subsets(count, size, settings.num_subsets, settings.seed).to(rows.device)[None]
-            of_subsets = with_its = _of_subsets(part, pivot, used, positions)
+            units_of = _units(part, pivot)
+            of_subsets = with_its = _of_subsets(units_of, used, positions)
             if positions.shape[1] < total:  # the certificate's subset is likely among the worst
                 its = apart.topk(size).indices[:, None]
-                with_its = torch.cat([of_subsets, _of_subsets(part, pivot, used, its)], 1)
+                with_its = torch.cat([of_subsets, _of_subsets(units_of, used, its)], 1)
                 positions = torch.cat([positions.expand(len(group), -1, -1), its], 1)
             most = with_its.max(-1)
             parts.append(most.values.unsqueeze(-1) if searched else of_subsets)
@@ -139,10 +144,10 @@ class _LabelSide:
         return cls(parts, worst, largest, totals, exact)
 
 
-def _of_subsets(axis: Axis, pivot: Tensor, used: Tensor, positions: Tensor) -> Tensor:
+def _of_subsets(units_of: Units, used: Tensor, positions: Tensor) -> Tensor:
     """(m, S) d_SVD of subsets, (m or 1, S, K) positions among the labels ``used``, (m, L)."""
     occurring, among = torch.unique(positions, return_inverse=True)
-    return dissimilarity(*_units(axis, pivot, used[:, occurring]), among)
+    return dissimilarity(*units_of(used[:, occurring]), among)
 
 
 def _searched(axis: Axis, pivot: Tensor, used: Tensor, apart: Tensor, size: int) -> Tensor:
@@ -161,13 +166,13 @@ def _searched(axis: Axis, pivot: Tensor, used: Tensor, apart: Tensor, size: int)
     return torch.cat(parts)
 
 
-def _units(axis: Axis, pivot: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+def _units(axis: Axis, pivot: Tensor) -> Units:
     """Unit log-odds of some labels, (m, L); of few labels from those of all, to the bit what the certificate has."""
     if axis.items.shape[1] > TABLED:
-        return unit_log_odds(axis, pivot, labels)
+        return partial(unit_log_odds, axis, pivot)
     row = torch.arange(len(pivot), device=pivot.device)[:, None]
     units, other_units = unit_log_odds(axis, pivot, slice(None))
-    return units[row, labels], other_units[row, labels]
+    return lambda labels: (units[row, labels], other_units[row, labels])
 
 
 def _all_of(size: int, device: torch.device) -> Tensor:

@@ -51,8 +51,10 @@ def _entries(values: Tensor | list[Entry], name: str) -> Sequence[Entry]:
     if not isinstance(values, Tensor):
         return values
     if values.ndim > 1:
-        return [tuple(entry) for entry in values.tolist()]
-    return [None if name in _ABSENT and math.isnan(entry) else entry for entry in values.tolist()]
+        return list(map(tuple, values.tolist()))
+    if name not in _ABSENT:
+        return values.tolist()
+    return [None if math.isnan(entry) else entry for entry in values.tolist()]
 
 
 def checked_names(wanted: bool | Sequence[str]) -> list[str]:

@@ -39,12 +39,11 @@ def as_tensor(array: ArrayLike | Tensor, name: str) -> Tensor:
                 raise TypeError(f"entries of type {values.dtype}")
             if values.dtype.kind == "f" and values.dtype.itemsize > 8:
                 values = values.astype(np.float64)
-            values = values.astype(values.dtype.newbyteorder("="), copy=False)
-            if any(stride < 0 for stride in values.strides):
+            if not values.dtype.isnative:
+                values = values.astype(values.dtype.newbyteorder("="))
+            if min(values.strides, default=0) < 0:
                 values = np.ascontiguousarray(values)
-            with warnings.catch_warnings():  # a read-only array is only ever read
-                warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-                tensor = torch.from_numpy(values)
+            tensor = torch.from_numpy(values) if values.flags.writeable else _read_only(values)
         except (TypeError, ValueError) as error:
             raise InputError(f"{name}: {error}; an array of real numbers is needed") from error
     if tensor.is_complex():
@@ -56,6 +55,13 @@ def as_tensor(array: ArrayLike | Tensor, name: str) -> Tensor:
     if tensor.dtype not in _FLOATING_POINT:
         raise InputError(f"{name}: {tensor.dtype}, in which nothing can be computed; pass tensor.float()")
     return tensor
+
+
+def _read_only(values: NDArray[Any]) -> Tensor:
+    """A tensor over an array that is only ever read, without PyTorch's warning."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(values)
 
 
 def as_index(which: Chosen | None, count: int, argument: str) -> slice | Tensor:

@@ -94,7 +94,7 @@ def test_pairs_are_cut_from_the_roots_of_many_models() -> None:
             torch.testing.assert_close(gap.norm(dim=0), (left[:, i, :2] - left[:, j, :2]).std(0), rtol=1e-9, atol=0)
             gap = first.shared[pair] - second.shared[pair]
             torch.testing.assert_close(gap.norm(), (left[:, i, 2] - left[:, j, 2]).std(), rtol=1e-9, atol=0)
-            torch.testing.assert_close(first.own[pair].norm(dim=0), left[:, i, :2].std(0), rtol=1e-9, atol=0)
+            torch.testing.assert_close(first.own[pair, :, :2].norm(dim=0), left[:, i, :2].std(0), rtol=1e-9, atol=0)
 
 
 @pytest.mark.parametrize("noise", [1e-3, 1e-6, 1e-9])

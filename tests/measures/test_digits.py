@@ -8,11 +8,14 @@ from mpmath import exp, mpf, workdps
 from closedist import InputError, Representations, compare, kl_divergence
 from closedist.measures import svd
 from closedist.measures.likelihood import _divergence
-from closedist.measures.roots import CentredRoot
+from closedist.measures.moments import moments
+from closedist.measures.roots import CentredRoot, pair_roots
+from closedist.measures.stack import stacked
 from closedist.measures.svd import dissimilarity
+from closedist.measures.terms import Axis, axis_of, points
 from tests.exact_reference import d_svd, measures
 from tests.random_models import noisy, random_model, represent
-from tests.slow_reference import Model
+from tests.slow_reference import Model, log_likelihoods, std
 
 FIELDS = ("label_term", "input_term", "certificate", "kl", "kl_reverse")
 
@@ -200,3 +203,23 @@ def test_a_model_in_half_precision_is_measured_in_double() -> None:
     in_double = compare(*(Representations(m.f, m.g, m.b) for m in doubles))
     assert in_half.llv == in_double.llv
     assert in_half.kl == in_double.kl
+
+
+@pytest.mark.parametrize("num_labels", [5, 30])
+@pytest.mark.parametrize("noise", [1.0, 1e-3, 1e-6])
+def test_how_far_each_label_is_in_two_models_keeps_its_digits_where_products_lose_them(
+    noise: float, num_labels: int
+) -> None:
+    """Var(ℓ − ℓ') over the inputs, and Var ℓ, against nineteen digits; in both forms of an axis."""
+    p = random_model(0, 90, num_labels, 3)
+    q = noisy(p, noise, 1)
+    models, pairs = stacked([represent(p), represent(q)]), torch.tensor([[0, 1]])
+    measured = moments(models, pairs)
+    first, second = (log_likelihoods(model, np.longdouble) for model in (p, q))
+    for axis in (
+        axis_of(measured.over_inputs, models.labels, pairs),
+        Axis(measured.over_inputs, models.labels, pairs, pair_roots(measured.over_inputs, pairs)),
+    ):
+        found = points(axis).powers
+        for power, expected in ((found.first, first), (found.second, second), (found.gap, first - second)):
+            assert power[0].tolist() == pytest.approx((std(expected) ** 2).astype(float).tolist(), rel=1e-7, abs=0)
