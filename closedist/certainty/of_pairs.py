@@ -47,8 +47,6 @@ SCALES = {
     "logit_correlation": ARTANH,
     "mean_cca_embeddings": CORRECTED_SIMILARITY,
     "cka_embeddings": SIMILARITY,
-    "logit_distance": LOG,
-    "logit_distance_centred": LOG,
 }  # by the names of a comparison's fields
 
 

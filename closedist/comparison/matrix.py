@@ -18,6 +18,7 @@ MATRICES = (  # upper right and lower left
     ("kl", "kl_reverse"),
     ("mean_cca_embeddings", "cka_embeddings"),
 )
+_BESIDE = 3  # numbers that measures= named in one table of a reference
 REFERENCE = ("logit_correlation", "same_top_label", "kl", "dissimilarity", "mean_cca_embeddings")
 
 
@@ -50,7 +51,9 @@ def matrix_table(
     blocks = ["\n".join(f"{index}  {name}" for index, name in enumerate(shortened(names, WIDTH - 4)))]
     blocks.append(_one_number(dict(zip(pairs, comparisons, strict=True)), len(names), number, tolerance))
     by_name = {column.name: column for column in COLUMNS}
-    for above, below in MATRICES if everything else ():
+    first = shown_number(comparisons, number).name
+    named = [pair for pair in _named(comparisons) if pair[0] != first]
+    for above, below in (*(MATRICES if everything else ()), *named):
         values = {name: [getattr(c, name) for c in comparisons] for name in (above, below)}
         if None in values[above]:
             continue
@@ -59,7 +62,8 @@ def matrix_table(
         upper, lower = by_name[above], by_name[below]
         title = f"{upper.title} (upper right) and {lower.title} (lower left)"
         if upper.title == lower.title:  # one number, or both directions of one
-            title = upper.title if upper is lower else f"{upper.title} in {upper.unit}, row to column"
+            unit = f" in {upper.unit}" if upper.unit else ""
+            title = upper.title if upper is lower else f"{upper.title}{unit}, row to column"
         diagonal = "1" if upper.larger_is_closer else "0"
         cells = {pair: written(value) for pair, value in zip(pairs, values[above], strict=True)}
         cells |= {(j, i): written(value) for (i, j), value in zip(pairs, values[below], strict=True)}
@@ -68,16 +72,23 @@ def matrix_table(
     return "\n\n".join(blocks)
 
 
+def _named(comparisons: Sequence[Comparison]) -> list[tuple[str, str]]:
+    """What ``measures=`` named and all pairs have, with its counterpart from q to p for the lower left."""
+    names = [name for name in (comparisons[0].measures if comparisons else ()) if not name.endswith("_reverse")]
+    return [(name, _back(name, comparisons)) for name in names]
+
+
 def shown_number(comparisons: Sequence[Comparison], number: str | None) -> Column:
     """The number that a matrix shows.
 
     Raises:
         InputError: there is no such number, or a comparison has none.
     """
-    known = [column for column in COLUMNS if column.larger_is_closer is not None and not column.several]
+    named = {name for c in comparisons for name in c.measures}
+    known = [c for c in COLUMNS if (c.larger_is_closer is not None and not c.several) or c.name in named]
     there = {c.name: c for c in known if all(getattr(of_pair, c.name) is not None for of_pair in comparisons)}
-    if number is None:
-        return there.get(NUMBER) or there["kl"]
+    if number is None and there:
+        return there.get(NUMBER) or there.get("kl") or next(iter(there.values()))
     if number not in there:
         raise InputError(f"number: {number!r} is none that all pairs have; these are {', '.join(there)}")
     return there[number]
@@ -85,7 +96,7 @@ def shown_number(comparisons: Sequence[Comparison], number: str | None) -> Colum
 
 def verdict_mark(comparison: Comparison, tolerance: float) -> str:
     """= for the same, ≠ for not the same, ? for undecided; "" where there are no intervals."""
-    if NUMBER not in comparison.intervals:
+    if not comparison.has_verdict:
         return ""
     return MARKS[comparison.verdict(tolerance).kind]
 
@@ -94,12 +105,19 @@ def _one_number(by_pair: dict[tuple[int, int], Comparison], count: int, number: 
     column = shown_number(list(by_pair.values()), number)
     marks = {pair: verdict_mark(c, tolerance) for pair, c in by_pair.items()}
     cells = {pair: _brief(getattr(c, column.name)) + marks[pair] for pair, c in by_pair.items()}
-    back = "kl_reverse" if column.name == "kl" else column.name
+    back = _back(column.name, list(by_pair.values()))
     cells |= {(j, i): _brief(getattr(c, back)) + marks[i, j] for (i, j), c in by_pair.items()}
     unit = f" in {column.unit}" if column.unit else ""
     unit += ", row to column" if back != column.name else ""
     legend = f"; = the same within {100 * tolerance:g} %, ≠ not the same, ? undecided" if any(marks.values()) else ""
     return f"{column.title}{unit}{legend}\n{_square(cells, '·', count)}"
+
+
+def _back(name: str, comparisons: Sequence[Comparison]) -> str:
+    """The number from q to p where all pairs have one, else the number itself."""
+    back = f"{name}_reverse"
+    known = any(column.name == back for column in COLUMNS)
+    return back if known and all(getattr(c, back) is not None for c in comparisons) else name
 
 
 def _brief(value: float) -> str:
@@ -130,17 +148,33 @@ def reference_table(
     by_name = {column.name: column for column in COLUMNS}
     wanted = [name for pair in MATRICES for name in pair] if everything else REFERENCE
     shown = [by_name[name] for name in wanted if any(getattr(c, name) is not None for c in comparisons)]
-    titles = ["", *(column.title for column in shown)]
+    parts: list[list[Column]] = []
+    for pair in _named(comparisons):
+        both = [by_name[name] for name in dict.fromkeys(pair)]
+        if not parts or len(parts[-1]) + len(both) > _BESIDE:
+            parts.append([])
+        parts[-1] += both
     marks = [verdict_mark(c, tolerance) for c in comparisons]
-    heads = ["reverse" if title == before else title for before, title in pairwise(titles)]
-    reference, *names = shortened([reference, *names], 24)
-    rows = [[reference, *(["verdict"] if any(marks) else []), *heads]]
     kinds = {mark: kind for kind, mark in MARKS.items()}
-    for name, mark, c in zip(names, marks, comparisons, strict=True):
+    verdicts = [kinds.get(mark, "") for mark in marks] if any(marks) else []
+    called = shortened([reference, *names], 24)
+    tables = [_by_model(comparisons, called, part, verdicts) for part in ([shown] if shown else []) + parts]
+    return "\n\n".join([*tables, *dict.fromkeys(filter(None, map(left_out, comparisons)))])
+
+
+def _by_model(
+    comparisons: Sequence[Comparison], names: Sequence[str], shown: Sequence[Column], verdicts: Sequence[str]
+) -> str:
+    """A row a comparison, below a line of titles, the reference's name first."""
+    reference, *others = names
+    titles = ["", *(column.title for column in shown)]
+    heads = ["reverse" if title == before else title for before, title in pairwise(titles)]
+    rows = [[reference, *(["verdict"] if verdicts else []), *heads]]
+    for index, (name, c) in enumerate(zip(others, comparisons, strict=True)):
         values = [getattr(c, column.name) for column in shown]
-        told = [kinds.get(mark, "")] if any(marks) else []
+        told = verdicts[index : index + 1]
         rows.append([name, *told, *("" if value is None else written(value) for value in values)])
-    return "\n\n".join([_aligned(rows), *dict.fromkeys(filter(None, map(left_out, comparisons)))])
+    return _aligned(rows)
 
 
 def _square(cells: dict[tuple[int, int], str], diagonal: str, size: int) -> str:
