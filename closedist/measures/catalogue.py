@@ -120,6 +120,8 @@ def _distance(
     chance: str,
     misleads: str,
     source: str,
+    *,
+    expected: str = "",
 ) -> Measure:
     return Measure(
         name, short, title, invariances, 0.0, high, False, True, True, True, chance, misleads, source, home
@@ -131,14 +133,17 @@ MEASURES: tuple[Measure, ...] = (
         "cka.linear_cka_of", "linear_cka", "cka", "linear CKA", _ROTATED,
         "tr Σ·tr Σ'/((n − 1)‖Σ‖‖Σ'‖); 0.84 of noise at n = 100, d = 512",
         "few inputs; one direction of large variance rules it", "Kornblith et al. 2019",
+        expected="chance.linear_cka_of",
     ),
     _similarity(
         "cka.linear_cka_of", "rv_coefficient", "rv", "RV coefficient", _ROTATED,
         "as linear CKA, which it is", "as linear CKA", "Escoufier 1973",
+        expected="chance.linear_cka_of",
     ),
     _similarity(
         "debiased_cka.debiased_cka_of", "debiased_cka", "debiased", "debiased CKA", _ROTATED,
         "0", "one direction of large variance rules it; noisy at few inputs", "Song et al. 2012", low=-1.0,
+        expected="chance.zero_of",
     ),
     _distance(
         "shape.procrustes_of", "procrustes_distance", "procrustes", "Procrustes distance", _ROTATED, 2**0.5,
@@ -151,16 +156,19 @@ MEASURES: tuple[Measure, ...] = (
     _distance(
         "shape.bures_of", "bures_distance", "bures", "Bures distance", ("shift", "scale"), 2**0.5,
         "that of the two covariances", "compares coordinates; 0 does not mean equal views", "Bures 1969",
+        expected="shape.bures_of",
     ),
     _distance(
         "shape.riemannian_of", "riemannian_distance", "riemannian", "Riemannian distance", ("shift", "scale"),
         float("inf"),
         "that of the two covariances", "compares coordinates; small variances count fully", "Pennec et al. 2006",
+        expected="shape.riemannian_of",
     ),
     _similarity(
         "regression.linear_r2_of", "linear_r2", "r2", "linear R²", _ROTATED,
         "d/(n − 1)", "few inputs: pass groups; a wide first view explains all", "Kornblith et al. 2019",
         symmetric=False,
+        expected="chance.linear_r2_of",
     ),
     _distance(
         "regression.gulp_of", "gulp_distance", "gulp", "GULP", _ROTATED, float("inf"),
@@ -169,6 +177,7 @@ MEASURES: tuple[Measure, ...] = (
     _similarity(
         "cca.mean_cca_of", "mean_cca", "cca", "m_CCA", _MAPPED,
         "√(d/(n − 1)) and more", "n below 20·d; directions of no variance count", "Hotelling 1936",
+        expected="chance.mean_cca_of",
     ),
     _similarity(
         "canonical.svcca_of", "svcca", "svcca", "SVCCA", _ROTATED,
@@ -186,6 +195,7 @@ MEASURES: tuple[Measure, ...] = (
     _similarity(
         "cca.eigenspace_overlap_of", "eigenspace_overlap", "eigenspace", "eigenspace overlap", _MAPPED,
         "(smaller rank)/(n − 1)", "directions of next to no variance count as all others", "May et al. 2019",
+        expected="chance.eigenspace_overlap_of",
     ),
     _similarity(
         "mean_svd.mean_svd_of", "mean_svd", "svd", "m_SVD", _RESCALED,
@@ -204,10 +214,12 @@ MEASURES: tuple[Measure, ...] = (
         "input_geometry.rsa_of", "rsa", "rsa", "RSA", _ROTATED,
         "0 (cosine: near 1)", "distances of one input are dependent: no textbook p-value", "Kriegeskorte et al. 2008",
         low=-1.0, moments=False,
+        expected="chance.zero_of",
     ),
     _similarity(
         "neighbour_overlap.mutual_knn_of", "mutual_knn", "mutual_knn", "mutual k nearest neighbours", _ROTATED,
         "k/(n − 1)", "sees k neighbours only; falls with more inputs", "Huh et al. 2024", moments=False,
+        expected="chance.mutual_knn_of",
     ),
     _similarity(
         "neighbour_overlap.jaccard_of", "jaccard", "jaccard", "Jaccard of neighbours", _ROTATED,

@@ -22,6 +22,7 @@ class LogitMeasure:
         low, high, larger_is_closer: as of a Column.
         directed: whether q to p is another number.
         embeddings: whether it is of embeddings and unembeddings, which a black box has not.
+        chance: whether the mean over permuted inputs is known: of its square, or of itself where it may be negative.
         above, below: the numbers that it is proved never to be below, or above.
     """
 
@@ -35,6 +36,7 @@ class LogitMeasure:
     larger_is_closer: bool | None = False
     directed: bool = False
     embeddings: bool = False
+    chance: bool = False
     above: tuple[str, ...] = ()
     below: tuple[str, ...] = ()
 
@@ -58,32 +60,34 @@ def _representation(name: str, title: str, meaning: str, home: str, **more: obje
 
 LOGIT_MEASURES: tuple[LogitMeasure, ...] = (
     _logit("logit_distance", "d_logit", "root mean square over inputs of the distance of the logits, centred over "
-           "the labels: 0 for equal predictions only", "logits.distance"),
+           "the labels: 0 for equal predictions only", "logits.distance", chance=True),
     _logit("logit_distance_centred", "d_logit, centred", "the same about the mean over inputs: what is left after the "
-           "best bias", "logits.centred"),
-    _logit("logit_distance_rms", "d_logit/√C", "of a single label's logit", "logits.rms"),
+           "best bias", "logits.centred", chance=True),
+    _logit("logit_distance_rms", "d_logit/√C", "of a single label's logit", "logits.rms", chance=True),
     _logit("logit_cosine", "cosine of logits", "of the two models' logits, centred over the labels", "logits.cosine",
-           low=-1.0, high=1.0, larger_is_closer=True),
+           low=-1.0, high=1.0, larger_is_closer=True, chance=True),
     _logit("logit_distance_relative", "d_logit, relative", "over the root mean square of the first model's logits",
-           "logits.relative", directed=True),
+           "logits.relative", directed=True, chance=True),
     _logit("logit_factor", "factor", "by which the second model's logits are closest to the first's: a temperature "
-           "of 1/factor", "logits.factor", low=-inf, larger_is_closer=None, directed=True),
+           "of 1/factor", "logits.factor", low=-inf, larger_is_closer=None, directed=True, chance=True),
     _logit("logit_distance_at_factor", "d_logit at factor", "what is left of it at that factor", "logits.at_factor",
            directed=True),
     _logit("logit_map_part", "map part", "of d_logit: embeddings that disagree after the best map that the labels give",
-           "logits.map_part", directed=True, embeddings=True),
+           "logits.map_part", directed=True, embeddings=True, chance=True),
     _logit("logit_span_part", "span part", "of d_logit: logits outside the column space of the first's unembeddings",
-           "logits.span_part", directed=True, embeddings=True),
-    _logit("capacity_floor", "capacity floor", "no model of the second's dimension comes closer to the first than this "
-           "in centred d_logit", "capacity_floor", larger_is_closer=None, directed=True, embeddings=True,
+           "logits.span_part", directed=True, embeddings=True, chance=True),
+    _logit("capacity_floor", "capacity floor", "no model of the second's dimension comes closer to the first than "
+           "this in centred d_logit", "capacity_floor", larger_is_closer=None, directed=True, embeddings=True,
            below=("logit_distance_centred",)),
-    _logit("kl_bound", "¼·d_logit²", "upper bound on KL both ways", "kl_bound", above=("kl", "kl_reverse")),
+    _logit("kl_bound", "¼·d_logit²", "upper bound on KL both ways", "kl_bound", above=("kl", "kl_reverse"),
+           chance=True),
     _representation("representation_distance", "d_rep", "root mean square of what is left of the first model's "
-                    "embeddings after the map that the labels dictate, in their units", "representations.distance"),
+                    "embeddings after the map that the labels dictate, in their units", "representations.distance",
+                    chance=True),
     _representation("representation_distance_volume", "d_rep, volume", "the mean over subsets of labels weighted by "
-                    "squared volume: the published notion, finite and exact", "representations.volume"),
+                    "squared volume: the published notion, finite and exact", "representations.volume", chance=True),
     _representation("representation_distance_relative", "d_rep, relative", "in units that no re-parametrisation "
-                    "changes: 1 where the map does no better than the mean", "representations.relative"),
+                    "changes: 1 where the map does no better than the mean", "representations.relative", chance=True),
     _representation("unembedding_distance", "d_rep, unembed.", "of the unembeddings, after the map that the inputs "
                     "dictate", "representations.unembeddings"),
     _representation("unembedding_distance_volume", "the same, volume", "its mean over subsets of inputs, weighted "

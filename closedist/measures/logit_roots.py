@@ -9,8 +9,8 @@ Every mean, variance and covariance here divides by N.
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import torch
 from numpy.typing import ArrayLike
@@ -33,7 +33,7 @@ class LogitRoots:
     """The two roots of a pair, with all columns in the order of z = (f, 1, f', 1).
 
     Attributes:
-        moment: (…, r, M + M' + 2) with momentᵀ·moment = E[z zᵀ], uncentred.
+        moment: (…, r, M + M' + 2) with momentᵀ·moment = E[z zᵀ], uncentred; its last row is the mean of z.
         covariance: (…, r', M + M' + 2) the same about the mean; its columns of the constants are 0.
         labels: (…, h, M + M' + 2) H with HᵀH = LᵀL.
         dimension: M, the first model's.
@@ -75,6 +75,13 @@ class LogitRoots:
     def unembeddings(self) -> Tensor:
         """(…, h, M) the columns of H that are the first model's centred unembeddings."""
         return self.labels[..., : self.dimension]
+
+    def permuted(self) -> "LogitRoots":
+        """The roots of the mean of E[z zᵀ] over all permutations of the second model's inputs."""
+        split = self.dimension + 1
+        own = torch.cat([self.covariance[..., :split], torch.zeros_like(self.covariance[..., split:])], -1)
+        covariance = torch.cat([own, self.covariance - own], -2)
+        return replace(self, moment=torch.cat([covariance, self.moment[..., -1:, :]], -2), covariance=covariance)
 
     def swapped(self, unit: float | Tensor) -> "LogitRoots":
         """The roots of the pair the other way round, with the second model's unit."""
@@ -183,6 +190,15 @@ class ManyLogitRoots:
             covariance = factor @ root * math.sqrt((others - 1) / others)
             found.append(self._of_pairs(pairs, covariance, self.mean - share * step, others))
         return found
+
+    def with_second_permuted(self, orders: Tensor) -> Iterator[tuple[LogitRoots, LogitRoots]]:
+        """Those of two models with the inputs of the second in each of these orders, (P, N)."""
+        rows = self.models.inputs(slice(0, self.models.num_inputs))
+        rows = torch.nn.functional.pad(rows - rows.mean(1, keepdim=True), (0, 1))  # the constant has no deviation
+        pair = torch.tensor([[0, 1]], device=rows.device)
+        for order in orders:
+            root = triangular(torch.cat([rows[0], rows[1, order]], 1)) / math.sqrt(self.models.num_inputs)
+            yield self._of_pairs(pair, root, self.mean, self.models.num_inputs)
 
     def _of_pairs(
         self, pairs: Tensor, covariance: Tensor, mean: Tensor, num_inputs: int

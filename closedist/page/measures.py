@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from closedist.comparison import COLUMNS, Comparison
 from closedist.comparison.column import Column
+from closedist.errors import InputError
 
 CORRELATED = 0.9  # logits of any two models of one group, until the reader chooses another
 Matrix = NDArray[np.float64]
+_NEEDED = ("logit_correlation", "same_top_label", "kl", "mean_cca_embeddings")
 _REVERSE = "_reverse"  # ends the name of a number's counterpart from q to p
 
 
@@ -47,7 +49,15 @@ def measures_of(count: int, comparisons: Sequence[Comparison]) -> list[Measure]:
     Args:
         count: n models.
         comparisons: of all pairs, in ``itertools.combinations`` order.
+
+    Raises:
+        InputError: they have not what the page rests on, since ``measures=`` did not name it.
     """
+    for needed in _NEEDED:
+        if any(c.black_boxes is not None and getattr(c, needed) is None for c in comparisons):
+            raise InputError(
+                f'comparisons: they have no {needed}, which the page rests on; name "default" among the measures too'
+            )
     columns = {column.name: column for column in COLUMNS if column.group and column.larger_is_closer is not None}
     shown = [column for column in columns.values() if not column.name.endswith(_REVERSE)]
     often = Counter(column.title for column in shown)

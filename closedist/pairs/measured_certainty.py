@@ -1,6 +1,7 @@
 """Intervals and chance of what is measured where it is named."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,7 +13,8 @@ from closedist.certainty.replicates import replicate_factors
 from closedist.certainty.views_without import moments_without, rows_without
 from closedist.comparison import COLUMNS, Comparison
 from closedist.measures.catalogue import Measure
-from closedist.measures.joint import Joint, joint
+from closedist.measures.joint import Columns, Joint, joint
+from closedist.measures.logit_catalogue import LogitMeasure
 from closedist.measures.logit_roots import ManyLogitRoots
 from closedist.measures.settings import Settings
 from closedist.measures.stack import stacked
@@ -53,6 +55,7 @@ def certainty_by_name(
                 replicates += _views_without(side_by_side, local, views, groups)
         if logits:
             roots = ManyLogitRoots.of(stacked(some), None if groups is None else groups.codes)
+            chance |= _chance_of_logits(roots, local, logits)
             if groups is not None:
                 both = roots.without_groups(local.to(roots.mean.device), replicate_factors)
                 replicates.append(_stacked(of_logits(roots, without, local, logits) for without in both))
@@ -67,6 +70,13 @@ def _chance(views: Joint, pairs: Tensor, measures: Iterable[Measure]) -> dict[st
         if (expected := measure.chance_of_joint) is not None:
             found |= view_values(expected(views), pairs, measure)
     return found
+
+
+def _chance_of_logits(many: ManyLogitRoots, pairs: Tensor, measures: Sequence[LogitMeasure]) -> dict[str, Tensor]:
+    """The root of the mean square of what is one, else the mean."""
+    first, second = many.of_pairs(pairs.to(many.mean.device))
+    known = [measure for measure in measures if measure.chance]
+    return of_logits(many, (first.permuted(), second.permuted()), pairs, known)
 
 
 def _views_without(
@@ -104,3 +114,29 @@ def _intervals(
 def _rows(columns: Mapping[str, Tensor], count: int) -> list[dict[str, float]]:
     lists = {name: values.tolist() for name, values in columns.items()}
     return [{name: values[index] for name, values in lists.items()} for index in range(count)]
+
+
+def permuted_by_name(
+    models: Sequence[Representations], names: Sequence[str], settings: Settings, orders: Tensor
+) -> dict[str, Tensor]:
+    """(P,) by name: what two models would give if the second one's inputs were permuted; of many pairs of inputs none.
+
+    Args:
+        models, names: two of them.
+        settings: what was asked for.
+        orders: (P, N) permutations.
+    """
+    pair = torch.tensor([[0, 1]])
+    few = orders.numel() * orders.shape[1] <= 16 * _PAIRS_OF_INPUTS
+    views = [one for one in views_asked(settings) if one.moments or few]
+    found: list[dict[str, Tensor]] = []
+    if views:
+        together = joint([model.embeddings for model in models], view_names(names, (0, 1)))
+        first, second = together.columns
+        permuted = (replace(together, columns=Columns.of([first, second[order]])) for order in orders)
+        found.append(_stacked(of_views(one, pair, views) for one in permuted))
+    if logits := logits_asked(settings):
+        roots = ManyLogitRoots.of(stacked(models))
+        both = roots.with_second_permuted(orders)
+        found.append(_stacked(of_logits(roots, one, pair, logits) for one in both))
+    return {name: values[:, 0] for part in found for name, values in part.items() if name in (settings.measures or ())}

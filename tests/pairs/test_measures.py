@@ -256,3 +256,54 @@ def test_every_measure_of_the_tables_is_a_row_and_asked_for_by_all_its_names() -
         for word in (one.name, one.short):
             assert number(compare(*FAMILY[:2], measures=[word]), one.name) is not None
     assert {one.name for one in LOGIT_MEASURES} <= set(MEASURED)
+
+
+def test_chance_is_the_mean_of_permuted_inputs() -> None:
+    """Of the squares of what is a root of a mean square; the other closed forms are means themselves."""
+    rng = np.random.default_rng(0)
+    p, q = represent(random_model(20, 40, 5, 3)), represent(random_model(21, 40, 5, 3))
+    names = ["rv", "debiased", "r2", "eigenspace", "mutual_knn", "bures", "riemannian", "rsa", *DISTANCES]
+    c = compare(p, q, measures=names)
+    closed = c.chance.keys() & c.measures.keys() - {"debiased_cka_embeddings"}
+    assert {"rv_coefficient", "linear_r2_reverse", "logit_distance", "representation_distance", "kl_bound"} <= closed
+    found: dict[str, list[float]] = {name: [] for name in closed}
+    for _ in range(300):
+        order = rng.permutation(40)
+        other = compare(p, q.at(inputs=order), measures=names)
+        for name in closed:
+            found[name].append(other.measures[name])
+    squared = {name for name in closed if "distance" in name or "part" in name} - {
+        "bures_distance",
+        "riemannian_distance",
+    }
+    for name in closed:
+        values = np.array(found[name]) ** (2 if name in squared else 1)
+        chance = c.chance[name] ** (2 if name in squared else 1)
+        room = 5 * values.std() / 300**0.5 + 1e-9 * abs(chance)
+        assert chance == pytest.approx(values.mean(), abs=room + 1e-9), name
+
+
+def test_permutations_say_what_chance_gives_where_no_closed_form_does() -> None:
+    p, q = FAMILY[0], FAMILY[2]
+    names = ["procrustes", "svcca", "rbf_cka", "linear_r2", "logit_distance", "mutual_knn"]
+    near = compare(p, FAMILY[1], measures=names, permutations=19)
+    assert {value for name, value in near.p_values.items() if "span" not in name} == {0.05}
+    assert near.p_values.keys() == {name for name in near.measures if not name.startswith(("logit_factor", "capacity_floor"))}
+    far = compare(p, q, measures=names, permutations=39)
+    alone = [
+        closedist.procrustes_distance(p.embeddings, q.embeddings[order])
+        for order in torch.from_numpy(np.stack([np.random.default_rng(0).permutation(120)]))
+    ]
+    assert far.chance["procrustes_distance"] == pytest.approx(alone[0], abs=0.1)
+    assert 0.05 < far.p_values["logit_distance"]
+    assert compare(p, q, measures=["default", "rv"], permutations=19).p_values.keys() > {"kl", "rv_coefficient"}
+
+
+def test_a_page_shows_what_was_named(tmp_path) -> None:
+    models = dict(zip("abc", FAMILY, strict=True))
+    named = compare_all(models, measures=["default", "procrustes", "r2", "logit_distance"])
+    closedist.report(models, tmp_path / "page.html", comparisons=named)
+    assert "Procrustes distance" in (tmp_path / "page.html").read_text()
+    only = compare_all(models, measures=["procrustes"])
+    with pytest.raises(InputError, match='comparisons: .*"default"'):
+        closedist.report(models, tmp_path / "other.html", comparisons=only)
