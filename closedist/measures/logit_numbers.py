@@ -12,7 +12,6 @@ from closedist.measures.cca import orthonormal_basis
 from closedist.measures.logit_catalogue import LogitMeasure
 from closedist.measures.logit_distance import LogitDistances, logit_distances
 from closedist.measures.logit_roots import LogitRoots
-from closedist.measures.projection import Projection
 from closedist.measures.representation_distance import RepresentationDistances, representation_distances
 
 
@@ -46,10 +45,6 @@ class LogitNumbers:
         return representation_distances(self.roots)
 
     @cached_property
-    def _unembeddings(self) -> Projection:
-        return Projection.onto(self.roots.unembeddings(), self.roots.num_labels)
-
-    @cached_property
     def _variances(self) -> Tensor:
         return logit_bounds.logit_variances(self.roots)
 
@@ -61,17 +56,20 @@ class LogitNumbers:
     @property
     def representation_bound(self) -> Tensor:
         """Of d_rep, in the units of the user's embeddings."""
-        return logit_bounds.representation_bound(self.logits.distance, self._unembeddings) * self.roots.unit
+        return logit_bounds.representation_bound(self.logits.distance, self.roots.onto_unembeddings) * self.roots.unit
 
     @property
     def representation_volume_bound(self) -> Tensor:
         """Of the volume-weighted d_rep, likewise."""
-        return logit_bounds.representation_volume_bound(self.logits.distance, self._unembeddings) * self.roots.unit
+        return (
+            logit_bounds.representation_volume_bound(self.logits.distance, self.roots.onto_unembeddings)
+            * self.roots.unit
+        )
 
     @property
     def unembedding_bound(self) -> Tensor:
         """Of the unembeddings' distance, in the units of the user's unembeddings."""
-        embeddings = Projection.onto(self.roots.embeddings()[0], self.roots.num_inputs)
+        embeddings = self.roots.onto_embeddings
         return logit_bounds.unembedding_bound(self.logits.centred, embeddings) / self.roots.unit
 
     @property

@@ -11,6 +11,7 @@ Every mean, variance and covariance here divides by N.
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from numpy.typing import ArrayLike
@@ -19,6 +20,7 @@ from torch import Tensor
 from closedist.errors import InputError
 from closedist.measures.checks import check_comparable
 from closedist.measures.group_roots import GroupedRows, GroupRoots
+from closedist.measures.projection import Projection
 from closedist.measures.roots import CentredRoot, triangular
 from closedist.measures.settings import DEFAULTS
 from closedist.measures.stack import Stack, stacked
@@ -75,6 +77,16 @@ class LogitRoots:
     def unembeddings(self) -> Tensor:
         """(…, h, M) the columns of H that are the first model's centred unembeddings."""
         return self.labels[..., : self.dimension]
+
+    @cached_property
+    def onto_unembeddings(self) -> Projection:
+        """Onto the first model's centred unembeddings."""
+        return Projection.onto(self.unembeddings(), self.num_labels)
+
+    @cached_property
+    def onto_embeddings(self) -> Projection:
+        """Onto the first model's centred embeddings."""
+        return Projection.onto(self.embeddings()[0], self.num_inputs)
 
     def permuted(self) -> "LogitRoots":
         """The roots of the mean of E[z zᵀ] over all permutations of the second model's inputs."""

@@ -288,7 +288,9 @@ def test_permutations_say_what_chance_gives_where_no_closed_form_does() -> None:
     names = ["procrustes", "svcca", "rbf_cka", "linear_r2", "logit_distance", "mutual_knn"]
     near = compare(p, FAMILY[1], measures=names, permutations=19)
     assert {value for name, value in near.p_values.items() if "span" not in name} == {0.05}
-    assert near.p_values.keys() == {name for name in near.measures if not name.startswith(("logit_factor", "capacity_floor"))}
+    assert near.p_values.keys() == {
+        name for name in near.measures if not name.startswith(("logit_factor", "capacity_floor"))
+    }
     far = compare(p, q, measures=names, permutations=39)
     alone = [
         closedist.procrustes_distance(p.embeddings, q.embeddings[order])
@@ -307,3 +309,19 @@ def test_a_page_shows_what_was_named(tmp_path) -> None:
     only = compare_all(models, measures=["procrustes"])
     with pytest.raises(InputError, match='comparisons: .*"default"'):
         closedist.report(models, tmp_path / "other.html", comparisons=only)
+
+
+def test_intervals_hold_the_number_of_all_inputs_about_as_often_as_they_should() -> None:
+    """Inputs drawn again and again from many: nominal 95 %, of 40 draws no fewer than 32."""
+    model = random_model(30, 20_000, 5, 3)
+    many = [represent(model), represent(noisy(model, 0.5, 31))]
+    names = ["procrustes", "linear_r2", "logit_distance"]
+    truth = compare(*many, measures=names).measures
+    held = dict.fromkeys(("procrustes_distance", "linear_r2", "logit_distance", "logit_distance_at_factor"), 0)
+    for start in range(0, 40 * 250, 250):
+        rows = np.arange(start, start + 250)
+        c = compare(*(model.at(inputs=rows) for model in many), measures=names, intervals=True)
+        for name in held:
+            held[name] += c.intervals[name].low <= truth[name] <= c.intervals[name].high
+            assert c.intervals[name].high - c.intervals[name].low < 0.5 * truth[name]
+    assert min(held.values()) >= 32, held
