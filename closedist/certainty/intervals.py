@@ -45,13 +45,13 @@ CORRECTED_LOG = Scale(torch.log, torch.exp, 0.0, math.inf, corrected=True)  # d_
 SHARE = Scale(torch.clone, torch.clone, 0.0, 1.0)  # rates
 
 
-def scale_of(low: float, high: float, larger_is_closer: bool | None) -> Scale:
+def scale_of(low: float, high: float, larger_is_closer: bool | None, *, corrected: bool = False) -> Scale:
     """Where a number of this range is nearly normal: the log of a distance, artanh of a similarity, else itself."""
     if larger_is_closer is None:
         return Scale(torch.clone, torch.clone, low, high)
     if larger_is_closer:
-        return replace(ARTANH, lowest=max(low, -1.0), highest=high)
-    return replace(LOG, highest=high)
+        return replace(ARTANH, lowest=max(low, -1.0), highest=high, corrected=corrected)
+    return replace(LOG, highest=high, corrected=corrected)
 
 
 @dataclass(frozen=True)

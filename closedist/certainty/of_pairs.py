@@ -47,6 +47,7 @@ SCALES = {
     "logit_correlation": ARTANH,
     "mean_cca_embeddings": CORRECTED_SIMILARITY,
     "cka_embeddings": SIMILARITY,
+    "rv_coefficient": SIMILARITY,
 }  # by the names of a comparison's fields
 
 

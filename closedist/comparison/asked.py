@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from difflib import get_close_matches
 
+from closedist.comparison.measured import REVERSE
 from closedist.comparison.record import COLUMNS, FIELDS
 from closedist.errors import InputError
 from closedist.measures.settings import DEFAULT_MEASURES
@@ -35,7 +36,7 @@ def asked(names: Sequence[str] | None) -> frozenset[str] | None:
 
 def _known(word: str) -> str:
     """All names, those first that are spelt much as a word is."""
-    columns = [column for column in _NUMBERS if not column.name.endswith("_reverse")]
+    columns = [column for column in _NUMBERS if not column.name.endswith(REVERSE)]
     close = get_close_matches(word, [name for column in columns for name in (column.name, *column.called)], n=3)
     shown = [name for name in (DEFAULT_MEASURES, *(column.name for column in columns)) if name not in close]
     return f"these are {', '.join([*close, *shown])}"

@@ -5,6 +5,7 @@ from itertools import combinations, pairwise
 
 from closedist.certainty.verdict import TOLERANCE
 from closedist.comparison.column import Column
+from closedist.comparison.measured import REVERSE
 from closedist.comparison.record import COLUMNS, Comparison
 from closedist.comparison.table import WIDTH, left_out, shortened, written
 from closedist.errors import InputError
@@ -74,7 +75,7 @@ def matrix_table(
 
 def _named(comparisons: Sequence[Comparison]) -> list[tuple[str, str]]:
     """What ``measures=`` named and all pairs have, with its counterpart from q to p for the lower left."""
-    names = [name for name in (comparisons[0].measures if comparisons else ()) if not name.endswith("_reverse")]
+    names = [name for name in (comparisons[0].measures if comparisons else ()) if not name.endswith(REVERSE)]
     return [(name, _back(name, comparisons)) for name in names]
 
 
@@ -115,7 +116,7 @@ def _one_number(by_pair: dict[tuple[int, int], Comparison], count: int, number: 
 
 def _back(name: str, comparisons: Sequence[Comparison]) -> str:
     """The number from q to p where all pairs have one, else the number itself."""
-    back = f"{name}_reverse"
+    back = f"{name}{REVERSE}"
     known = any(column.name == back for column in COLUMNS)
     return back if known and all(getattr(c, back) is not None for c in comparisons) else name
 

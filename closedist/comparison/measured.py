@@ -9,7 +9,8 @@ from closedist.measures.logit_catalogue import LOGIT_MEASURES, LogitMeasure
 
 LOGITS, BY_LABELS, VIEWS = "distance of logits", "distance of representations by their labels", "embeddings as views"
 REVERSE = "_reverse"  # ends the name of a number's counterpart from q to p
-_KIND: Any = float | None
+_NUMBER: Any = float | None
+_COUNT: Any = int | None
 
 
 def of_logits(measure: LogitMeasure) -> list[Column]:
@@ -25,7 +26,7 @@ def of_logits(measure: LogitMeasure) -> list[Column]:
         above=measure.above,
         below=measure.below,
         name=measure.name,
-        type=_KIND,
+        type=_COUNT if measure.whole else _NUMBER,
     )
     return both_ways(column) if measure.directed else [column]
 
@@ -41,7 +42,7 @@ def of_view(measure: Measure) -> list[Column]:
         larger_is_closer=measure.larger_is_closer,
         called=(measure.short,),
         name=measure.name,
-        type=_KIND,
+        type=_NUMBER,
     )
     return [column] if measure.symmetric else both_ways(column)
 

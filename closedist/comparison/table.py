@@ -185,9 +185,10 @@ def _row(c: Comparison, column: Column) -> str:
     title = _title(column)
     if column.name == "dissimilarity" and not c.dissimilarity_exact:
         title += ", at least"
-    chance = c.chance.get(column.name)
+    chance, value = c.chance.get(column.name), getattr(c, column.name)
+    told = f"{value:.0f}" if column.type == int | None else written(value)
     return (
-        f"  {title:<28}{written(getattr(c, column.name)):>10}   {_interval(c.intervals.get(column.name)):<22}"
+        f"  {title:<28}{told:>10}   {_interval(c.intervals.get(column.name)):<22}"
         f"{'' if chance is None else written(chance)}"
     ).rstrip()
 

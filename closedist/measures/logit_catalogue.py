@@ -22,6 +22,7 @@ class LogitMeasure:
         low, high, larger_is_closer: as of a Column.
         directed: whether q to p is another number.
         embeddings: whether it is of embeddings and unembeddings, which a black box has not.
+        whole: a count.
         chance: whether the mean over permuted inputs is known: of its square, or of itself where it may be negative.
         above, below: the numbers that it is proved never to be below, or above.
     """
@@ -36,6 +37,7 @@ class LogitMeasure:
     larger_is_closer: bool | None = False
     directed: bool = False
     embeddings: bool = False
+    whole: bool = False
     chance: bool = False
     above: tuple[str, ...] = ()
     below: tuple[str, ...] = ()
@@ -94,7 +96,7 @@ LOGIT_MEASURES: tuple[LogitMeasure, ...] = (
                     "likewise", "representations.volume_unembeddings"),
     _representation("identified_rank", "identified rank", "of the first model's unembeddings: directions of its "
                     "embeddings beyond are in none of these", "representations.identified_rank",
-                    larger_is_closer=None),
+                    larger_is_closer=None, whole=True),
     _representation("representation_bound", "bound on d_rep", "d_logit over the smallest singular value of the first's "
                     "unembeddings", "representation_bound", above=("representation_distance",)),
     _representation("representation_volume_bound", "bound on its volume", "d_logit·√tr of their inverse Gram matrix",

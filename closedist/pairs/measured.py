@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
+from closedist.comparison.measured import REVERSE
 from closedist.measures import logit_bounds
 from closedist.measures.catalogue import Measure
 from closedist.measures.cca import precisions
@@ -16,7 +17,7 @@ from closedist.measures.logit_roots import LogitRoots, ManyLogitRoots
 from closedist.measures.settings import Settings
 from closedist.measures.stack import stacked
 from closedist.pairs.parts import of_few_models
-from closedist.pairs.wanted import REVERSE, column_of, logits_asked, views_asked
+from closedist.pairs.wanted import column_of, logits_asked, views_asked
 from closedist.representations import Representations
 
 _VIEW_BYTES = 1 << 29  # of embeddings side by side

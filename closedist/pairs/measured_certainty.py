@@ -8,11 +8,13 @@ import torch
 from torch import Tensor
 
 from closedist.certainty.groups import Groups
-from closedist.certainty.intervals import by_number, jackknife, scale_of
+from closedist.certainty.intervals import Scale, by_number, jackknife, scale_of
+from closedist.certainty.of_pairs import SCALES
 from closedist.certainty.replicates import replicate_factors
 from closedist.certainty.views_without import moments_without, rows_without
-from closedist.comparison import COLUMNS, Comparison
-from closedist.measures.catalogue import Measure
+from closedist.comparison import COLUMNS, Column, Comparison
+from closedist.comparison.measured import REVERSE
+from closedist.measures.catalogue import MEASURES, Measure
 from closedist.measures.joint import Columns, Joint, joint
 from closedist.measures.logit_catalogue import LogitMeasure
 from closedist.measures.logit_roots import ManyLogitRoots
@@ -20,7 +22,7 @@ from closedist.measures.settings import Settings
 from closedist.measures.stack import stacked
 from closedist.pairs.measured import of_logits, of_views, view_names, view_values
 from closedist.pairs.parts import of_few_models
-from closedist.pairs.wanted import logits_asked, views_asked
+from closedist.pairs.wanted import column_of, logits_asked, views_asked
 from closedist.representations import Representations
 
 _ROOT_COLUMNS = 512  # of models side by side: what groups' roots cost is its square, times their number
@@ -105,10 +107,16 @@ def _intervals(
         for name, of_groups in part.items():
             values = [getattr(comparison, name) for comparison in comparisons]
             if groups is not None and None not in values:
-                column = _COLUMNS[name]
-                scale = scale_of(column.low, column.high, column.larger_is_closer)
-                found[name] = jackknife(torch.tensor(values, dtype=torch.float64), of_groups, groups.sizes, scale)
+                at = torch.tensor(values, dtype=torch.float64)
+                found[name] = jackknife(at, of_groups, groups.sizes, SCALES.get(name) or _scale(_COLUMNS[name]))
     return by_number(found) if found else [{} for _ in comparisons]
+
+
+def _scale(column: Column) -> Scale:
+    """Measures of second moments are off on few inputs, as m_CCA is; those of neighbours are of this many inputs."""
+    biased = {column_of(measure) for measure in MEASURES if measure.moments}
+    corrected = column.name.removesuffix(REVERSE) in biased
+    return scale_of(column.low, column.high, column.larger_is_closer, corrected=corrected)
 
 
 def _rows(columns: Mapping[str, Tensor], count: int) -> list[dict[str, float]]:

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from closedist.comparison import COLUMNS, FIELDS
+from closedist.comparison.measured import REVERSE
 from closedist.errors import InputError
 from closedist.measures.catalogue import MEASURES, Measure
 from closedist.measures.logit_catalogue import LOGIT_MEASURES, LogitMeasure
 from closedist.measures.settings import Settings
 from closedist.representations import Representations
 
-REVERSE = "_reverse"  # ends the name of a number's counterpart from q to p
 _OF_ONE_PASS = {  # over inputs and labels, without labels and inputs that are chosen
     "logit_correlation",
     "same_top_label",

@@ -146,6 +146,15 @@ def test_an_interval_is_made_of_what_the_numbers_are_without_each_group(
             assert interval.low <= interval.high
 
 
+def test_a_number_has_one_interval_however_it_is_asked_for() -> None:
+    few = [model.at(inputs=slice(40)) for model in FAMILY[::2]]
+    named, default = compare(*few, measures=["cka", "cca"], intervals=True), compare(*few, intervals=True)
+    for name in ("cka_embeddings", "mean_cca_embeddings"):
+        for end in ("low", "high", "bias"):
+            assert getattr(named.intervals[name], end) == pytest.approx(getattr(default.intervals[name], end), abs=1e-7)
+        assert named.chance[name] == pytest.approx(default.chance[name])
+
+
 def test_too_many_pairs_of_inputs_have_no_interval_and_a_word_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measured_certainty, "_PAIRS_OF_INPUTS", 1000)
     c = compare(*FAMILY[:2], measures=["rbf_cka", "procrustes"], intervals=True)
