@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -40,7 +41,7 @@ def moments_without(views: Joint, groups: Groups) -> Iterator[Joint]:
         columns = Columns(left[:, :width], views.columns.widths)
         moved = Columns((-size / others * step[None, :width]), views.columns.widths)  # the means of the rows left
         norms = left[:, width:].mT - torch.stack([2.0 * x @ mean[0] for x, mean in zip(columns, moved, strict=True)])
-        yield Joint(columns, others, views.precision, views.names, norms, views.first)
+        yield replace(views, columns=columns, num_inputs=others, squares=norms)
 
 
 def rows_without(views: Joint, groups: Groups) -> Iterator[Joint]:
@@ -49,4 +50,4 @@ def rows_without(views: Joint, groups: Groups) -> Iterator[Joint]:
     for group, size in enumerate(groups.sizes.tolist()):
         left: Tensor = views.columns.side[codes != group]
         columns = Columns(left - left.mean(0), views.columns.widths)
-        yield Joint(columns, views.num_inputs - size, views.precision, views.names, first=views.first)
+        yield replace(views, columns=columns, num_inputs=views.num_inputs - size)

@@ -124,7 +124,7 @@ def _distance(
     expected: str = "",
 ) -> Measure:
     return Measure(
-        name, short, title, invariances, 0.0, high, False, True, True, True, chance, misleads, source, home
+        name, short, title, invariances, 0.0, high, False, True, True, True, chance, misleads, source, home, expected
     )
 
 

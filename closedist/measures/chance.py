@@ -6,7 +6,7 @@ Exact, but for that of m_CCA, which is the root of the mean of squared correlati
 import torch
 from torch import Tensor
 
-from closedist.measures.factors import factors, ranks
+from closedist.measures.factors import factors
 from closedist.measures.joint import Joint
 
 
@@ -46,4 +46,4 @@ def mutual_knn_of(views: Joint, k: int = 10) -> Tensor:
 
 
 def _ranks(views: Joint) -> Tensor:
-    return ranks(factors(views), views.precision)
+    return factors(views).ranks

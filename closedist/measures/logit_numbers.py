@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from closedist.measures import logit_bounds
-from closedist.measures.cca import orthonormal_basis
 from closedist.measures.logit_catalogue import LogitMeasure
 from closedist.measures.logit_distance import LogitDistances, logit_distances
 from closedist.measures.logit_roots import LogitRoots
+from closedist.measures.orthonormal import orthonormal_basis
 from closedist.measures.representation_distance import RepresentationDistances, representation_distances
 
 

@@ -8,12 +8,12 @@ from torch import Tensor
 from closedist.comparison.measured import REVERSE
 from closedist.measures import logit_bounds
 from closedist.measures.catalogue import Measure
-from closedist.measures.cca import precisions
 from closedist.measures.joint import Joint, joint
 from closedist.measures.logit_catalogue import LogitMeasure
 from closedist.measures.logit_distance import logit_distance
 from closedist.measures.logit_numbers import LogitNumbers
 from closedist.measures.logit_roots import LogitRoots, ManyLogitRoots
+from closedist.measures.orthonormal import precisions
 from closedist.measures.settings import Settings
 from closedist.measures.stack import stacked
 from closedist.pairs.parts import of_few_models
