@@ -9,8 +9,9 @@ from math import isinf
 from pathlib import Path
 
 from closedist import list_measures
-from closedist.comparison import COLUMNS, Column
+from closedist.comparison import COLUMNS, FIELDS, Column
 from closedist.measures.catalogue import CHANGES, Measure
+from closedist.measures.logit_catalogue import LOGIT_MEASURES
 
 PAGE = Path(__file__).resolve().parent / "measures.md"
 HEAD = ("field", "in tables", "what it is", "range", "closer where", "key in result files")
@@ -22,13 +23,23 @@ SEEN = {
     "rotated": "rotation",
     "mapped": "invertible map",
 }
+LOGITS_HEAD = ("number", "in tables", *HEAD[2:-1], "p to q, q to p", "comes with")
 MEASURES_HEAD = ("measure", "called", *(SEEN[change] for change in CHANGES), "range", "metric", "kept")
 CHANCE_HEAD = ("measure of two views", "unrelated views", "misleads", "source")
 
 
 def numbers_table() -> str:
     """The table of a comparison's fields in Markdown."""
-    return _table(HEAD, [_row(column) for column in COLUMNS])
+    return _table(HEAD, [_row(column) for column in FIELDS])
+
+
+def logits_table() -> str:
+    """The table of distances of logits, and of representations by their labels; q to p is the other way round."""
+    by_name = {column.name: column for column in COLUMNS}
+    rows = [_row(by_name[one.name])[:-1] for one in LOGIT_MEASURES]
+    ways = ["both ways" if one.directed else "" for one in LOGIT_MEASURES]
+    families = [f"`{one.family}`" for one in LOGIT_MEASURES]
+    return _table(LOGITS_HEAD, [[*row, way, word] for row, way, word in zip(rows, ways, families, strict=True)])
 
 
 def measures_table() -> str:
@@ -76,7 +87,12 @@ def _measure_row(measure: Measure) -> list[str]:
 
 def replaced(page: str) -> str:
     """The page with the tables as they are now."""
-    for head, table in ((HEAD, numbers_table()), (MEASURES_HEAD, measures_table()), (CHANCE_HEAD, chance_table())):
+    for head, table in (
+        (HEAD, numbers_table()),
+        (LOGITS_HEAD, logits_table()),
+        (MEASURES_HEAD, measures_table()),
+        (CHANCE_HEAD, chance_table()),
+    ):
         begin = re.escape(f"| {head[0]} | {head[1]} |")
         page = re.sub(rf"^{begin}.*?(?=^$)", lambda _, made=table: made + "\n", page, flags=re.M | re.S)
     return page

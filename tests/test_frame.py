@@ -19,7 +19,7 @@ from tests.random_models import noisy, random_model, represent
 FIRST = random_model(0, 60, 5, 2)
 MODELS = {"full": FIRST, "8 bits": noisy(FIRST, 0.01, 1), "4 bits, new": noisy(FIRST, 0.3, 2)}
 REPRESENTATIONS = {name: represent(model) for name, model in MODELS.items()}
-FIELDS = [field.name for field in fields(Comparison) if field.name != "names"]
+FIELDS = [field.name for field in fields(Comparison) if field.name not in ("names", "measures")]
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ clusters it is the estimator called CV3, MacKinnon, Nielsen and Webb, 2023).
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from scipy.special import ndtri, stdtrit
@@ -41,6 +41,15 @@ SIMILARITY = Scale(torch.atanh, torch.tanh, 0.0, 1.0)  # those that are never ne
 CORRECTED_SIMILARITY = Scale(torch.atanh, torch.tanh, 0.0, 1.0, corrected=True)  # m_CCA: on few inputs it is too large
 CORRECTED_LOG = Scale(torch.log, torch.exp, 0.0, math.inf, corrected=True)  # d_SVD: on few inputs too large
 SHARE = Scale(torch.clone, torch.clone, 0.0, 1.0)  # rates
+
+
+def scale_of(low: float, high: float, larger_is_closer: bool | None, *, corrected: bool = False) -> Scale:
+    """Where a number of this range is nearly normal: the log of a distance, artanh of a similarity, else itself."""
+    if larger_is_closer is None:
+        return Scale(torch.clone, torch.clone, low, high)
+    if larger_is_closer:
+        return replace(ARTANH, lowest=max(low, -1.0), highest=high, corrected=corrected)
+    return replace(LOG, highest=high, corrected=corrected)
 
 
 @dataclass(frozen=True)

@@ -50,8 +50,7 @@ SCALES = {
     "logit_correlation": ARTANH,
     "mean_cca_embeddings": CORRECTED_SIMILARITY,
     "cka_embeddings": SIMILARITY,
-    "logit_distance": LOG,
-    "logit_distance_centred": LOG,
+    "rv_coefficient": SIMILARITY,
 }  # by the names of a comparison's fields
 
 

@@ -6,7 +6,7 @@ root [R, C·R'; 0, S·R'] with SᵀS = I − CᵀC; permuted labels change no ro
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,8 +21,6 @@ from closedist.measures.singular_values import nuclear_norm
 from closedist.measures.svd import dissimilarity
 from closedist.measures.terms import BLOCK_ELEMENTS, Axis, unit_log_odds
 
-LARGER_IS_CLOSER = {"logit_correlation", "mean_cca_embeddings", "cka_embeddings", "same_top_label"}
-
 Both = tuple[Tensor, Tensor]
 
 
@@ -32,16 +30,19 @@ def permutations(size: int, count: int, seed: int) -> Tensor:
     return torch.from_numpy(np.stack([generator.permutation(size) for _ in range(count)]))
 
 
-def p_values(values: Mapping[str, float], permuted: Mapping[str, Tensor]) -> dict[str, float]:
+def p_values(
+    values: Mapping[str, float], permuted: Mapping[str, Tensor], larger_is_closer: Container[str]
+) -> dict[str, float]:
     """By field, the share of the permutations and the pair itself that come out at least as close (add-one).
 
     Args:
         values: of the pair, by the names of a comparison's fields.
         permuted: (P,) of the permutations.
+        larger_is_closer: the names of those of which this is so.
     """
     found = {}
     for name, null in permuted.items():
-        closer = null >= values[name] if name in LARGER_IS_CLOSER else null <= values[name]
+        closer = null >= values[name] if name in larger_is_closer else null <= values[name]
         found[name] = (1 + int(closer.sum())) / (1 + len(null))
     return found
 

@@ -10,7 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from closedist.cli.cluster import NO_CLUSTER, Cluster
-from closedist.cli.options import DEFAULTS, NO_NAMES, ArrayNames, Common, Count, NonNegative, Rows, Tolerance
+from closedist.cli.options import DEFAULTS, NO_NAMES, ArrayNames, Common, Count, NonNegative, Rows, Tolerance, Words
 from closedist.errors import InputError
 from closedist.measures.settings import Combine, ConstantLabels, InputSearch, Reduction, Settings
 
@@ -35,6 +35,7 @@ def compare(
     permutations: Count | None = None,
     input_search: InputSearch = Settings.input_search,
     details: Annotated[bool, Parameter(negative=())] = False,
+    measures: Words | None = None,
     everything: Annotated[bool, Parameter(name="--all", negative=())] = False,
     number: str | None = None,
     against: Path | None = None,
@@ -69,6 +70,7 @@ def compare(
         permutations: of inputs, for p-values, such as 999; two files only.
         input_search: the best of random input sets, or a diverse one; two files only.
         details: show what a pair's table leaves out: the terms of d_LLV, the bounds, what was chosen.
+        measures: measure these and nothing else, as in kl,procrustes,logit_distance; "default" for all else too.
         everything: show matrices of all numbers of many models.
         number: which number the matrix of many models shows, by its name in Python; default: logit_correlation.
         against: compare this file with each of the others, in place of all pairs.
@@ -100,7 +102,7 @@ def compare(
 
     from closedist.certainty.verdict import TOLERANCE
     from closedist.cli.verdicts import MOST_PAIRS, clusters, exit_code, read_groups
-    from closedist.comparison import as_csv, as_dict, left_out, matrix_table, pair_table, reference_table
+    from closedist.comparison import as_csv, as_dict, asked, left_out, matrix_table, pair_table, reference_table
     from closedist.extraction.files import distinct_names, load_aligned, load_some
     from closedist.pairs import measure_alone, measure_pairs, with_certainty
 
@@ -118,6 +120,7 @@ def compare(
         pivots=pivots,
         constant_labels=constant_labels,
         same_inputs=same_inputs,
+        measures=asked(measures),
     )
     within = TOLERANCE if tolerance is None else tolerance
     others = range(1, len(paths))

@@ -76,6 +76,7 @@ Labels = Annotated[tuple[int, ...], LIST, Parameter(validator=Number(gte=3, lte=
 Lengths = Annotated[tuple[float, ...], LIST, Parameter(validator=Number(gte=0, lte=LARGEST))]
 Seeds = Annotated[int, Parameter(validator=Number(gte=2, lte=MOST))]
 Rows = Annotated[tuple[int, ...], LIST, Parameter(validator=Number(gte=0, lt=2**62), show_default=False)]
+Words = Annotated[tuple[str, ...], LIST, Parameter(show_default=False)]
 
 
 @Parameter(name="*", group=FOLDERS)

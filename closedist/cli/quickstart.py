@@ -76,7 +76,7 @@ def _print_table(results: "Sequence[WidthResult]") -> None:
         table.add_row(
             str(result.run.name.width),
             f"{fmean(result.accuracies):.3f}",
-            f"{median(pair.kl for pair in pairs):.4f}",
+            f"{median(values_of(pairs, 'kl')):.4f}",
             f"{median(values_of(pairs, 'mean_cca_embeddings')):.3f}",
             f"{median(values_of(pairs, 'llv')):.3f}",
             f"{median(values_of(pairs, 'dissimilarity')):.3f}",

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from closedist.cli.options import DEFAULTS, NO_NAMES, ArrayNames, Common, Count
+from closedist.cli.options import DEFAULTS, NO_NAMES, ArrayNames, Common, Count, Words
 from closedist.errors import InputError
-from closedist.measures.settings import ConstantLabels, Settings
+from closedist.measures.settings import DEFAULT_MEASURES, ConstantLabels, Settings
 
 
 def report(
@@ -20,6 +20,7 @@ def report(
     num_samples: Count = Settings.num_samples,
     subset_size: Count | None = None,
     constant_labels: ConstantLabels = Settings.constant_labels,
+    measures: Words = (),
     align: Annotated[bool, Parameter(negative=())] = False,
     same_inputs: Annotated[bool, Parameter(negative=())] = False,
     arrays: ArrayNames = NO_NAMES,
@@ -34,6 +35,7 @@ def report(
         num_samples: how many input sets are drawn for d_LLV.
         subset_size: K, the size of label subsets.
         constant_labels: leave out labels that no model distinguishes (ignore), or stop (error).
+        measures: show these too, as in procrustes,logit_distance.
         align: compare over the labels and the inputs that all files have, matched by their names.
         same_inputs: the inputs are the same, though in another form (image size, normalisation, tokenizer).
     """
@@ -42,6 +44,7 @@ def report(
         raise InputError("report needs two files or more, as in: closedist report p.safetensors q.safetensors")
     if output.is_dir():
         raise InputError(f"--output: {output} is a folder; name the page's file, as in {output / 'report.html'}")
+    from closedist.comparison import asked
     from closedist.comparison.naming import short_names
     from closedist.extraction.files import distinct_names, extraction_record, load_aligned
     from closedist.page.inputs import check_count, read_inputs
@@ -58,6 +61,7 @@ def report(
         subset_size=subset_size,
         constant_labels=constant_labels,
         same_inputs=same_inputs,
+        measures=asked([DEFAULT_MEASURES, *measures]),
     )
     report(
         models,

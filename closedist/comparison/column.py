@@ -19,7 +19,9 @@ class Column:
         low, high: the range that it lies in.
         larger_is_closer: of two pairs of models; None where it says nothing of closeness.
         note: what tells it from another of the same title.
-        name, type: of the field of Comparison.
+        called: what else ``measures=`` knows it by; one word may call several.
+        above, below: numbers that it is proved never to be below, or above.
+        name, type: of the field of Comparison, or of the entry of its ``measures``.
     """
 
     title: str
@@ -31,6 +33,9 @@ class Column:
     high: float = inf
     larger_is_closer: bool | None = None
     note: str = ""
+    called: tuple[str, ...] = ()
+    above: tuple[str, ...] = ()
+    below: tuple[str, ...] = ()
     name: str = ""
     type: Any = None
 

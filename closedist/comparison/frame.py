@@ -6,10 +6,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from closedist.comparison.record import COLUMNS, Comparison, plain
+from closedist.comparison.record import Comparison, numbers
 from closedist.errors import InputError
-
-_FIELDS = [column.name for column in COLUMNS if column.name != "names"]
 
 
 def rows(comparisons: Iterable[Comparison]) -> list[dict[str, Any]]:
@@ -20,7 +18,8 @@ def rows(comparisons: Iterable[Comparison]) -> list[dict[str, Any]]:
 
     Returns:
         Of every pair the names of its models, "first" and "second", and then the fields of a :class:`Comparison`; what
-        has several numbers is a list or a dictionary, what a pair does not have is None.
+        has several numbers is a list or a dictionary, what a pair does not have is None. Last the numbers that
+        ``measures=`` named and that are no field.
 
     Examples:
         >>> import numpy as np, closedist
@@ -36,15 +35,15 @@ def rows(comparisons: Iterable[Comparison]) -> list[dict[str, Any]]:
     listed = list(comparisons)
     if not all(isinstance(c, Comparison) for c in listed):
         raise InputError("comparisons: a list of comparisons is needed, as closedist.compare_all gives it")
-    return [
-        dict(zip(("first", "second"), c.names, strict=True)) | {name: plain(getattr(c, name)) for name in _FIELDS}
-        for c in listed
-    ]
+    found = [dict(zip(("first", "second"), c.names, strict=True)) | numbers(c) for c in listed]
+    titles = dict.fromkeys(name for row in found for name in row if name != "names")
+    return [{name: row.get(name) for name in titles} for row in found]
 
 
 def as_csv(comparisons: Iterable[Comparison]) -> str:
     """The same as CSV with a line of names above; lists as JSON, and nothing where there is None."""
-    return csv_of(rows(comparisons), ["first", "second", *_FIELDS])
+    found = rows(comparisons)
+    return csv_of(found, list(found[0]) if found else ["first", "second"])
 
 
 def csv_of(records: Iterable[Mapping[str, Any]], titles: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ from itertools import combinations, pairwise
 
 from closedist.certainty.verdict import LARGE_TOLERANCE, TOLERANCE
 from closedist.comparison.column import Column
+from closedist.comparison.measured import REVERSE
 from closedist.comparison.naming import short_names
 from closedist.comparison.record import COLUMNS, Comparison
 from closedist.comparison.table import WIDTH, left_out, wrapped, written
@@ -53,10 +54,12 @@ def matrix_table(
     short, pattern = short_names(names, WIDTH - 2 - len(str(len(names))))
     blocks = ["\n".join(f"{index}  {name}" for index, name in enumerate(short))]
     if pattern:
-        blocks.append(_named(pattern))
+        blocks.append(_of_pattern(pattern))
     blocks.append(_one_number(dict(zip(pairs, comparisons, strict=True)), len(names), number, tolerance))
     by_name = {column.name: column for column in COLUMNS}
-    for above, below in MATRICES if everything else ():
+    first = shown_number(comparisons, number).name
+    named = [pair for pair in _named(comparisons) if pair[0] != first]
+    for above, below in (*(MATRICES if everything else ()), *named):
         values = {name: [getattr(c, name) for c in comparisons] for name in (above, below)}
         if None in values[above]:
             continue
@@ -65,7 +68,8 @@ def matrix_table(
         upper, lower = by_name[above], by_name[below]
         title = f"{upper.title} (upper right) and {lower.title} (lower left)"
         if upper.title == lower.title:  # one number, or both directions of one
-            title = upper.title if upper is lower else f"{upper.title} in {upper.unit}, row to column"
+            unit = f" in {upper.unit}" if upper.unit else ""
+            title = upper.title if upper is lower else f"{upper.title}{unit}, row to column"
         diagonal = "1" if upper.larger_is_closer else "0"
         cells = {pair: written(value) for pair, value in zip(pairs, values[above], strict=True)}
         cells |= {(j, i): written(value) for (i, j), value in zip(pairs, values[below], strict=True)}
@@ -74,16 +78,23 @@ def matrix_table(
     return "\n\n".join(blocks)
 
 
+def _named(comparisons: Sequence[Comparison]) -> list[tuple[str, str]]:
+    """What ``measures=`` named and all pairs have, with its counterpart from q to p for the lower left."""
+    names = [name for name in (comparisons[0].measures if comparisons else ()) if not name.endswith(REVERSE)]
+    return [(name, _back(name, comparisons)) for name in names]
+
+
 def shown_number(comparisons: Sequence[Comparison], number: str | None) -> Column:
     """The number that a matrix shows.
 
     Raises:
         InputError: there is no such number, or a comparison has none.
     """
-    known = [column for column in COLUMNS if column.larger_is_closer is not None and not column.several]
+    named = {name for c in comparisons for name in c.measures}
+    known = [c for c in COLUMNS if (c.larger_is_closer is not None and not c.several) or c.name in named]
     there = {c.name: c for c in known if all(getattr(of_pair, c.name) is not None for of_pair in comparisons)}
-    if number is None:
-        return there.get(NUMBER) or there["kl"]
+    if number is None and there:
+        return there.get(NUMBER) or there.get("kl") or next(iter(there.values()))
     if number not in there:
         raise InputError(f"number: {number!r} is none that all pairs have; these are {', '.join(there)}")
     return there[number]
@@ -91,7 +102,7 @@ def shown_number(comparisons: Sequence[Comparison], number: str | None) -> Colum
 
 def verdict_mark(comparison: Comparison, tolerance: float) -> str:
     """= for the same, ≠ for not the same, ? for undecided; "" where there are no intervals."""
-    if NUMBER not in comparison.intervals:
+    if not comparison.has_verdict:
         return ""
     return MARKS[comparison.verdict(tolerance).kind]
 
@@ -100,12 +111,19 @@ def _one_number(by_pair: dict[tuple[int, int], Comparison], count: int, number: 
     column = shown_number(list(by_pair.values()), number)
     marks = {pair: verdict_mark(c, tolerance) for pair, c in by_pair.items()}
     cells = {pair: _brief(getattr(c, column.name)) + marks[pair] for pair, c in by_pair.items()}
-    back = "kl_reverse" if column.name == "kl" else column.name
+    back = _back(column.name, list(by_pair.values()))
     cells |= {(j, i): _brief(getattr(c, back)) + marks[i, j] for (i, j), c in by_pair.items()}
     unit = f" in {column.unit}" if column.unit else ""
     unit += ", row to column" if back != column.name else ""
     legend = f"; {_legend(tolerance)}" if any(marks.values()) else ""
     return f"{column.title}{unit}{legend}\n{_square(cells, '·', count)}"
+
+
+def _back(name: str, comparisons: Sequence[Comparison]) -> str:
+    """The number from q to p where all pairs have one, else the number itself."""
+    back = f"{name}{REVERSE}"
+    known = any(column.name == back for column in COLUMNS)
+    return back if known and all(getattr(c, back) is not None for c in comparisons) else name
 
 
 def _brief(value: float) -> str:
@@ -136,20 +154,21 @@ def reference_table(
     by_name = {column.name: column for column in COLUMNS}
     wanted = [name for pair in MATRICES for name in pair] if everything else REFERENCE
     shown = [by_name[name] for name in wanted if any(getattr(c, name) is not None for c in comparisons)]
-    titles = ["", *(column.title for column in shown)]
+    shown += [by_name[name] for pair in _named(comparisons) for name in dict.fromkeys(pair)]
     marks = [verdict_mark(c, tolerance) for c in comparisons]
+    titles = ["", *(column.title for column in shown)]
     heads = [f"{title} reverse" if title == before else title for before, title in pairwise(titles)]
     (reference, *names), pattern = short_names([reference, *names], _NAME_ROOM)
     columns = [[reference, *names], *([["", *marks]] if any(marks) else [])]
     for head, column in zip(heads, shown, strict=True):
         values = [getattr(c, column.name) for c in comparisons]
         columns.append([head, *("" if value is None else written(value) for value in values)])
-    notes = [_named(pattern) if pattern else "", _legend(tolerance) if any(marks) else ""]
+    notes = [_of_pattern(pattern) if pattern else "", _legend(tolerance) if any(marks) else ""]
     notes += ["\n".join(wrapped(note)) for note in dict.fromkeys(map(left_out, comparisons))]
     return "\n\n".join(filter(None, [*_side_by_side(columns), *notes]))
 
 
-def _named(pattern: str) -> str:
+def _of_pattern(pattern: str) -> str:
     return "\n".join(
         ["names are what differs in", *textwrap.wrap(pattern, WIDTH, initial_indent="  ", subsequent_indent="  ")]
     )

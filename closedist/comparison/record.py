@@ -6,11 +6,12 @@ The printed tables, JSON, result files and the table in docs/measures.md are mad
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from math import inf, isfinite, log
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 from closedist.certainty.interval import Interval
 from closedist.certainty.verdict import TOLERANCE, Verdict, verdict_of
 from closedist.comparison.column import Column, distance, similarity
+from closedist.comparison.measured import measured_columns
 from closedist.errors import InputError
 from closedist.measures.settings import Combine, InputSearch, Reduction
 
@@ -43,17 +44,25 @@ class Comparison:
         ),
     ] = None
     same_top_label: Annotated[
-        float,
+        float | None,
         similarity("same top label", "share of the inputs that get the same label from both", "same_top", PREDICTIONS),
-    ]
+    ] = None
     kl: Annotated[
-        float,
+        float | None,
         distance("KL divergence", "mean of KL(p‖q) over inputs", "KL_div", PREDICTIONS, "nats", note="p to q"),
-    ]
+    ] = None
     kl_reverse: Annotated[
-        float,
-        distance("KL divergence", "mean of KL(q‖p) over inputs", "KL_div_reverse", PREDICTIONS, "nats", note="q to p"),
-    ]
+        float | None,
+        distance(
+            "KL divergence",
+            "mean of KL(q‖p) over inputs",
+            "KL_div_reverse",
+            PREDICTIONS,
+            "nats",
+            note="q to p",
+            called=("kl",),
+        ),
+    ] = None
     js_divergence: Annotated[
         float | None,
         distance(
@@ -110,7 +119,15 @@ class Comparison:
         ),
     ] = None
     mean_cca_embeddings: Annotated[
-        float | None, similarity("m_CCA", "mean canonical correlation", "m_CCA_f", REPRESENTATION, note="embeddings")
+        float | None,
+        similarity(
+            "m_CCA",
+            "mean canonical correlation",
+            "m_CCA_f",
+            REPRESENTATION,
+            note="embeddings",
+            called=("mean_cca", "cca"),
+        ),
     ] = None
     mean_cca_unembeddings: Annotated[
         float | None,
@@ -124,11 +141,25 @@ class Comparison:
     ] = None
     cka_embeddings: Annotated[
         float | None,
-        similarity("linear CKA", "linear centred kernel alignment", "CKA_f", REPRESENTATION, note="embeddings"),
+        similarity(
+            "linear CKA",
+            "linear centred kernel alignment",
+            "CKA_f",
+            REPRESENTATION,
+            note="embeddings",
+            called=("linear_cka", "cka"),
+        ),
     ] = None
     debiased_cka_embeddings: Annotated[
         float | None,
-        similarity("debiased CKA", "linear CKA by unbiased estimates, for few inputs", "", REPRESENTATION, low=-inf),
+        similarity(
+            "debiased CKA",
+            "linear CKA by unbiased estimates, for few inputs",
+            "",
+            REPRESENTATION,
+            low=-inf,
+            called=("debiased_cka", "debiased"),
+        ),
     ] = None
     label_term: Annotated[
         float | None, distance("t1, over inputs", "largest or mean term of the labels", "t_1", DETAILS)
@@ -208,6 +239,9 @@ class Comparison:
     kl_inputs: Annotated[
         float | None, Column("effective inputs of KL", "on how many inputs KL(p‖q) rests, (Σ kl)²/Σ kl²", low=0)
     ] = None
+    measures: Annotated[
+        dict[str, float | None], Column("measures", "numbers that measures= named and that are no field, by name")
+    ] = field(default_factory=dict, hash=False)
     intervals: Annotated[
         dict[str, Interval], Column("intervals", "95 % confidence intervals by the names of the fields")
     ] = field(default_factory=dict, hash=False)
@@ -250,16 +284,39 @@ class Comparison:
         """d_LLV < 1/(2K), so that the paper's bound says more than d_{f,g} ≤ 1."""
         return self.bound is not None and self.bound < 1
 
+    @property
+    def has_verdict(self) -> bool:
+        """Intervals were asked for, and what a verdict rests on is known."""
+        known = self.num_labels == 2 or self.certificate_centred is not None
+        return known and "logit_correlation" in self.intervals
+
+    @property
+    def broken_bounds(self) -> tuple[str, ...]:
+        """Bounds among ``measures`` that do not hold here: none unless a theorem or its code is wrong."""
+        return tuple(column.name for column in COLUMNS if column.name in self.measures and not _holds(self, column))
+
+    if not TYPE_CHECKING:  # so that a name that is none is still found by a type checker
+
+        def __getattr__(self, name: str) -> float | None:
+            """A number of ``measures`` by its name, None where it was not asked for."""
+            if name in _MEASURED:
+                return self.measures.get(name)
+            raise AttributeError(f"a Comparison has no {name!r}")
+
     def verdict(self, tolerance: float = TOLERANCE) -> Verdict:
         """The same, not the same, or undecided, within a tolerance (docs/certainty.md).
 
         Raises:
-            InputError: no intervals were asked for, the models' log-odds are not known, or a tolerance that is not
-                between 0 and 1.
+            InputError: no intervals were asked for, or not the measures that it rests on, the models' log-odds are not
+                known, or a tolerance that is not between 0 and 1.
         """
-        correlation = self.intervals.get("logit_correlation")
-        if correlation is None:
-            remedy = ONLY_LOGITS if self.intervals else "none were asked for: compare(…, intervals=True)"
+        if not self.has_verdict:
+            if self.black_boxes is None:
+                remedy = ONLY_LOGITS
+            elif self.intervals:
+                remedy = 'and on measures that were not named; name "default" too'
+            else:
+                remedy = "none were asked for: compare(…, intervals=True)"
             raise InputError(f"intervals: a verdict rests on them; {remedy}")
         return verdict_of(
             self.certificate_centred,
@@ -283,10 +340,25 @@ def _columns() -> tuple[Column, ...]:
     return tuple(replace(column, name=name, type=kind) for name, (kind, column) in declared.items())
 
 
-COLUMNS = _columns()
+FIELDS = _columns()
+COLUMNS = (*FIELDS, *measured_columns(FIELDS))
+_MEASURED = {column.name for column in COLUMNS[len(FIELDS) :]}
+_ROUNDING = 1e-9  # in a bound that holds with equality
 Comparison.__doc__ = "\n    ".join(
-    [f"{Comparison.__doc__}\n", "Attributes:", *(f"    {column.name}: {column.meaning}" for column in COLUMNS)]
+    [f"{Comparison.__doc__}\n", "Attributes:", *(f"    {column.name}: {column.meaning}" for column in FIELDS)]
 )
+
+
+def _holds(c: Comparison, bound: Column) -> bool:
+    """Whether a number is not below what it bounds from above, nor above what it bounds from below, where these are."""
+    value = getattr(c, bound.name)
+    if value is None:
+        return True
+    room = _ROUNDING * (1.0 + abs(value))
+    lower, upper = (
+        [number for name in names if (number := getattr(c, name)) is not None] for names in (bound.above, bound.below)
+    )
+    return all(number <= value + room for number in lower) and all(number >= value - room for number in upper)
 
 
 def values_of(comparisons: Sequence[Comparison], name: str) -> list[float]:
@@ -298,7 +370,8 @@ def values_of(comparisons: Sequence[Comparison], name: str) -> list[float]:
     values = [getattr(comparison, name) for comparison in comparisons]
     if None in values:
         raise InputError(
-            f"{name}: comparison {values.index(None)} has none (two labels, terms by mean, or only logits known)"
+            f"{name}: comparison {values.index(None)} has none (two labels, terms by mean, only logits known, or "
+            "not asked for by measures=)"
         )
     return values
 
@@ -309,15 +382,21 @@ def as_dict(comparison: Comparison, tolerance: float = TOLERANCE) -> dict[str, A
     What is infinite, since some log-odds vary in one model only, is None, and ``infinite`` is true. Where there are
     intervals, there is the verdict within the tolerance.
     """
-    values = {column.name: _finite(plain(getattr(comparison, column.name))) for column in COLUMNS}
-    infinite = [column.name for column in COLUMNS if getattr(comparison, column.name) == inf]
-    known = "logit_correlation" in comparison.intervals
+    values = numbers(comparison)
+    infinite = [name for name in values if getattr(comparison, name) == inf]
     derived = {
         "infinite": bool(infinite),
         "bound_informative": comparison.bound_informative,
-        "verdict": asdict(comparison.verdict(tolerance)) if known else None,
+        "verdict": asdict(comparison.verdict(tolerance)) if comparison.has_verdict else None,
     }
-    return values | derived
+    bounds = {"broken_bounds": list(comparison.broken_bounds)} if comparison.measures else {}
+    return {name: _finite(value) for name, value in values.items()} | derived | bounds
+
+
+def numbers(comparison: Comparison) -> dict[str, Any]:
+    """Every number of a comparison by its name in COLUMNS, as plain values; of ``measures`` those that it has."""
+    fields = (column.name for column in FIELDS if column.name != "measures")
+    return {name: plain(getattr(comparison, name)) for name in (*fields, *comparison.measures)}
 
 
 def plain(value: Any) -> Any:

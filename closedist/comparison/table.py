@@ -81,7 +81,9 @@ def left_out(comparison: Comparison) -> str:
     """Why a comparison has not all numbers, or ""."""
     if comparison.llv is not None:
         return ""
-    return TWO_LABELS if comparison.num_labels == 2 else ONLY_LOGITS
+    if comparison.black_boxes is None:
+        return ONLY_LOGITS
+    return TWO_LABELS if comparison.num_labels == 2 and comparison.logit_correlation is not None else ""
 
 
 def notes_of(c: Comparison, tolerance: float = TOLERANCE) -> list[str]:
@@ -95,12 +97,12 @@ def notes_of(c: Comparison, tolerance: float = TOLERANCE) -> list[str]:
             f"variance count as the same; the usual one is {TOLERANCE:g}"
         )
     m_cca = c.mean_cca_embeddings
-    same = "logit_correlation" in c.intervals and c.verdict(tolerance).kind == "same"
-    others = 0.0 if c.same_top_label is None else 1 - c.same_top_label
-    if same and max(c.kl, c.kl_reverse, others) > tolerance:
+    same = c.has_verdict and c.verdict(tolerance).kind == "same"
+    others, kl, back = 1 - (1 if c.same_top_label is None else c.same_top_label), c.kl or 0.0, c.kl_reverse or 0.0
+    if same and max(kl, back, others) > tolerance:
         notes.append(
-            f"the verdict is about log-odds up to a scale, not about probabilities: KL is {written(c.kl)} and "
-            f"{written(c.kl_reverse)} nats, and the likeliest label is another one for {others:.0%} of the inputs"
+            f"the verdict is about log-odds up to a scale, not about probabilities: KL is {written(kl)} and "
+            f"{written(back)} nats, and the likeliest label is another one for {others:.0%} of the inputs"
         )
     if same and m_cca is not None and m_cca < 1 - tolerance:
         notes.append(
@@ -117,7 +119,7 @@ def notes_of(c: Comparison, tolerance: float = TOLERANCE) -> list[str]:
             f"{FEW_INPUTS * max(c.dimensions):,}): m_CCA and CKA come out too large, d_f,g too small; the debiased CKA "
             "does not"
         )
-    if c.kl_inputs is not None and c.kl_inputs < FEW_KL_INPUTS and c.kl > 0:
+    if c.kl_inputs is not None and c.kl_inputs < FEW_KL_INPUTS and c.kl:
         notes.append(
             f"KL rests on {c.kl_inputs:.0f} of the {c.num_inputs:,} inputs: as a number of the models it is not "
             "estimated"
@@ -155,6 +157,13 @@ def notes_of(c: Comparison, tolerance: float = TOLERANCE) -> list[str]:
     if len(c.llv_by_seed) > 1 and max(c.llv_by_seed) > 1.01 * min(c.llv_by_seed):
         low, high = (written(end(c.llv_by_seed)) for end in (min, max))
         notes.append(f"d_LLV depends on the search for the input set: {low} to {high} over {len(c.llv_by_seed)} seeds")
+    if c.broken_bounds:
+        titles = {column.name: _title(column) for column in COLUMNS}
+        broken = ", ".join(f"{titles[name]} ({name})" for name in c.broken_bounds)
+        notes.append(f"bounds that do not hold here, though they are proved: {broken}; please report it")
+    unsure = [name for name, value in c.measures.items() if value is not None and name not in c.intervals]
+    if c.intervals and unsure:
+        notes.append(f"measures of pairs of inputs have no interval where there are so many: {', '.join(unsure)}")
     if c.groups:
         notes.append(f"the intervals leave out {c.groups} in turn")
     if c.p_values:
@@ -170,8 +179,10 @@ def written(value: float) -> str:
 
 
 def _verdict(c: Comparison, tolerance: float) -> str:
-    if "logit_correlation" not in c.intervals:
+    if not c.has_verdict and c.black_boxes is None:
         return "No verdict: without embeddings it is not worked out for so many labels."
+    if not c.has_verdict:
+        return 'No verdict: it rests on measures that were not named ("default" names them).'
     return str(c.verdict(tolerance))
 
 
@@ -179,9 +190,10 @@ def _row(c: Comparison, column: Column) -> str:
     title = _title(column)
     if column.name == "dissimilarity" and not c.dissimilarity_exact:
         title += ", at least"
-    chance = c.chance.get(column.name)
+    chance, value = c.chance.get(column.name), getattr(c, column.name)
+    told = f"{value:.0f}" if column.type == int | None else written(value)
     return (
-        f"  {title:<28}{written(getattr(c, column.name)):>10}   {_interval(c.intervals.get(column.name)):<22}"
+        f"  {title:<28}{told:>10}   {_interval(c.intervals.get(column.name)):<22}"
         f"{'' if chance is None else written(chance)}"
     ).rstrip()
 

@@ -106,4 +106,10 @@ def capacity_floor(p: Representations) -> Tensor:
     """
     check_embeddings(p, p)
     values = logit_variances(logit_roots(p, p)[0])
-    return (values.flip(-1).cumsum(-1).flip(-1) - values).clamp(min=0.0).sqrt()
+    return floor_of(values.expand(len(values), -1), torch.arange(1, len(values) + 1, device=values.device))
+
+
+def floor_of(variances: Tensor, dimension: Tensor) -> Tensor:
+    """(…) the root of Σ_{i>q} λ_i, of (…, M) descending λ and (…) dimensions q."""
+    beyond = torch.arange(variances.shape[-1], device=variances.device) >= dimension.unsqueeze(-1)
+    return variances.masked_fill(~beyond, 0.0).sum(-1).sqrt()

@@ -11,7 +11,6 @@ from torch import Tensor
 from closedist.measures.checks import check_comparable, only_logits
 from closedist.measures.likelihood import logit_blocks
 from closedist.measures.logit_roots import LogitRoots, checked_weights, label_rows, logit_roots
-from closedist.measures.projection import Projection
 from closedist.measures.stack import arithmetic_device, stacked
 from closedist.representations import Representations
 from closedist.representations.names import model_names
@@ -51,7 +50,7 @@ def logit_distances(roots: LogitRoots) -> LogitDistances:
     first, second = roots.logits(centred=False)
     size, other_size, inner = _size(first), _size(second), (first * second).sum((-1, -2))
     factor = inner / other_size.square()
-    projection = Projection.onto(roots.unembeddings(), roots.num_labels)
+    projection = roots.onto_unembeddings
     return LogitDistances(
         distance=distance,
         centred=_size(roots.delta_centred),

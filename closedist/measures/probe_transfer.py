@@ -62,7 +62,7 @@ def probe_transfer(p: Representations, q: Representations, probes: ArrayLike | T
     constant = variance <= (64 * torch.finfo(torch.float64).eps) ** 2 * own.square().sum() * u.square().sum(1)
     if bool(constant.any()):
         raise InputError(f"probes: row {int(constant.nonzero()[0])} reads the same from every input of p; leave it out")
-    labels = Projection.onto(roots.unembeddings(), roots.num_labels)
+    labels = roots.onto_unembeddings
     outside = (own - (own @ labels.right) @ labels.right.mT) @ u.T
     lost = labels.solve(roots.delta_centred) @ u.T + outside
     best = Projection.onto(other, roots.num_inputs).rest(read.mT).mT

@@ -44,10 +44,10 @@ class RepresentationDistances:
 
 def representation_distances(roots: LogitRoots) -> RepresentationDistances:
     """d_rep in its forms, from the roots alone."""
-    by_labels = Projection.onto(roots.unembeddings(), roots.num_labels)
+    by_labels = roots.onto_unembeddings
     delta, delta_centred = roots.delta, roots.delta_centred
     least, volume = _fitted(by_labels, delta)
-    by_inputs = Projection.onto(roots.embeddings()[0], roots.num_inputs)
+    by_inputs = roots.onto_embeddings
     least_unembeddings, volume_unembeddings = _fitted(by_inputs, delta_centred.mT)
 
     own = by_labels.coordinates(roots.logits(centred=True)[0])  # the first model's logits, whose span this is

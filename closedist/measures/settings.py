@@ -14,6 +14,7 @@ from closedist.errors import InputError
 
 MOST_SAMPLES = 1_000_000  # input sets: minutes, where the search's gain has long ended
 MOST_SUBSETS = 1_000_000  # label subsets, for the same reason
+DEFAULT_MEASURES = "default"  # what stands for all measures that are not named
 
 Reduction = Literal["max", "mean"]
 Combine = Literal["max", "sum"]
@@ -39,6 +40,7 @@ class Settings:
         labels: the pivot and the left-out label; None for the choice with the smallest t1.
         constant_labels: "ignore" leaves out labels whose log-odds against the pivot vary in neither model.
         same_inputs: the models' inputs are the same, also where ``extract`` saw others.
+        measures: names of comparison.COLUMNS, "default" for all that there is without names; None for that alone.
 
     Raises:
         InputError: a setting that no model could make right.
@@ -57,6 +59,7 @@ class Settings:
     labels: Sequence[int] | None = None
     constant_labels: ConstantLabels = "error"
     same_inputs: bool = False
+    measures: frozenset[str] | None = None
 
     def __post_init__(self) -> None:
         """Keep indices as tuples, and refuse what no model could make right."""
@@ -91,6 +94,15 @@ class Settings:
             raise InputError(f"num_subsets: {self.num_subsets:,}; at most {MOST_SUBSETS:,} label subsets can be drawn")
         if self.seed < 0:
             raise InputError(f"seed: {self.seed}; an integer ≥ 0 is needed")
+
+    def wants(self, *names: str) -> bool:
+        """Whether any of these numbers, which there are by default, was asked for."""
+        return self.named is None or not self.named.isdisjoint(names)
+
+    @property
+    def named(self) -> frozenset[str] | None:
+        """The only numbers that are wanted; None where all are that there are by default."""
+        return None if self.measures is None or DEFAULT_MEASURES in self.measures else self.measures
 
     def check_ranges(self, num_inputs: int, num_labels: int) -> None:
         """Input set and labels against N and C."""

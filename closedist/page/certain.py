@@ -24,20 +24,15 @@ def certainty_of(c: Comparison) -> dict[str, Any]:
         return found
     found["intervals"] = {name: rounded([each.low, each.high], _DIGITS) for name, each in c.intervals.items()}
     found["notes"] = [note for note in notes_of(c) if note != left_out(c)]
-    if has_verdict(c):
+    if c.has_verdict:
         verdict = c.verdict()
         found["verdict"] = {"kind": verdict.kind, "sentence": verdict.sentence}
     return found
 
 
-def has_verdict(c: Comparison) -> bool:
-    """Whether intervals were asked for, and the models' log-odds are known."""
-    return "logit_correlation" in c.intervals
-
-
 def verdict_of_all(comparisons: Sequence[Comparison]) -> str:
     """The verdict of a pair, or how many pairs have which; "" where no pair has any."""
-    judged = [c for c in comparisons if has_verdict(c)]
+    judged = [c for c in comparisons if c.has_verdict]
     if not judged:
         return ""
     if len(comparisons) == 1:

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from closedist.comparison import COLUMNS, Comparison
 from closedist.comparison.column import Column
+from closedist.comparison.measured import REVERSE
+from closedist.errors import InputError
 
 CORRELATED = 0.9  # logits of any two models of one group, until the reader chooses another
 Matrix = NDArray[np.float64]
-_REVERSE = "_reverse"  # ends the name of a number's counterpart from q to p
+_NEEDED = ("logit_correlation", "same_top_label", "kl", "mean_cca_embeddings")
 
 
 @dataclass(frozen=True)
@@ -47,15 +49,23 @@ def measures_of(count: int, comparisons: Sequence[Comparison]) -> list[Measure]:
     Args:
         count: n models.
         comparisons: of all pairs, in ``itertools.combinations`` order.
+
+    Raises:
+        InputError: they have not what the page rests on, since ``measures=`` did not name it.
     """
+    for needed in _NEEDED:
+        if any(c.black_boxes is not None and getattr(c, needed) is None for c in comparisons):
+            raise InputError(
+                f'comparisons: they have no {needed}, which the page rests on; name "default" among the measures too'
+            )
     columns = {column.name: column for column in COLUMNS if column.group and column.larger_is_closer is not None}
-    shown = [column for column in columns.values() if not column.name.endswith(_REVERSE)]
+    shown = [column for column in columns.values() if not column.name.endswith(REVERSE)]
     often = Counter(column.title for column in shown)
     found: list[Measure] = []
     for column in shown:
-        directed = column.name + _REVERSE in columns
+        directed = column.name + REVERSE in columns
         values = _matrix(count, comparisons, column.name)
-        other = _matrix(count, comparisons, column.name + _REVERSE) if directed else values
+        other = _matrix(count, comparisons, column.name + REVERSE) if directed else values
         values = np.where(np.tri(count, dtype=bool), other.T, values)
         if np.isfinite(values).any():
             title = f"{column.title}, {column.note}" if often[column.title] > 1 else column.title

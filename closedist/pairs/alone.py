@@ -16,7 +16,7 @@ from closedist.measures.settings import Settings
 from closedist.measures.terms import axis_of
 from closedist.pairs.certainty import with_certainty
 from closedist.pairs.joint import measure_pairs
-from closedist.pairs.permuted import MOST_PERMUTATIONS, permuted_p_values
+from closedist.pairs.permuted import MOST_PERMUTATIONS, with_p_values
 from closedist.representations import Representations
 
 PAIR = torch.tensor([[0, 1]])
@@ -57,7 +57,7 @@ def measure_alone(
     )
     if permutations is None:
         return comparison
-    return replace(comparison, p_values=permuted_p_values(models, names, comparison, settings, permutations))
+    return with_p_values(models, names, comparison, settings, permutations)
 
 
 def _diverse(models: Sequence[Representations], names: Sequence[str], settings: Settings) -> Settings:

@@ -7,7 +7,7 @@ from typing import Any, Literal, overload
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from closedist.comparison import Comparison
+from closedist.comparison import Comparison, asked
 from closedist.errors import InputError
 from closedist.measures.settings import DEFAULTS, Combine, ConstantLabels, InputSearch, Reduction, Settings
 from closedist.pairs.alone import measure_alone
@@ -36,6 +36,7 @@ def compare(
     pivots: Sequence[int] | None = DEFAULTS.pivots,
     constant_labels: ConstantLabels = DEFAULTS.constant_labels,
     same_inputs: bool = DEFAULTS.same_inputs,
+    measures: Sequence[str] | None = None,
     names: Sequence[str] | None = None,
     intervals: bool = False,
     groups: ArrayLike | Tensor | None = None,
@@ -63,6 +64,9 @@ def compare(
         constant_labels: "ignore" leaves out labels whose log-odds against the pivot vary in neither model.
         same_inputs: the inputs are the same, though :func:`closedist.extract` saw others: in another image size,
             normalisation or tokenizer. By default such models are refused.
+        measures: names of what is measured, and of nothing else: columns, "default" for what there is without names,
+            "logit_distance" or "representation_distance" with all that belongs to it, or a measure of two views of
+            :func:`closedist.list_measures`. What is no field is in ``c.measures`` by its name.
         names: what the result and errors call the two models; by default p and q.
         intervals: whether to measure how sure the numbers are, by leaving out groups of inputs; a verdict needs it.
         groups: (N,) integers or strings, equal for inputs that are drawn together, such as documents or patients; by
@@ -86,6 +90,9 @@ def compare(
         (True, True)
         >>> closedist.compare(p, closedist.Representations(-f, g), intervals=True).verdict().kind
         'not the same'
+        >>> c = closedist.compare(p, closedist.Representations(f, 2 * g), measures=["procrustes", "logit_distance"])
+        >>> round(c.measures["procrustes_distance"], 6), round(c.measures["logit_factor"], 6), c.kl
+        (0.0, 0.5, None)
     """
     settings = Settings(
         weight=weight,
@@ -100,6 +107,7 @@ def compare(
         pivots=pivots,
         constant_labels=constant_labels,
         same_inputs=same_inputs,
+        measures=asked(measures),
     )
     members, called = members_and_names([p, q], names)
     return measure_alone(members, called, settings, intervals=intervals, groups=groups, permutations=permutations)
@@ -127,6 +135,7 @@ def compare_all(  # type: ignore[misc]  # "how" stands for the arguments below
     pivots: Sequence[int] | None = DEFAULTS.pivots,
     constant_labels: ConstantLabels = DEFAULTS.constant_labels,
     same_inputs: bool = DEFAULTS.same_inputs,
+    measures: Sequence[str] | None = None,
     intervals: bool = False,
     groups: ArrayLike | Tensor | None = None,
 ) -> list[Comparison] | Arrays:
@@ -175,6 +184,7 @@ def compare_all(  # type: ignore[misc]  # "how" stands for the arguments below
         pivots=pivots,
         constant_labels=constant_labels,
         same_inputs=same_inputs,
+        measures=asked(measures),
     )
     members, names = members_and_names(models, names)
     pairs = None if pairs is None else checked_pairs(pairs, len(members))

@@ -21,8 +21,10 @@ from closedist.measures.debiased_cka import centred_view, debiased_similarity, o
 from closedist.measures.moments import prepared
 from closedist.measures.settings import Settings
 from closedist.measures.views import as_view
+from closedist.pairs.measured_certainty import certainty_by_name
 from closedist.pairs.of_predictions import of_predictions
 from closedist.pairs.of_roots import Batch, llv_by_seed
+from closedist.pairs.wanted import kept, wants_pass
 from closedist.representations import Representations
 
 Pairs = Sequence[tuple[int, int]]
@@ -59,14 +61,28 @@ def with_certainty(
         InputError: the groups are not one for each input, or fewer than 8.
     """
     left_out = groups_of(models, names, groups) if intervals else None
-    found = of_predictions(models, pairs, left_out)
+    passed = wants_pass(settings)
+    found: list[Fields] = of_predictions(models, pairs, left_out) if passed else [{} for _ in pairs]
+    if left_out is not None:
+        found = [of_pair | {"groups": str(left_out)} for of_pair in found]
     known = not only_logits(*models)
     width = max(model.dimension for model in models)
-    if known and (intervals or models[0].num_inputs * models[0].num_labels * width <= _PASS_WORK):
+    if known:
+        for place, of_pair in certainty_by_name(models, names, pairs, comparisons, settings, left_out):
+            _merge(found[place], of_pair)
+    if passed and known and (intervals or models[0].num_inputs * models[0].num_labels * width <= _PASS_WORK):
         for tile in _tiles(models, pairs):
             for place, of_pair in _of_tile(tile, names, comparisons, settings, left_out, spread):
                 _merge(found[place], of_pair)
-    return [replace(comparison, **of_pair) for of_pair, comparison in zip(found, comparisons, strict=True)]
+    return [
+        replace(comparison, **_kept(of_pair, settings)) for of_pair, comparison in zip(found, comparisons, strict=True)
+    ]
+
+
+def _kept(fields: Fields, settings: Settings) -> Fields:
+    """What is wanted of a pair's fields, and of intervals and chance, which are by field."""
+    by_field = {name: kept(fields[name], settings) for name in ("intervals", "chance") if name in fields}
+    return kept(fields, settings) | by_field
 
 
 def _merge(fields: Fields, others: Fields) -> None:
@@ -155,8 +171,9 @@ def _of_tile(
             yield from zip([tile.places[index] for index in some], fields, strict=True)
     views = [_centred(model) for model in tile.models]
     for (i, j), place in zip(tile.pairs, tile.places, strict=True):
-        yield place, {"debiased_cka_embeddings": _debiased_cka(views[i], views[j])}
-        if spread and comparisons[place].input_search == "random":
+        if comparisons[place].debiased_cka_embeddings is None:
+            yield place, {"debiased_cka_embeddings": _debiased_cka(views[i], views[j])}
+        if spread and comparisons[place].input_search == "random" and comparisons[place].llv is not None:
             pair = pairs[[tile.places.index(place)]]
             yield place, {"llv_by_seed": llv_by_seed(members, measured, pair, comparisons[place], settings)}
 

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from closedist.errors import InputError
 from closedist.measures.settings import Settings
-from closedist.pairs.tiles import Found, in_tiles, tiles
+from closedist.pairs.parts import tiles
+from closedist.pairs.tiles import Found, in_tiles
 from closedist.representations import Representations
 
 TASKS = 30  # about so many: a few for each of several workers, and none sends a model more than eight times

@@ -14,8 +14,10 @@ from closedist.measures.agreement import of_predictions
 from closedist.measures.checks import check_comparable, check_enough_inputs, only_logits
 from closedist.measures.settings import Settings
 from closedist.pairs.elsewhere import Workers, elsewhere
+from closedist.pairs.measured import distances_of_logits
 from closedist.pairs.records import Arrays, Columns, arrays, checked_names, of_call, records
 from closedist.pairs.tiles import Found, in_tiles
+from closedist.pairs.wanted import check_can_be_had, kept, wants_choices
 from closedist.representations import Representations
 from closedist.representations.names import model_names
 
@@ -83,7 +85,7 @@ def measure_arrays(
     Raises:
         InputError: as :func:`measure_pairs`, or a name is no column's.
     """
-    columns = checked_names(wanted)
+    columns = checked_names(wanted, settings)
     _, names = members_and_names(models, names)
     asked, found = _found(models, pairs, settings, names, workers)
     return arrays(
@@ -102,6 +104,7 @@ def _found(
     check_comparable(models, names, same_inputs=settings.same_inputs)
     asked = list(combinations(range(len(models)), 2)) if pairs is None else checked_pairs(pairs, len(models))
     indices = torch.tensor(asked, dtype=torch.int64).reshape(-1, 2)
+    check_can_be_had(models, names, settings)
     if only_logits(*models):
         return asked, iter([_by_likelihoods(models, indices, settings)])
     check_enough_inputs(models[0])
@@ -109,7 +112,7 @@ def _found(
     dimensions = torch.tensor([model.dimension for model in models])
     larger = dimensions[indices].amax(-1)
     sizes = torch.zeros_like(larger)
-    for dimension in torch.unique(larger).tolist():
+    for dimension in torch.unique(larger).tolist() if wants_choices(settings) else []:
         sizes[larger == dimension] = settings.size(dimension, models[0].num_labels, models[0].num_inputs)
     if workers is None:
         return asked, in_tiles(models, names, indices, sizes, settings)
@@ -118,11 +121,14 @@ def _found(
 
 def _by_likelihoods(models: Sequence[Representations], pairs: Tensor, settings: Settings) -> Found:
     """What needs no unembeddings, of models of which one is a black box of too many labels to have any."""
-    found, correlations, same_top = of_predictions(models, pairs)
-    first, second = pairs.to(found.device).T
-    columns: Columns = {"kl": found[first, second], "kl_reverse": found[second, first], "same_top_label": same_top}
-    columns["logit_correlation"] = correlations[first, second]
-    return Found(torch.arange(len(pairs)), columns | of_call(models[0], 0, settings))
+    columns: Columns = {}
+    if settings.wants("kl", "kl_reverse", "same_top_label", "logit_correlation"):
+        found, correlations, same_top = of_predictions(models, pairs)
+        first, second = pairs.to(found.device).T
+        columns = {"kl": found[first, second], "kl_reverse": found[second, first], "same_top_label": same_top}
+        columns["logit_correlation"] = correlations[first, second]
+    columns |= distances_of_logits(models, pairs, settings)
+    return Found(torch.arange(len(pairs)), kept(columns, settings) | of_call(models[0], 0, settings))
 
 
 def checked_pairs(pairs: Sequence[tuple[int, int]], num_models: int) -> list[tuple[int, int]]:

@@ -50,5 +50,5 @@ def _of_batch(
     if groups.num_given is None:
         found["same_top_label"] = wilson(values["same_top_label"], rows.kl.shape[-1])
     for fields, intervals in zip(result, by_number(found), strict=True):
-        fields |= {"intervals": intervals, "groups": str(groups)}
+        fields |= {"intervals": intervals}
     return result

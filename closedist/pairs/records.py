@@ -9,15 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from closedist.comparison import COLUMNS, Comparison
+from closedist.comparison import COLUMNS, FIELDS, Comparison
 from closedist.errors import InputError
 from closedist.measures.settings import Settings
+from closedist.pairs.wanted import kept
 from closedist.representations import Representations
 
 Entry = float | str | tuple[float, ...] | tuple[str, str] | None
 Columns = dict[str, Tensor | Sequence[Entry] | Entry]  # by names in COLUMNS, with an entry a pair, or one for all pairs
 Arrays = dict[str, NDArray[Any]]
 _ABSENT = ("mean_cca_unembeddings",)  # where NaN says that a pair has no such number
+_NO_FIELDS = {column.name: None for column in COLUMNS[len(FIELDS) :]}
 _NUMBERS = {int, float, bool, NoneType, *(kind | None for kind in (int, float, bool))}
 
 
@@ -43,7 +45,12 @@ def records(columns: Columns) -> list[Comparison]:
     record: Callable[..., Comparison] = Comparison
     lists = {name: _entries(values, name) for name, values in columns.items() if isinstance(values, Tensor | list)}
     constants = {name: value for name, value in columns.items() if name not in lists}
-    return [record(**constants, **dict(zip(lists, row, strict=True))) for row in zip(*lists.values(), strict=True)]
+    made = []
+    for row in zip(*lists.values(), strict=True):
+        values = dict(zip(lists, row, strict=True))
+        named = {name: values.pop(name) for name in lists.keys() & _NO_FIELDS}
+        made.append(record(**constants, **values, measures={name: named[name] for name in _NO_FIELDS if name in named}))
+    return made
 
 
 def _entries(values: Tensor | list[Entry], name: str) -> Sequence[Entry]:
@@ -52,23 +59,26 @@ def _entries(values: Tensor | list[Entry], name: str) -> Sequence[Entry]:
         return values
     if values.ndim > 1:
         return list(map(tuple, values.tolist()))
-    if name not in _ABSENT:
+    if name not in _ABSENT and name not in _NO_FIELDS:
         return values.tolist()
     return [None if math.isnan(entry) else entry for entry in values.tolist()]
 
 
-def checked_names(wanted: bool | Sequence[str]) -> list[str]:
+def checked_names(wanted: bool | Sequence[str], settings: Settings) -> list[str]:
     """The columns that arrays are wanted of: these, or without names all that have one number a pair.
 
     Raises:
-        InputError: a name that is no column's.
+        InputError: a name that is no column's, or of one that ``measures`` did not name.
     """
-    known = {column.name: column for column in COLUMNS if column.name != "names"}
+    known = {column.name: column for column in COLUMNS if column.name not in ("names", "measures")}
+    computed = kept(known, settings)
     if isinstance(wanted, bool):
-        return [name for name, column in known.items() if {column.type, *get_args(column.type)} <= _NUMBERS]
+        return [name for name, column in computed.items() if {column.type, *get_args(column.type)} <= _NUMBERS]
     for name in wanted:
         if name not in known:
             raise InputError(f"as_rows: {name!r} is no number of a comparison; these are {', '.join(known)}")
+        if name not in computed:
+            raise InputError(f"as_rows: {name!r} is not among what is measured; name it in measures= too")
     return list(wanted)
 
 

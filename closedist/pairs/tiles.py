@@ -18,8 +18,11 @@ from closedist.measures.moments import Alone, Moments, one_by_one, together
 from closedist.measures.settings import Settings
 from closedist.measures.stack import Stack, stacked
 from closedist.pairs.choices import at_choices
+from closedist.pairs.measured import measured_by_name
+from closedist.pairs.parts import tiles
 from closedist.pairs.records import Columns, of_call
-from closedist.pairs.whole import of_all_pairs
+from closedist.pairs.wanted import kept, wants_pass
+from closedist.pairs.whole import facts_of, of_all_pairs
 from closedist.representations import Representations
 from closedist.system.threads import one_thread, side_by_side
 
@@ -45,7 +48,7 @@ def in_tiles(
     sizes: Tensor,
     settings: Settings,
 ) -> Iterator[Found]:
-    """Every number of every pair, tile by tile.
+    """Every number of every pair that is wanted, tile by tile.
 
     Args:
         models: n comparable models.
@@ -58,6 +61,11 @@ def in_tiles(
         InputError: a model's embeddings or unembeddings do not vary, or what was asked for cannot be had.
     """
     width = max(model.dimension for model in models)
+    by_name = measured_by_name(models, names, pairs, settings)
+    if not wants_pass(settings):
+        facts: Columns = dict(facts_of(models, pairs))
+        yield Found(torch.arange(len(pairs)), by_name | facts | of_call(models[0], 0, settings))
+        return
     with nullcontext(torch.get_num_threads()) if _large(models[0], width) else one_thread() as threads:
         alone, kl = each_model(models, names, pairs, width)
     most = int(sizes.max()) + 1 if len(sizes) else 1
@@ -82,7 +90,8 @@ def in_tiles(
                 except ConstantOddsError as error:
                     model = int(pairs[which[batch[error.pair]], error.model])
                     raise error.explained(names[model]) from error
-                yield Found(which[batch], columns | of_call(models[0], size, settings))
+                named = {name: values[which[batch]] for name, values in by_name.items()}
+                yield Found(which[batch], named | kept(columns, settings) | of_call(models[0], size, settings))
 
     if len(all_tiles) < threads and _large(models[0], width):
         for which in all_tiles:
@@ -123,15 +132,6 @@ def each_model(
         kl[members[:, None], members] += divergences([models[index] for index in members.tolist()], local).cpu()
     alone = Alone.joined(parts)
     return alone, kl.to(alone.shared.device)
-
-
-def tiles(pairs: Tensor, rows: int, columns: int) -> Iterator[Tensor]:
-    """Positions of pairs, (m, 2) indices, in tiles of at most so many first and so many second models."""
-    ranks = [torch.unique(side, return_inverse=True)[1] for side in pairs.T]
-    tile = ranks[0] // rows * (len(pairs) + 1) + ranks[1] // columns
-    order = tile.argsort(stable=True)
-    if len(order):
-        yield from torch.split(order, torch.unique(tile, return_counts=True)[1].tolist())
 
 
 def _shape(

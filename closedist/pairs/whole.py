@@ -1,5 +1,7 @@
 """The measures that need no choice of labels or inputs."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -10,6 +12,7 @@ from closedist.measures.logit_correlation import logit_correlations_of_pairs
 from closedist.measures.moments import Moments
 from closedist.measures.orthonormal import precisions
 from closedist.measures.stack import Stack
+from closedist.representations import Representations
 
 
 def of_all_pairs(members: Stack, measured: Moments, pairs: Tensor) -> dict[str, Tensor]:
@@ -17,10 +20,7 @@ def of_all_pairs(members: Stack, measured: Moments, pairs: Tensor) -> dict[str, 
     first, second = pairs.T
     precision = precisions([member.stored for member in members.members], members.device)
     dimensions = torch.tensor([member.dimension for member in members.members], device=members.device)
-    black_boxes = torch.tensor([member.black_box for member in members.members], device=members.device)
-    return {
-        "dimensions": dimensions[pairs],
-        "black_boxes": black_boxes[pairs],
+    return facts_of(members.members, pairs) | {
         "logit_correlation": logit_correlations_of_pairs(measured.over_inputs, measured.over_labels, pairs),
         "same_top_label": same_top(measured.top, pairs),
         "kl": measured.divergences[first, second],
@@ -29,6 +29,13 @@ def of_all_pairs(members: Stack, measured: Moments, pairs: Tensor) -> dict[str, 
         "mean_cca_unembeddings": _mean_cca_of_unembeddings(members, measured, dimensions, pairs),
         "cka_embeddings": cka_of_pairs(measured.over_inputs, pairs),
     }
+
+
+def facts_of(models: Sequence[Representations], pairs: Tensor) -> dict[str, Tensor]:
+    """What no pass over inputs is needed for, (m, 2) each, of (m, 2) indices."""
+    dimensions = torch.tensor([model.dimension for model in models], device=pairs.device)
+    black_boxes = torch.tensor([model.black_box for model in models], device=pairs.device)
+    return {"dimensions": dimensions[pairs], "black_boxes": black_boxes[pairs]}
 
 
 def _mean_cca_of_unembeddings(members: Stack, measured: Moments, dimensions: Tensor, pairs: Tensor) -> Tensor:

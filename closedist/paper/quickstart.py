@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from closedist.comparison import Comparison
+from closedist.comparison import Comparison, values_of
 from closedist.measures.settings import Settings
 from closedist.paper.config import paper_dataset, paper_models, paper_training
 from closedist.paper.figures.pairs_in_plane import make_quickstart
@@ -46,7 +46,9 @@ class WidthResult:
 
     def closest_pair(self) -> tuple[tuple[int, int], Comparison]:
         """The two seeds that are closest in distribution (by the sum of both KL divergences), and their comparison."""
-        return min(zip(self.pairs, self.comparisons, strict=True), key=lambda found: found[1].kl + found[1].kl_reverse)
+        both = np.add(values_of(self.comparisons, "kl"), values_of(self.comparisons, "kl_reverse"))
+        closest = int(both.argmin())
+        return self.pairs[closest], self.comparisons[closest]
 
     def bounds_holding(self) -> dict[str, NDArray[np.bool_]]:
         """For which pairs each bound holds."""

@@ -172,3 +172,30 @@ def test_groups_are_kept_with_representations(tmp_path: Path) -> None:
         box = Representations.from_logits(P.f @ P.g.T, groups=names)
         assert box.at(labels=[2, 1]).groups.tolist() == list(names)
         assert "groups" in repr(box)
+
+
+def test_what_is_measured_is_named(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    two, three = files("p", "close"), files("p", "close", "between")
+    assert command(*two, "--measures", "default,procrustes,logit_distance") == 0
+    out = capsys.readouterr().out
+    assert "\nsame predictions?\n" in out
+    assert "\nembeddings as views\n  Procrustes distance" in out
+    assert "\ndistance of logits\n  d_logit  " in out
+    assert max(map(len, out.splitlines())) <= 80
+    assert command(*two, "--measures=procrustes,r2", "--json") == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["linear_r2_reverse"] > 0.9
+    assert row["kl"] is None
+    assert row["intervals"].keys() == {"procrustes_distance", "linear_r2", "linear_r2_reverse"}
+    assert command(*three, "--measures=procrustes,r2", "--csv") == 0
+    assert (
+        len([float(line["procrustes_distance"]) for line in csv.DictReader(io.StringIO(capsys.readouterr().out))]) == 3
+    )
+    assert command(*three, "--measures=procrustes,r2", "--number=linear_r2") == 0
+    assert "linear R², row to column" in capsys.readouterr().out
+    assert command(*two, "--measures=procrustes,cak") == 2
+    assert capsys.readouterr().err.startswith("closedist: --measures: 'cak' is no measure; these are cka")
+    assert command(*two, "--measures=procrustes", "--check") == 2
+    assert "a verdict rests on them" in capsys.readouterr().err
+    assert command(*files("p", "close"), "--measures=bures", "--against=other.safetensors") == 2
+    assert "bures_distance compares covariances column by column" in capsys.readouterr().err

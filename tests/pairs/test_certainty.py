@@ -54,7 +54,7 @@ def test_all_pairs_jointly_are_each_pair_alone(monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setattr(of_predictions, "_BATCH_ELEMENTS", batch)
         for pair, c in zip(combinations(range(5), 2), compare_all(family, intervals=True), strict=True):
             same = alone[pair]
-            assert set(c.intervals) == set(same.intervals) == set(SCALES) - {"logit_distance", "logit_distance_centred"}
+            assert set(c.intervals) == set(same.intervals) == set(SCALES) - {"rv_coefficient"}
             for name, interval in c.intervals.items():
                 for end in ("low", "high", "standard_error"):
                     expected = getattr(same.intervals[name], end)
