@@ -1,4 +1,4 @@
-"""Two published language identifiers as black boxes, langid and py3langid: are they one model, and where do they differ?
+"""Two published language identifiers as black boxes, langid and py3langid: are they one model, and how do they differ?
 
 The second is the first's successor with a model of its own. Both score pieces of the translations that Django ships;
 labels are the languages that both know. Prints what docs/examples.md shows. Takes ten seconds on one core.

@@ -167,7 +167,7 @@ def test_two_published_language_identifiers_differ_as_the_page_says() -> None:
     with contextlib.redirect_stdout(printed):
         runpy.run_path(str(ROOT / "examples" / "language_identifiers.py"), run_name="__main__")
     page = (ROOT / "docs" / "examples.md").read_text(encoding="utf-8")
-    shown = page.split("nobody here made")[1].split("```\n")[1]
+    shown = page.split("## Two language identifiers")[1].split("```\n")[1]
     assert_like(shown, printed.getvalue()[: len(shown)])
 
 
