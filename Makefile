@@ -48,7 +48,8 @@ paper: $(VENV)/installed-dev  ## representations/ to results.zip, its figures an
 	$(BIN)/python docs/make_images.py d_LLV_train_synthetic d_LLV_vs_width
 	$(BIN)/python examples/reproduction_tables.py --write
 
-examples: $(VENV)/installed-dev  ## the worked examples of docs/examples.md
+examples: $(VENV)/installed-dev  ## the worked examples of README.md, docs/examples.md and docs/quantised.md
+	$(BIN)/python examples/yardstick.py
 	$(BIN)/python examples/digits.py
 	$(BIN)/python examples/language_models.py
 	$(BIN)/python examples/quantised_copies.py

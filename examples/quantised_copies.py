@@ -2,7 +2,7 @@
 
 Trains a GPT-2 of 45,000 weights on nine tenths of this repository's own sources, saves it with a tokenizer of its own
 and five copies: weights rounded to 8, 6, 4 and 3 bits, and 200 more steps of training. The other sources become texts
-that none has seen. Then it runs the command that it prints, whose table is in docs/examples.md. Takes about half a
+that none has seen. Then it runs the command that it prints, whose table is in docs/quantised.md. Takes about half a
 minute on one core.
 
     python examples/quantised_copies.py [FOLDER]

@@ -14,7 +14,7 @@ from closedist.extraction.binary import check_binary
 
 _TOWERS = (
     "every batch must have the same labels. Of a model with two towers give Representations(scale * image_embeddings, "
-    "text_embeddings), the texts being all labels (docs/examples.md)"
+    "text_embeddings), the texts being all labels (docs/two-towers.md)"
 )
 
 

@@ -1,4 +1,4 @@
-"""Upper bounds on d_{f,g}, the largest d_SVD, from the distributions alone (proofs in docs/measures.md); do they hold?
+"""Upper bounds on d_{f,g}, the largest d_SVD, from the distributions alone; do they hold? Proofs: docs/mathematics.md.
 
 Whoever compares looks these functions up here when it runs, so that a test can put a wrong bound in the place of one
 and see it counted. No measure is set to its bound but where it exceeds it by rounding.

@@ -1,6 +1,6 @@
 """What a distance of logits says of everything else: upper bounds on d_rep and KL, a lower one on m_CCA, and a floor.
 
-All are functions of the roots alone. Proofs are in docs/second-paper.md.
+All are functions of the roots alone. Proofs are in docs/mathematics.md.
 """
 
 import torch

@@ -3,7 +3,7 @@
 The logits' difference Δ(x) is G_c·a(x) + r(x) with a = G_c⁺Δ = f − A·f' − t: A and t are the map that the labels
 dictate, a is what is left of the embeddings, and r what no map of the embeddings can mend. The published distance is a
 mean over choices of M + 1 labels that one nearly singular choice decides (it has no expectation); weighted by squared
-volume it is finite and exact, and its least-squares part is the number to show (proof in docs/second-paper.md).
+volume it is finite and exact, and its least-squares part is the number to show (proof in docs/mathematics.md).
 """
 
 from dataclasses import dataclass

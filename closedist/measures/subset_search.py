@@ -3,7 +3,7 @@
 A is the table of cross-correlations of the labels' unit log-odds in two models, so that d_SVD of a subset S of K labels
 is 1 − ‖A_SS‖_*/K. φ(x) = ‖√X A √X‖_*, X = diag x, is concave and homogeneous and ‖A_SS‖_* its value at the vertex 1_S.
 Hence φ(1_S) ≤ ∇φ(x)·1_S for any x > 0, and the K labels with the smallest entries of a gradient are a subset at least
-as bad as they say (proofs in docs/measures.md). At a vertex that holds for labels exchanged one by one.
+as bad as they say (proofs in docs/mathematics.md). At a vertex that holds for labels exchanged one by one.
 """
 
 import torch

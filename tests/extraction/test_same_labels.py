@@ -70,7 +70,7 @@ def test_the_same_texts_in_every_batch_are_the_labels(sizes: tuple[int, ...], ma
 
 
 def test_two_towers_are_two_matrices_with_a_scale() -> None:
-    """As docs/examples.md writes it."""
+    """As docs/two-towers.md writes it."""
     first, second, texts, images = Towers(0), Towers(1), drawn(7, 6, 1), drawn(30, 8, 2)
     with torch.no_grad():
         p, q = (

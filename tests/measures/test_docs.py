@@ -1,8 +1,6 @@
-"""docs/measures.md: its example runs, and nothing public is missing from it."""
+"""docs/measures.md: its tables are those of the code, and nothing public is missing from the documentation."""
 
-import contextlib
 import dataclasses
-import io
 import re
 import runpy
 from pathlib import Path
@@ -25,17 +23,3 @@ def test_the_table_of_the_numbers_is_that_of_columns() -> None:
     assert make_tables["replaced"](TEXT) == TEXT, "run python docs/make_tables.py"
     for field in dataclasses.fields(closedist.Comparison):
         assert f"\n| `{field.name}` | " in TEXT
-
-
-def test_the_worked_example_runs_and_prints_what_the_page_says() -> None:
-    code = TEXT.split("```python\n")[-1].split("```")[0]
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        exec(compile(code, "docs/measures.md", "exec"), {})
-    numbers = re.compile(r"^  (d_LLV|d_f,g|certificate|m_CCA, embeddings) +([\d.e-]+)", re.MULTILINE)
-    shown = [(name, float(value)) for name, value in numbers.findall(TEXT)]
-    ours = [(name, float(value)) for name, value in numbers.findall(printed.getvalue())]
-    assert len(ours) == 8
-    for (name, value), (documented, there) in zip(ours, shown, strict=True):
-        assert name == documented
-        assert abs(value - there) < 0.02 + 0.05 * there  # another version of scikit-learn may fit a little differently

@@ -1,4 +1,4 @@
-"""The theorems behind the numbers (docs/measures.md), on random models and with nothing clamped."""
+"""The theorems behind the numbers (docs/mathematics.md), on random models and with nothing clamped."""
 
 from itertools import combinations, pairwise
 
