@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
+import closedist
 from closedist.cli.paper_options import check_whole_numbers, without_unused_options
 from closedist.cli.surroundings import make_fit
 from closedist.cli.wording import in_options
@@ -45,6 +46,7 @@ def make_app(name: str, commands: Iterable[str]) -> App:
     app = App(
         name=name,
         help="Are two trained models really the same? Distances between their distributions and representations.",
+        version=closedist.__version__,
         version_flags=["--version"],
         help_format="markdown",
         default_parameter=Parameter(negative=(), show_default=_shown),
