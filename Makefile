@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DOCS := .venv-docs
+DIST := .venv-dist
+INSTALL := -m pip install --disable-pip-version-check --progress-bar on -c constraints.txt
 
-.PHONY: quickstart test slow attacks explore lint types layers docs check bench paper examples clean
+.PHONY: quickstart test slow attacks explore lint types layers docs check bench paper examples dist clean
 
 quickstart: $(VENV)/installed  ## train a small sweep, measure it, draw it
 	$(BIN)/closedist quickstart
@@ -58,17 +60,31 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/installed: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@echo "Installing PyTorch and what else closedist needs into $(VENV): minutes; pip shows every package below"
+	$(BIN)/python $(INSTALL) -e .
 	touch $@
 
 $(VENV)/installed-dev: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,hf,slurm]"
+	@echo "Installing PyTorch and what the tests need into $(VENV): minutes; pip shows every package below"
+	$(BIN)/python $(INSTALL) -e ".[dev,hf,slurm]"
 	touch $@ $(VENV)/installed
 
 $(DOCS)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(DOCS)
-	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt mkdocs-material "mkdocstrings[python]" ruff
+	@echo "Installing what builds the documentation into $(DOCS): a minute"
+	$(DOCS)/bin/python $(INSTALL) mkdocs-material "mkdocstrings[python]" ruff
+	touch $@
+
+dist: $(DIST)/installed  ## wheel and source distribution in dist/, built and checked
+	rm -rf build dist
+	$(DIST)/bin/python -m build
+	$(DIST)/bin/twine check --strict dist/*
+	$(DIST)/bin/check-wheel-contents dist/*.whl
+
+$(DIST)/installed:
+	$(PYTHON) -m venv $(DIST)
+	$(DIST)/bin/python $(INSTALL) build twine check-wheel-contents
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(DOCS) site build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(DOCS) $(DIST) site build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

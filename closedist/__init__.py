@@ -80,7 +80,7 @@ if TYPE_CHECKING:
     from closedist.representations import Representations
     from closedist.representations.alignment import align
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "Comparison": "closedist.comparison",

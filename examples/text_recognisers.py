@@ -1,90 +1,88 @@
-"""Two generations of a published text recogniser (PP-OCRv3 and v4): what changed between them, of 6,625 characters?
+"""Two generations of a text recogniser, PP-OCRv4 and PP-OCRv6, as rapidocr ships them, on the same drawn characters.
 
-Cuts both ONNX graphs before their last layer, reads the Zen of Python in three typefaces, and compares what the two say
-of every position of every line. Prints what docs/examples.md shows. Takes about a minute on one core.
+Both read a picture from left to right and give, every eight pixels, probabilities of thousands of characters and of
+none. They are black boxes here: what counts is which character they see, wherever they see it, so a picture's
+probability of a character is the largest over the positions, and the characters' sum is 1. Compared are the characters
+that both think likeliest among all that both know. Inputs are the printable characters of ASCII in eight typefaces;
+intervals leave out characters whole. Prints the numbers of docs/real-models.md. A minute on one core.
 
-    pip install onnx onnxruntime
-    pip download --no-deps rapidocr-onnxruntime==1.2.13 && unzip -j rapidocr_onnxruntime-1.2.13*.whl '*rec*.onnx'
-    pip download --no-deps rapidocr-onnxruntime==1.4.4 && unzip -j rapidocr_onnxruntime-1.4.4*.whl '*rec*.onnx'
-    python examples/text_recognisers.py ch_PP-OCRv3_rec_infer.onnx ch_PP-OCRv4_rec_infer.onnx
+    pip install rapidocr_onnxruntime rapidocr onnxruntime
+    python examples/text_recognisers.py [LABELS]
 """
 
-import codecs
-import contextlib
-import io
+import string
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import matplotlib
 import numpy as np
-import onnx
-import onnxruntime
 from PIL import Image, ImageDraw, ImageFont
 
 import closedist
 
-TYPEFACES = ("DejaVuSans", "DejaVuSerif", "DejaVuSansMono")
-HEIGHT = 48  # pixels, which the recognisers are made for
+MODELS = {
+    "v4": ("rapidocr_onnxruntime", "ch_PP-OCRv4_rec_infer.onnx"),
+    "v6": ("rapidocr", "PP-OCRv6_rec_small.onnx"),
+}
+CHARACTERS = string.digits + string.ascii_letters + string.punctuation
+FACES = ("Sans", "Sans-Bold", "Sans-Oblique", "SansMono", "SansMono-Bold", "Serif", "Serif-Bold", "Serif-Italic")
+SUBSET = 16  # labels of a subset: one of all but two would have more directions than there are inputs
 
 
-def lines() -> list[str]:
-    """The Zen of Python, without its empty lines."""
-    with contextlib.redirect_stdout(io.StringIO()):
-        import this
-    return [line for line in codecs.decode(this.s, "rot13").splitlines() if line]
+def picture(character: str, face: str) -> np.ndarray:
+    """Black on white, as the recognisers take it: (1, 3, 48, 64) between −1 and 1."""
+    font = ImageFont.truetype(str(Path(matplotlib.get_data_path()) / f"fonts/ttf/DejaVu{face}.ttf"), 32)
+    image = Image.new("L", (64, 48), 255)
+    ImageDraw.Draw(image).text((32, 24), character, fill=0, font=font, anchor="mm")
+    return np.repeat((np.asarray(image, dtype=np.float32) / 127.5 - 1)[None, None], 3, axis=1)
 
 
-def picture(line: str, typeface: str) -> np.ndarray:
-    """(1, 3, 48, width) numbers between −1 and 1: black on white."""
-    font = ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"{typeface}.ttf"), 32)
-    image = Image.new("L", (int(font.getlength(line)) + 16, HEIGHT), 255)
-    ImageDraw.Draw(image).text((8, 4), line, font=font)
-    grey = np.asarray(image, dtype=np.float32) / 127.5 - 1
-    return np.broadcast_to(grey, (1, 3, *grey.shape)).copy()
+def recognised(package: str, file: str, pictures: list[np.ndarray]) -> tuple[np.ndarray, list[str]]:
+    """Each picture's largest probability of each character, and the characters."""
+    import onnxruntime
+
+    place = Path(find_spec(package).submodule_search_locations[0]) / "models" / file
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    network = onnxruntime.InferenceSession(str(place), options, providers=["CPUExecutionProvider"])
+    name = network.get_inputs()[0].name
+    said = [network.run(None, {name: one})[0][0, :, 1:].max(0) for one in pictures]  # the first label is none
+    return np.array(said), [*network.get_modelmeta().custom_metadata_map["character"].split("\n"), " "]
 
 
-def member(file: str, pictures: list[np.ndarray], groups: list[int]) -> closedist.Representations:
-    """What enters the last layer at every position of every picture, and that layer."""
-    network = onnx.load(file)
-    constants = {node.output[0]: node.attribute[0].t for node in network.graph.node if node.op_type == "Constant"}
-    constants |= {one.name: one for one in network.graph.initializer}
-    product, addition, softmax = network.graph.node[-3:]
-    assert (product.op_type, addition.op_type, softmax.op_type) == ("MatMul", "Add", "Softmax")
-    network.graph.output.append(onnx.helper.make_empty_tensor_value_info(product.input[0]))
-    session = onnxruntime.InferenceSession(network.SerializeToString(), providers=["CPUExecutionProvider"])
-    of_lines = [session.run([product.input[0]], {session.get_inputs()[0].name: one})[0][0] for one in pictures]
-    characters = next(one.value for one in network.metadata_props if one.key == "character").splitlines()
-    return closedist.Representations(
-        np.concatenate(of_lines),
-        onnx.numpy_helper.to_array(constants[product.input[1]]).T,
-        bias=onnx.numpy_helper.to_array(constants[addition.input[1]]),
-        input_ids=[(number, place) for number, line in enumerate(of_lines) for place in range(len(line))],
-        label_names=["blank", *characters, "space"],
-        groups=np.repeat(groups, [len(line) for line in of_lines]),
-    )
-
-
-def read(model: closedist.Representations) -> list[str]:
-    """The text of every line: the likeliest character of each position, repeats and blanks left out."""
-    logits = model.embeddings @ model.unembeddings.T + model.bias
-    likeliest, line = np.asarray(model.label_names)[logits.argmax(1)], np.asarray(model.input_ids)[:, 0]
-    starts = np.flatnonzero(np.append(True, (likeliest[1:] != likeliest[:-1]) | (line[1:] != line[:-1])))
-    texts = [""] * (int(line.max()) + 1)
-    for start in starts:
-        texts[line[start]] += {"blank": "", "space": " "}.get(likeliest[start], likeliest[start])
-    return [text.strip() for text in texts]
-
-
-def main(first: str, second: str) -> None:
-    """Read, compare, explain."""
-    drawn = [(picture(line, face), number) for face in TYPEFACES for number, line in enumerate(lines())]
-    pictures, groups = [one for one, _ in drawn], [number for _, number in drawn]
-    p, q = member(first, pictures, groups), member(second, pictures, groups)
-    print(p, q, sep="\n")
-    print(f"{sum(map(str.__eq__, read(p), read(q)))} of {len(pictures)} lines are read alike")
-    print(closedist.compare(p, q, intervals=True))
-    print(closedist.explain(p, q, names=("v3", "v4")))
+def main(most: int) -> None:
+    """Compare, and say where they differ."""
+    faces = [face for face in FACES if (Path(matplotlib.get_data_path()) / f"fonts/ttf/DejaVu{face}.ttf").exists()]
+    drawn = [(character, face) for character in CHARACTERS for face in faces]
+    pictures = [picture(*one) for one in drawn]
+    found = {name: recognised(*place, pictures) for name, place in MODELS.items()}
+    shared = sorted(set.intersection(*(set(names) for _, names in found.values())) - {""})
+    columns = {name: [names.index(one) for one in shared] for name, (_, names) in found.items()}
+    alike = {name: found[name][0][:, columns[name]] for name in found}
+    likeliest = np.sort(np.argsort(-sum(one.mean(0) for one in alike.values()))[:most])
+    kept = [shared[label] for label in likeliest]
+    print(f"{len(drawn)} pictures; {len(shared):,} characters that both know, of which {len(kept):,} are compared")
+    models = {}
+    for name, probabilities in alike.items():
+        right = np.mean([shared[top] == one for top, (one, _) in zip(probabilities.argmax(1), drawn, strict=True)])
+        some = np.maximum(probabilities[:, likeliest].astype(np.float64), np.finfo(np.float32).tiny)
+        share = some.sum() / probabilities.sum()
+        print(
+            f"{name}: {len(found[name][1]):,} characters, {right:.1%} right; {share:.2%} of its probability is compared"
+        )
+        models[name] = closedist.Representations.from_logits(
+            np.log(some / some.sum(1, keepdims=True)),
+            label_names=kept,
+            groups=[character for character, _ in drawn],
+            input_ids=[f"{character} {face}" for character, face in drawn],
+        )
+    p, q = models.values()
+    print()
+    print(closedist.compare(p, q, intervals=True, subset_size=SUBSET, num_subsets=1, pivots=[kept.index("e")]))
+    print()
+    print(closedist.explain(p, q, names=list(models)))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 200)

@@ -160,17 +160,6 @@ def test_readme_starts_with_what_it_answers_and_its_papers_come_later() -> None:
     assert [title for title in titles if title in order] == order
 
 
-def test_two_published_language_identifiers_differ_as_the_page_says() -> None:
-    for package in ("langid", "py3langid", "django"):
-        pytest.importorskip(package)
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        runpy.run_path(str(ROOT / "examples" / "language_identifiers.py"), run_name="__main__")
-    page = (ROOT / "docs" / "examples.md").read_text(encoding="utf-8")
-    shown = page.split("## Two language identifiers")[1].split("```\n")[1]
-    assert_like(shown, printed.getvalue()[: len(shown)])
-
-
 @pytest.mark.slow
 def test_the_quantised_copies_come_in_the_order_of_their_bits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -4,8 +4,9 @@ import logging
 import sys
 from collections.abc import Iterable
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Group, Parameter
 
+import closedist
 from closedist.cli.paper_options import check_whole_numbers, without_unused_options
 from closedist.cli.surroundings import make_fit
 from closedist.cli.wording import in_options
@@ -27,10 +28,12 @@ COMMANDS = {
     "get-accuracies": "Measure every model's accuracy.",
     "cal-mcca": "Measure m_CCA between CIFAR-10 models.",
     "make-plot": "Draw one of the paper's figures.",
-    "export-representations": "Write what trained models say of the test inputs, a file for all seeds of a training.",
+    "export-representations": "Write trained models' test representations, a file for all seeds of a training.",
 }
+OWN = ("compare", "explain", "draw", "report", "extract", "compare-models", "layers")
 PAPER_COMMANDS = ("train-variations", "get-distances", "get-accuracies", "cal-mcca", "make-plot")
-GOES_ON = ("quickstart", "reproduce", "extract", "compare-models", "distil", "train-variations")  # run again
+# what goes on where it was, run again; compare-models where it keeps what it has read
+GOES_ON = ("quickstart", "reproduce", "extract", "distil", "train-variations", "export-representations")
 USER_ERROR = 2
 UNFORESEEN = 70  # of sysexits.h; 1 is what compare --check says of models that are not the same
 STOPPED = 130  # what a shell reports for a program that Ctrl-C ended
@@ -43,13 +46,22 @@ def make_app(name: str, commands: Iterable[str]) -> App:
     app = App(
         name=name,
         help="Are two trained models really the same? Distances between their distributions and representations.",
+        version=closedist.__version__,
         version_flags=["--version"],
         help_format="markdown",
+        default_parameter=Parameter(negative=(), show_default=_shown),
         suppress_keyboard_interrupt=False,  # run() says how to go on
     )
+    own, papers = Group("Your own models", sort_key=0), Group("The papers' experiments", sort_key=1)
     for position, command in enumerate(commands):
-        app.command(_place(command), name=command, help=COMMANDS[command], sort_key=position)
+        group = own if command in OWN else papers
+        app.command(_place(command), name=command, help=COMMANDS[command], sort_key=position, group=group)
     return app
+
+
+def _shown(default: object) -> str | None:
+    """A default as help shows it; what is off or empty unless given needs no word."""
+    return None if default is None or default is False or default == "" else str(default)
 
 
 def _place(command: str) -> str:
@@ -91,6 +103,7 @@ def run(app: App, tokens: list[str]) -> int:
             if ignored:
                 print(f"{tokens[0]} does not use {', '.join(ignored)}", file=sys.stderr)
         if tokens and tokens[0] in COMMANDS and tokens[0] in app:
+            app[tokens[0]].help = None  # its own docstring, in place of the line in the list of commands
             check_whole_numbers(app, tokens)
         result = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
         return result if isinstance(result, int) else 0
@@ -120,7 +133,8 @@ def _options(app: App, tokens: list[str]) -> list[str]:
 
 
 def _stop(tokens: list[str], said: str = "") -> int:
-    again = "; run the same command again to go on" if said or (tokens and tokens[0] in GOES_ON) else ""
+    kept = any(token.partition("=")[0] == "--folder" for token in tokens) and tokens[0] == "compare-models"
+    again = "; run the same command again to go on" if said or kept or (tokens and tokens[0] in GOES_ON) else ""
     print(f"{said or 'stopped'}{again}", file=sys.stderr)
     return STOPPED
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from closedist.cli.options import Common, Count, Natural, NonNegative
+from closedist.cli.options import SLURM, Common, Count, Natural, NonNegative
 from closedist.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,32 +23,32 @@ if TYPE_CHECKING:
     from closedist.system.slurm import Resources
 
 
-@Parameter(name="*", group="SLURM")
+@Parameter(name="*")
 @dataclass(frozen=True)
 class Cluster:
     """Where and how a command's tasks run when a SLURM cluster is to do them.
 
     Attributes:
-        slurm: let a SLURM cluster do it, as one job array; run again, the command finds its jobs.
-        partition: where tasks run. Default: the cluster's.
-        cpus_per_task: processor cores, and threads, of a task. Default: --threads, or 1.
+        slurm: Let a SLURM cluster do it, as one job array; run again, the command finds its jobs.
+        partition: Where tasks run. Default: the cluster's.
+        cpus_per_task: Processor cores, and threads, of a task. Default: --threads, or 1.
         gpus_per_task: GPUs of a task, on which it then computes.
-        time: limit of a task, as sbatch takes it (90, 1:30:00, 2-12); a task that reaches it goes on in another turn.
-        task_minutes: about the shortest task that is worth a place in the queue, by the estimate.
-        max_jobs: at most so many tasks.
-        sbatch: more of sbatch's options, as in account=lab,mem=16G.
-        no_wait: submit and return; what follows in reproduce is then a job of its own.
+        time: The limit of a task, as sbatch takes it (90, 1:30:00, 2-12); a task that reaches it goes on in another.
+        task_minutes: About the shortest task that is worth a place in the queue, by the estimate.
+        max_jobs: How many tasks at most.
+        sbatch: More of sbatch's options, as in account=lab,mem=16G.
+        no_wait: Submit and return; what follows in reproduce is then a job of its own.
     """
 
-    slurm: Annotated[bool, Parameter(negative=())] = False
-    partition: str | None = None
-    cpus_per_task: Count | None = None
-    gpus_per_task: Natural = 0
-    time: str | None = None
-    task_minutes: NonNegative = 5
-    max_jobs: Count = 100
-    sbatch: str = ""
-    no_wait: Annotated[bool, Parameter(negative=())] = False
+    slurm: Annotated[bool, SLURM] = False
+    partition: Annotated[str | None, SLURM] = None
+    cpus_per_task: Annotated[Count | None, SLURM] = None
+    gpus_per_task: Annotated[Natural, SLURM] = 0
+    time: Annotated[str | None, SLURM] = None
+    task_minutes: Annotated[NonNegative, SLURM] = 5
+    max_jobs: Annotated[Count, SLURM] = 100
+    sbatch: Annotated[str, SLURM] = ""
+    no_wait: Annotated[bool, SLURM] = False
 
     def threads(self, common: Common) -> int:
         """Of every task and of the command itself: what gives the same bytes as the command without --slurm."""

@@ -10,40 +10,46 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from closedist.cli.cluster import NO_CLUSTER, Cluster
-from closedist.cli.options import DEFAULTS, NO_NAMES, ArrayNames, Common, Count, NonNegative, Rows, Tolerance, Words
+from closedist.cli.options import (
+    DEFAULTS,
+    MEASURING,
+    OUTPUT,
+    PLAIN_FILES,
+    SURE,
+    USUAL,
+    Common,
+    Count,
+    Files,
+    Measuring,
+    Rows,
+    Tolerance,
+    Words,
+)
 from closedist.errors import InputError
-from closedist.measures.settings import Combine, ConstantLabels, InputSearch, Reduction, Settings
+from closedist.measures.settings import InputSearch, Settings
 
 
 def compare(
     files: Annotated[tuple[Path, ...], Parameter(help="Two or more files.", json_list=False)],
     /,
     *,
-    weight: NonNegative = Settings.weight,
-    reduction: Reduction = Settings.reduction,
-    combine: Combine = Settings.combine,
-    num_samples: Count = Settings.num_samples,
-    input_set: Rows | None = None,
-    subset_size: Count | None = None,
-    num_subsets: Count | None = None,
-    pivots: Rows | None = None,
-    constant_labels: ConstantLabels = Settings.constant_labels,
-    tolerance: Tolerance | None = None,
-    check: Annotated[bool, Parameter(negative=())] = False,
-    intervals: Annotated[bool | None, Parameter(show_default=False)] = None,
-    groups: Path | None = None,
-    permutations: Count | None = None,
-    input_search: InputSearch = Settings.input_search,
-    details: Annotated[bool, Parameter(negative=())] = False,
-    measures: Words | None = None,
-    everything: Annotated[bool, Parameter(name="--all", negative=())] = False,
-    number: str | None = None,
     against: Path | None = None,
-    align: Annotated[bool, Parameter(negative=())] = False,
-    same_inputs: Annotated[bool, Parameter(negative=())] = False,
-    arrays: ArrayNames = NO_NAMES,
-    json_output: Annotated[bool, Parameter(name="--json", negative=())] = False,
-    csv_output: Annotated[bool, Parameter(name="--csv", negative=())] = False,
+    measuring: Measuring = USUAL,
+    input_set: Annotated[Rows | None, MEASURING] = None,
+    input_search: Annotated[InputSearch, MEASURING] = Settings.input_search,
+    pivots: Annotated[Rows | None, MEASURING] = None,
+    tolerance: Tolerance | None = None,
+    check: Annotated[bool, SURE] = False,
+    intervals: Annotated[bool | None, Parameter(negative="--no-intervals"), SURE] = None,
+    groups: Annotated[Path | None, SURE] = None,
+    permutations: Annotated[Count | None, SURE] = None,
+    read: Files = PLAIN_FILES,
+    measures: Annotated[Words | None, MEASURING] = None,
+    details: Annotated[bool, OUTPUT] = False,
+    everything: Annotated[bool, Parameter(name="--all"), OUTPUT] = False,
+    number: Annotated[str | None, OUTPUT] = None,
+    json_output: Annotated[bool, Parameter(name="--json"), OUTPUT] = False,
+    csv_output: Annotated[bool, Parameter(name="--csv"), OUTPUT] = False,
     cluster: Cluster = NO_CLUSTER,
     common: Common = DEFAULTS,
 ) -> int:
@@ -51,33 +57,26 @@ def compare(
 
     A file is one that closedist wrote (safetensors), or another with arrays called embeddings, unembeddings, bias or
     logits: .npz, .safetensors or .pt; or logits alone: .npy, .pt or .csv, one row an input, one column a label.
+    Language models are compared by closedist compare-models.
 
     Args:
-        weight: λ, of the scale terms.
-        reduction: of the terms over labels.
-        combine: of the four terms.
-        num_samples: how many input sets are drawn.
-        input_set: measure at this set, as in 4,17,3 (the pivot input first), in place of the search.
-        subset_size: K, the size of label subsets.
-        num_subsets: sample so many label subsets where there are more; default: search for the worst one.
-        pivots: choose the pivot label among these, as in 3,17; default: among all labels.
-        constant_labels: leave out labels that no model distinguishes (ignore), or stop (error).
-        tolerance: within which two models count as the same: 0.05 asks for log-odds that correlate by 0.95.
-        check: exit with 0 where all pairs are the same within the tolerance, 1 where a pair is not, 3 where that is
+        against: Compare this file with each of the others, in place of all pairs.
+        input_set: Measure at this set, as in 4,17,3 (the pivot input first), in place of the search.
+        input_search: Take the best of random input sets, or search a diverse one; two files only.
+        pivots: Choose the pivot label among these, as in 3,17. Default: among all labels.
+        tolerance: Within which two models count as the same: 0.05, the default, asks for log-odds that correlate by
+            0.95.
+        check: Exit with 0 where all pairs are the same within the tolerance, 1 where a pair is not, 3 where that is
             undecided.
-        intervals: confidence intervals and verdicts; default: for up to 300 pairs.
-        groups: a file with a line an input, the name of its group (document, patient); groups are left out whole.
-        permutations: of inputs, for p-values, such as 999; two files only.
-        input_search: the best of random input sets, or a diverse one; two files only.
-        details: show what a pair's table leaves out: the terms of d_LLV, the bounds, what was chosen.
-        measures: measure these and nothing else, as in kl,procrustes,logit_distance; "default" for all else too.
-        everything: show matrices of all numbers of many models.
-        number: which number the matrix of many models shows, by its name in Python; default: logit_correlation.
-        against: compare this file with each of the others, in place of all pairs.
-        align: compare over the labels and the inputs that all files have, matched by their names.
-        same_inputs: the inputs are the same, though in another form (image size, normalisation, tokenizer).
-        json_output: print JSON.
-        csv_output: print CSV, a line a pair.
+        intervals: Print confidence intervals and verdicts. Default: for up to 300 pairs.
+        groups: A file with a line an input, the name of its group (document, patient); groups are left out whole.
+        permutations: Permute the inputs so often, for p-values, such as 999; two files only.
+        details: Show what a pair's table leaves out: the terms of d_LLV, the bounds, what was chosen.
+        measures: Measure these and nothing else, as in kl,procrustes,logit_distance; "default" for all else too.
+        everything: Show matrices of all numbers of many models.
+        number: Which number the matrix of many models shows, by its name in Python. Default: logit_correlation.
+        json_output: Print JSON.
+        csv_output: Print CSV, a line a pair.
     """
     common.set_up()
     cluster.check(common)
@@ -103,23 +102,15 @@ def compare(
     from closedist.certainty.verdict import TOLERANCE
     from closedist.cli.verdicts import MOST_PAIRS, clusters, exit_code, read_groups
     from closedist.comparison import as_csv, as_dict, asked, left_out, matrix_table, pair_table, reference_table
-    from closedist.extraction.files import distinct_names, load_aligned, load_some
+    from closedist.extraction.files import distinct_names, load_some
     from closedist.pairs import measure_alone, measure_pairs, with_certainty
 
-    models, note = load_aligned(paths, arrays.given, align=align, say=lambda said: print(said, file=sys.stderr))
-    settings = Settings(
-        weight=weight,
-        reduction=reduction,
-        combine=combine,
-        num_samples=num_samples,
-        seed=common.seed,
+    models, note = read.load(paths)
+    settings = measuring.settings(
         input_set=input_set,
         input_search=input_search,
-        subset_size=subset_size,
-        num_subsets=num_subsets,
         pivots=pivots,
-        constant_labels=constant_labels,
-        same_inputs=same_inputs,
+        same_inputs=read.same_inputs,
         measures=asked(measures),
     )
     within = TOLERANCE if tolerance is None else tolerance
@@ -134,7 +125,7 @@ def compare(
             measure_alone(models, called, settings, intervals=sure, groups=labels, permutations=permutations)
         ]
     else:
-        load = partial(load_some, [path.absolute() for path in paths], arrays.given, align)
+        load = partial(load_some, [path.absolute() for path in paths], read.names, read.align)
         with cluster.workers(common, load) if cluster.slurm else nullcontext() as workers:
             comparisons = measure_pairs(models, pairs, settings, called, workers)
         if sure:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from closedist.cli.options import Common, Count, Cuda, Layers, device
+from closedist.cli.options import DATA, DEFAULTS, Common, Count, Cuda, DataFolder, Layers, device
 from closedist.errors import InputError
 
 
@@ -25,36 +25,32 @@ def distil(
     temperature: Annotated[float, Parameter(validator=Number(gt=0))] = 1.0,
     label_share: Annotated[float, Parameter(validator=Number(gte=0, lt=1))] = 0.0,
     output: Annotated[Path, Parameter(name=["--output", "-o"])],
-    data_folder: Path = Path("downloaded_data"),
     cuda: Cuda = False,
-    threads: Count | None = None,
-    log: Literal["debug", "info", "warning"] = "info",
+    data_folder: DataFolder = DATA,
+    common: Common = DEFAULTS,
 ) -> None:
     """Train teachers, then students of each of them under every loss, and score students beside their teacher.
 
     Stopped with Ctrl-C and run again, it goes on where it was. Needs closedist[experiments].
 
     Args:
-        data: the second paper's spirals, or these but for a ring of radii 4 to 7 (interpolation), or a ring of 3 to 7
+        data: The second paper's spirals, or these but for a ring of radii 4 to 7 (interpolation), or a ring of 3 to 7
             alone (extrapolation), scored outside too; handwritten digits in four rotations, of which students see the
             digit only; CIFAR-10 (hours); CIFAR-100 (torchvision and a GPU) or SUB, whose files it asks for.
-        teachers: how many.
-        students: of each teacher, under each loss.
-        loss: of kl, l1, l2 (logits centred over the labels), l1-raw and l2-raw (the paper's), as in kl,l2; and labels,
-            the baseline: students that learn from the labels and never see their teacher.
-        dimension: of the students' embeddings; default: the teachers'.
-        widths: of the hidden layers, as in 64,64,64; default: the set-up's.
-        epochs: of teachers and of students; default: the set-up's.
-        evaluate_every: how many epochs lie between two evaluations of students; default: the set-up's.
-        keep: after how many epochs students' weights are kept too, as in 10,20,30; evaluations of theirs.
-        temperature: of the distillation.
+        teachers: How many.
+        students: How many each teacher has, under each loss.
+        loss: Some of kl, l1, l2 (logits centred over the labels), l1-raw and l2-raw (the paper's), as in kl,l2; and
+            labels, the baseline: students that learn from the labels and never see their teacher.
+        dimension: The dimension of the students' embeddings. Default: the teachers'.
+        widths: The widths of the hidden layers, as in 64,64,64. Default: the set-up's.
+        epochs: How many epochs teachers and students have. Default: the set-up's.
+        evaluate_every: How many epochs lie between two evaluations of students. Default: the set-up's.
+        keep: After how many epochs students' weights are kept too, as in 10,20,30; evaluations of theirs.
+        temperature: The temperature of the distillation.
         label_share: α, where the loss is (1 − α)·distillation + α·cross-entropy with the labels.
-        output: the folder to which everything is written.
-        data_folder: where data files are looked for.
-        threads: processor threads. Default: all cores.
-        log: how much to say on standard error.
+        output: The folder to which everything is written.
     """
-    Common(threads=threads, log=log).set_up()
+    common.set_up()
     from closedist.measures.distillation import KINDS
     from closedist.paper.distillation.experiment import run
     from closedist.paper.distillation.plan import (

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from closedist.cli.options import DEFAULTS, NO_NAMES, ArrayNames, Common, Count, Natural
+from closedist.cli.options import DEFAULTS, OUTPUT, PLAIN_FILES, Common, Count, Files, Natural
 from closedist.errors import InputError
 
 
@@ -19,24 +19,20 @@ def explain(
     rows: Count | None = None,
     pivot_label: Natural | None = None,
     inputs: Path | None = None,
-    align: Annotated[bool, Parameter(negative=())] = False,
-    same_inputs: Annotated[bool, Parameter(negative=())] = False,
-    arrays: ArrayNames = NO_NAMES,
-    json_output: Annotated[bool, Parameter(name="--json", negative=())] = False,
-    csv_output: Annotated[bool, Parameter(name="--csv", negative=())] = False,
+    read: Files = PLAIN_FILES,
+    json_output: Annotated[bool, Parameter(name="--json"), OUTPUT] = False,
+    csv_output: Annotated[bool, Parameter(name="--csv"), OUTPUT] = False,
     common: Common = DEFAULTS,
 ) -> None:
     """Say where two models differ: labels, labels given for others, inputs and directions, worst first.
 
     Args:
-        rows: how many of each list; default: 10, and of JSON and CSV all, with the 50 worst inputs.
-        pivot_label: the number of the label that t1's terms are against; default: that with the smallest t1.
-        inputs: what to call the inputs, in the models' order: a text file with a line a row, or a folder of pictures,
-            taken by name; default: the files' ids.
-        align: over the labels and the inputs that both files have, matched by their names.
-        same_inputs: the inputs are the same, though in another form (image size, normalisation, tokenizer).
-        json_output: print JSON.
-        csv_output: print CSV, a line a label, label pair, input or direction.
+        rows: How many rows each list has. Default: 10, and in JSON and CSV all, with the 50 worst inputs.
+        pivot_label: The number of the label that t1's terms are against. Default: that with the smallest t1.
+        inputs: What to call the inputs, in the models' order: a text file with a line a row, or a folder of pictures,
+            taken by name. Default: the files' ids.
+        json_output: Print JSON.
+        csv_output: Print CSV, a line a label, label pair, input or direction.
     """
     common.set_up()
     if json_output and csv_output:
@@ -46,11 +42,11 @@ def explain(
     from closedist.comparison.naming import short_names
     from closedist.explanation.pair import explain
     from closedist.explanation.records import LISTS, PRINTED, as_csv, text
-    from closedist.extraction.files import distinct_names, load_aligned
+    from closedist.extraction.files import distinct_names
     from closedist.page.inputs import check_count, read_inputs
 
     paths = [first, second]
-    (p, q), note = load_aligned(paths, arrays.given, align=align, say=lambda said: print(said, file=sys.stderr))
+    (p, q), note = read.load(paths)
     shown = None if inputs is None else read_inputs(inputs)
     check_count(shown, p.num_inputs, f"--inputs {inputs}")
     if shown is not None and not all(isinstance(given, str | Path) for given in shown):
@@ -64,7 +60,7 @@ def explain(
         num_inputs=max(rows or 0, 50),
         pivot_label=pivot_label,
         input_names=None if shown is None else [given.name if isinstance(given, Path) else given for given in shown],
-        same_inputs=same_inputs,
+        same_inputs=read.same_inputs,
     )
     if rows is not None and (json_output or csv_output):
         found = replace(found, **{name: getattr(found, name)[:rows] for name in LISTS})

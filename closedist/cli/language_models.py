@@ -2,15 +2,28 @@
 
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from closedist.cli.options import DEFAULTS, Common, Count, Natural, Tolerance
+from closedist.cli.options import (
+    DEFAULTS,
+    OF_TEXTS,
+    OUTPUT,
+    SURE,
+    USUAL,
+    Common,
+    Count,
+    Measuring,
+    Natural,
+    Tolerance,
+    check_output,
+)
 from closedist.errors import InputError
-from closedist.measures.settings import Combine, ConstantLabels, Reduction, Settings
+from closedist.measures.settings import Settings
 
 if TYPE_CHECKING:
     from closedist.comparison import Comparison
@@ -20,26 +33,56 @@ if TYPE_CHECKING:
     from closedist.extraction.texts import Text
 
 MODEL = "A folder that save_pretrained wrote, or a name on the Hugging Face hub."
-Texts = Annotated[tuple[Path, ...], Parameter(help="UTF-8 text files.", json_list=False)]
+TEXTS = Parameter(help="UTF-8 text files.", json_list=False)
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 Shown = Literal["json", "csv", "table"]
 DeviceMap = Literal["auto", "balanced", "balanced_low_0", "sequential"]
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Reading:
+    """How language models read texts.
+
+    Attributes:
+        max_tokens: How many positions are read at most, over all texts.
+        context: How many tokens a sequence has. Default: 512, or the most that all models take.
+        positions: Which positions of a sequence are inputs: all, last, or a number s for every s-th.
+        tokenizer: The folder or name of a tokenizer for all. Default: each model's own.
+        dtype: The type of the weights; auto takes them as they are stored.
+        device: Where models run, such as cpu or cuda.
+        device_map: Let the package accelerate place the weights, over GPUs, memory and disk.
+        nan_labels: Leave out tokens whose rows in a head are not finite (ignore), or stop (error).
+    """
+
+    max_tokens: Annotated[int, OF_TEXTS] = 20_000
+    context: Annotated[int | None, OF_TEXTS] = None
+    positions: Annotated[str, OF_TEXTS] = "all"
+    tokenizer: Annotated[str | None, OF_TEXTS] = None
+    dtype: Annotated[Dtype, OF_TEXTS] = "auto"
+    device: Annotated[str, OF_TEXTS] = "cpu"
+    device_map: Annotated[DeviceMap | None, OF_TEXTS] = None
+    nan_labels: Annotated[Literal["error", "ignore"], OF_TEXTS] = "error"
+
+    def of(self, texts: tuple[Path, ...]) -> "tuple[Text, Loading]":
+        """These texts as they are read, and models as they are loaded."""
+        from closedist.extraction.hugging_face import Loading
+        from closedist.extraction.texts import Text
+
+        text = Text(texts, self.max_tokens, self.context, _positions(self.positions), self.tokenizer)
+        return text, Loading(self.dtype, self.device, self.device_map, self.nan_labels)
+
+
+ALL_OF_IT = Reading()
+
+
 def extract(
     model: Annotated[str, Parameter(help=MODEL)],
-    texts: Texts,
+    texts: Annotated[tuple[Path, ...], TEXTS],
     /,
     *,
     output: Annotated[Path, Parameter(name=["--output", "-o"])],
-    max_tokens: int = 20_000,
-    context: int | None = None,
-    positions: str = "all",
-    tokenizer: str | None = None,
-    dtype: Dtype = "auto",
-    device: str = "cpu",
-    device_map: DeviceMap | None = None,
-    nan_labels: Literal["error", "ignore"] = "error",
+    reading: Reading = ALL_OF_IT,
     common: Common = DEFAULTS,
 ) -> None:
     """Write a language model's representations on texts: every position is an input, every token a label.
@@ -47,24 +90,15 @@ def extract(
     A stopped extraction goes on when the same command is run again. Needs the package transformers.
 
     Args:
-        output: the safetensors file, for closedist compare.
-        max_tokens: how many positions at most, over all texts.
-        context: tokens of a sequence; default: 512 or the most that the model takes.
-        positions: which positions of a sequence are inputs: all, last, or a number s for every s-th.
-        tokenizer: the folder or name of a tokenizer; default: the model's own.
-        dtype: of the weights; auto takes them as they are stored.
-        device: where the model runs, such as cpu or cuda.
-        device_map: let the package accelerate place the weights, over GPUs, memory and disk.
-        nan_labels: leave out tokens whose rows in the head are not finite (ignore), or stop (error).
+        output: The safetensors file, for closedist compare.
     """
+    check_output(output, "model.safetensors")
     common.set_up()
-    from closedist.extraction.hugging_face import Loading
     from closedist.extraction.language_models import extract_language_model
-    from closedist.extraction.texts import Text
 
-    text = Text(texts, max_tokens, context, _positions(positions), tokenizer)
-    loading = Loading(dtype, device, device_map, nan_labels)
-    print(f"{output}: {extract_language_model(model, text, output, loading)!r}")
+    text, loading = reading.of(texts)
+    found = extract_language_model(model, text, output, loading)
+    print(f"{output}: {found.num_inputs:,} inputs, {found.num_labels:,} labels, dimension {found.dimension}")
 
 
 def compare_models(
@@ -76,34 +110,19 @@ def compare_models(
     ] = (),
     /,
     *,
-    text: Annotated[
-        tuple[Path, ...], Parameter(json_list=False, consume_multiple=True, negative=(), show_default=False)
-    ] = (),
-    max_tokens: int = 20_000,
-    context: int | None = None,
-    positions: str = "all",
-    tokenizer: str | None = None,
-    dtype: Dtype = "auto",
-    device: str = "cpu",
-    device_map: DeviceMap | None = None,
+    text: Annotated[tuple[Path, ...], Parameter(json_list=False, consume_multiple=True, show_default=False)] = (),
     folder: Path | None = None,
     num_pivots: Count | None = None,
-    nan_labels: Literal["error", "ignore"] = "error",
-    constant_labels: ConstantLabels = Settings.constant_labels,
-    weight: float = Settings.weight,
-    reduction: Reduction = Settings.reduction,
-    combine: Combine = Settings.combine,
-    num_samples: int = Settings.num_samples,
-    subset_size: int | None = None,
-    num_subsets: int | None = None,
+    reading: Reading = ALL_OF_IT,
+    measuring: Measuring = USUAL,
     tolerance: Tolerance | None = None,
-    intervals: bool = True,
-    details: Annotated[bool, Parameter(negative=())] = False,
-    differences: Natural = 20,
-    per_token: Path | None = None,
-    report: Path | None = None,
-    json_output: Annotated[bool, Parameter(name="--json", negative=())] = False,
-    csv_output: Annotated[bool, Parameter(name="--csv", negative=())] = False,
+    intervals: Annotated[bool, Parameter(negative="--no-intervals"), SURE] = True,
+    details: Annotated[bool, OUTPUT] = False,
+    differences: Annotated[Natural, OUTPUT] = 20,
+    per_token: Annotated[Path | None, OUTPUT] = None,
+    report: Annotated[Path | None, OUTPUT] = None,
+    json_output: Annotated[bool, Parameter(name="--json"), OUTPUT] = False,
+    csv_output: Annotated[bool, Parameter(name="--csv"), OUTPUT] = False,
     common: Common = DEFAULTS,
 ) -> None:
     """Compare two language models on texts, or with --text many copies of one (quantised, pruned) with it.
@@ -113,58 +132,30 @@ def compare_models(
 
     Args:
         text: UTF-8 text files; what stands after the first model are then copies of it.
-        max_tokens: how many positions at most, over all texts.
-        context: tokens of a sequence; default: 512 or the most that all models take.
-        positions: which positions of a sequence are inputs: all, last, or a number s for every s-th.
-        tokenizer: the folder or name of a tokenizer for all; default: each model's own.
-        dtype: of the weights; auto takes them as they are stored.
-        device: where the models run, such as cpu or cuda.
-        device_map: let the package accelerate place the weights, over GPUs, memory and disk.
-        folder: keep the representations here, and go on with them when run again.
-        num_pivots: choose the pivot label among so many of the texts' most frequent tokens; default: among all tokens,
+        folder: Keep the representations here, and go on with them when run again.
+        num_pivots: Choose the pivot label among so many of the texts' most frequent tokens. Default: among all tokens,
             with --text among 64.
-        nan_labels: leave out tokens whose rows in a head are not finite (ignore), or stop (error).
-        constant_labels: leave out tokens that no model distinguishes (ignore), or stop (error).
-        weight: λ, of the scale terms.
-        reduction: of the terms over labels.
-        combine: of the four terms.
-        num_samples: how many input sets are drawn.
-        subset_size: K, the size of label subsets.
-        num_subsets: sample so many label subsets where there are too many; default: search for the worst one.
-        tolerance: within which the models count as the same; default: 0.05.
-        intervals: confidence intervals, which the verdict rests on; texts are left out in turn, from 8 texts on.
-        details: show what the table leaves out: the terms of d_LLV, the bounds, what was chosen.
-        differences: with --text, show so many tokens in context where a copy differs most from the reference.
-        per_token: with --text, write document, position, token, KL and both top tokens to this file, .safetensors or
+        tolerance: Within which the models count as the same. Default: 0.05.
+        intervals: Print confidence intervals, which the verdict rests on; texts are left out in turn, from 8 texts on.
+        details: Show what the table leaves out: the terms of d_LLV, the bounds, what was chosen.
+        differences: With --text, show so many tokens in context where a copy differs most from the reference.
+        per_token: With --text, write document, position, token, KL and both top tokens to this file, .safetensors or
             .parquet.
-        report: write a page to look at, an HTML file: which tokens, and where in the texts, models differ; with --text
+        report: Write a page to look at, an HTML file: which tokens, and where in the texts, models differ; with --text
             of all pairs.
-        json_output: print JSON.
-        csv_output: with --text, print CSV, a line a copy.
+        json_output: Print JSON.
+        csv_output: With --text, print CSV, a line a copy.
     """
     common.set_up()
     if json_output and csv_output:
         raise InputError("--json and --csv: output is one or the other; leave one out")
-    from closedist.extraction.hugging_face import Loading
-    from closedist.extraction.texts import Text
-
     files = text or tuple(map(Path, rest))
     _check_named(second, files, bool(text))
     if report is not None and report.is_dir():
         raise InputError(f"--report: {report} is a folder; name the page's file, as in {report / 'report.html'}")
     look = None if report is None else _look(report, [first, second, *(rest if text else ())])
-    reading = Text(files, max_tokens, context, _positions(positions), tokenizer)
-    loading = Loading(dtype, device, device_map, nan_labels)
-    settings = Settings(
-        constant_labels=constant_labels,
-        weight=weight,
-        reduction=reduction,
-        combine=combine,
-        num_samples=num_samples,
-        seed=common.seed,
-        subset_size=subset_size,
-        num_subsets=num_subsets,
-    )
+    read, loading = reading.of(files)
+    settings = measuring.settings()
     of_two = (("--tolerance", tolerance is not None), ("--no-intervals", not intervals), ("--details", details))
     for option, given in of_two if text else ():
         if given:
@@ -174,7 +165,7 @@ def compare_models(
     if text:
         shown: Shown = "json" if json_output else "csv" if csv_output else "table"
         _compare_copies(
-            first, (second, *rest), reading, loading, folder, num_pivots, settings, shown, differences, per_token, look
+            first, (second, *rest), read, loading, folder, num_pivots, settings, shown, differences, per_token, look
         )
         return
     for option, given in (("--csv", csv_output), ("--per-token", per_token is not None)):
@@ -188,7 +179,7 @@ def compare_models(
     compared = compare_language_models(
         first,
         second,
-        reading,
+        read,
         loading,
         folder=folder,
         num_pivots=num_pivots,

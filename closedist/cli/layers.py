@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from closedist.cli.language_models import Dtype
-from closedist.cli.options import DEFAULTS, Common
+from closedist.cli.options import DEFAULTS, OF_TEXTS, Common, check_output
 from closedist.errors import InputError
 
 
@@ -18,13 +18,13 @@ def layers(
     text: Annotated[tuple[Path, ...], Parameter(name=["--text", "-t"], json_list=False)],
     measure: str = "cka",
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
-    layers: Annotated[tuple[str, ...], Parameter(json_list=False)] = ("hidden_states",),
+    layers: Annotated[tuple[str, ...], Parameter(json_list=False, show_default=" ".join)] = ("hidden_states",),
     pool: Literal["tokens", "mean", "cls", "last"] = "tokens",
-    max_tokens: int = 20_000,
-    context: int | None = None,
-    tokenizer: str | None = None,
-    dtype: Dtype = "auto",
-    device: str = "cpu",
+    max_tokens: Annotated[int, OF_TEXTS] = 20_000,
+    context: Annotated[int | None, OF_TEXTS] = None,
+    tokenizer: Annotated[str | None, OF_TEXTS] = None,
+    dtype: Annotated[Dtype, OF_TEXTS] = "auto",
+    device: Annotated[str, OF_TEXTS] = "cpu",
     common: Common = DEFAULTS,
 ) -> None:
     """Compare every layer of a language model with every other, or with those of another model, on texts.
@@ -33,16 +33,18 @@ def layers(
 
     Args:
         text: UTF-8 text files.
-        measure: cka, debiased, procrustes, cca, r2, mutual_knn, or another of closedist.list_measures().
-        output: the page (.html) or picture (.png, .svg, .pdf) to write; default: print a table.
-        layers: hidden_states, or names of modules, which may be patterns such as 'h.*.mlp'.
-        pool: what an input is: every one of the tokens, or each sequence by the mean, first (cls) or last one of them.
-        max_tokens: how many tokens are read at most, over all texts.
-        context: tokens of a sequence; default: 512 or the most that the models take.
-        tokenizer: the folder or name of a tokenizer for all; default: each model's own.
-        dtype: of the weights; auto takes them as they are stored.
-        device: where the models run, such as cpu or cuda.
+        measure: Which measure: cka, debiased, procrustes, cca, r2, mutual_knn, or another of closedist.list_measures().
+        output: The page (.html) or picture (.png, .svg, .pdf) to write. Default: print a table.
+        layers: Which layers: hidden_states, or names of modules, which may be patterns such as 'h.*.mlp'.
+        pool: What an input is: every one of the tokens, or each sequence by the mean, first (cls) or last one of them.
+        max_tokens: How many tokens are read at most, over all texts.
+        context: How many tokens a sequence has. Default: 512, or the most that the models take.
+        tokenizer: The folder or name of a tokenizer for all. Default: each model's own.
+        dtype: The type of the weights; auto takes them as they are stored.
+        device: Where models run, such as cpu or cuda.
     """
+    if output is not None:
+        check_output(output, "layers.html")
     common.set_up()
     from closedist.extraction.files import distinct_names
     from closedist.extraction.layered_models import layers_on_texts

@@ -4,23 +4,24 @@ import logging
 import math
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
-from cyclopts import Parameter, Token
+from cyclopts import Group, Parameter, Token
 from cyclopts.validators import Number
 
 from closedist.errors import InputError
+from closedist.measures.settings import Combine, ConstantLabels, Reduction, Settings
 
 if TYPE_CHECKING:
     import torch
 
     from closedist.paper.config import DatasetConfig, ModelVariationsConfig, TrainConfig
     from closedist.paper.folders import Folders
+    from closedist.representations import Representations
 
-FOLDERS = "Folders and log"
 LARGEST = 8192  # width, label count or fixed length: what the configs take
 MOST = 1000  # values of a list
 
@@ -61,14 +62,28 @@ def shown(values: tuple[float, ...]) -> str:
     return ",".join(map(str, values))
 
 
-LIST = Parameter(converter=listed, n_tokens=1, negative=(), show_default=shown)
+def _ordered(position: int, name: str) -> Parameter:
+    return Parameter(group=Group(name, sort_key=position))
+
+
+# the groups of a command's help, in their order; what has none comes first
+MEASURING = _ordered(1, "How d_LLV is computed")
+SURE = _ordered(2, "How sure it is")
+OF_FILES = _ordered(3, "What the files hold")
+OF_TEXTS = _ordered(3, "How texts are read")
+OUTPUT = _ordered(4, "Output")
+FOLDERS = _ordered(5, "Folders")
+THE_RUN = _ordered(6, "Run")
+SLURM = _ordered(7, "SLURM")
+
+LIST = Parameter(converter=listed, n_tokens=1, negative=(), show_default=shown, metavar="LIST")
 Natural = Annotated[int, Parameter(validator=Number(gte=0))]
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
 NonNegative = Annotated[float, Parameter(validator=Number(gte=0, lt=math.inf))]
-Tolerance = Annotated[float, Parameter(validator=Number(gt=0, lt=1))]
+Tolerance = Annotated[float, Parameter(validator=Number(gt=0, lt=1)), SURE]
 Layers = Annotated[
     tuple[int, ...],
-    Parameter(converter=in_order, n_tokens=1, negative=(), show_default=False),
+    Parameter(converter=in_order, n_tokens=1, negative=(), show_default=False, metavar="LIST"),
     Parameter(validator=Number(gte=1, lte=LARGEST)),
 ]
 Widths = Annotated[tuple[int, ...], LIST, Parameter(validator=Number(gte=1, lte=LARGEST))]
@@ -79,59 +94,19 @@ Rows = Annotated[tuple[int, ...], LIST, Parameter(validator=Number(gte=0, lt=2**
 Words = Annotated[tuple[str, ...], LIST, Parameter(show_default=False)]
 
 
-@Parameter(name="*", group=FOLDERS)
+@Parameter(name="*")
 @dataclass(frozen=True)
 class Common:
     """Options of every command.
 
     Attributes:
-        data_folder: where image files are looked for.
-        checkpoint_folder: trained and untrained models.
-        results_folder: distances and accuracies.
-        figures_folder: figures and tables.
-        metrics_folder: losses during training.
-        representations_folder: those of all seeds of a training, which stand for its checkpoints on test inputs.
-        config_folder: where configs are looked for.
-        seed: of all random draws that are not part of a training.
-        threads: processor threads; results are equal to the bit for equal numbers. Default: all cores.
-        log: how much to say on standard error.
+        threads: How many processor threads compute; for equal numbers of them results are equal to the bit. Default:
+            all cores.
+        log: How much to say on standard error.
     """
 
-    data_folder: Path = Path("downloaded_data")
-    checkpoint_folder: Path = Path("checkpoints")
-    results_folder: Path = Path("results")
-    figures_folder: Path = Path("figures")
-    metrics_folder: Path = Path("metrics")
-    representations_folder: Path = Path("representations")
-    config_folder: Path = Path("configs")
-    seed: Natural = 0
-    threads: Count | None = None
-    log: Literal["debug", "info", "warning"] = "info"
-
-    @property
-    def folders(self) -> "Folders":
-        """The folders by their role."""
-        from closedist.paper.folders import Folders
-
-        return Folders(
-            checkpoints=self.checkpoint_folder,
-            results=self.results_folder,
-            figures=self.figures_folder,
-            metrics=self.metrics_folder,
-            data=self.data_folder,
-            representations=self.representations_folder,
-        )
-
-    def check_folders(self) -> None:
-        """Refuse a file where a folder is to be written to, before anything is computed.
-
-        Raises:
-            InputError: one of the folders is a file.
-        """
-        for role in ("checkpoint", "results", "figures", "metrics", "representations"):
-            path: Path = getattr(self, f"{role}_folder")
-            if path.exists() and not path.is_dir():
-                raise InputError(f"--{role}-folder: {path} is a file; give a folder, which is written to")
+    threads: Annotated[Count | None, THE_RUN] = None
+    log: Annotated[Literal["debug", "info", "warning"], THE_RUN] = "info"
 
     def start_log(self) -> None:
         """Apply the log level."""
@@ -149,67 +124,175 @@ class Common:
             torch.set_num_threads(threads)
 
 
+Seed = Annotated[Natural, THE_RUN, Parameter(help="The seed of all random draws that are not part of a training.")]
+DataFolder = Annotated[Path, FOLDERS, Parameter(help="Where image files are looked for.")]
+CheckpointFolder = Annotated[Path, FOLDERS, Parameter(help="Trained and untrained models.")]
+ResultsFolder = Annotated[Path, FOLDERS, Parameter(help="Distances and accuracies.")]
+FiguresFolder = Annotated[Path, FOLDERS, Parameter(help="Figures and tables.")]
+MetricsFolder = Annotated[Path, FOLDERS, Parameter(help="Losses during training.")]
+RepresentationsFolder = Annotated[
+    Path,
+    FOLDERS,
+    Parameter(help="Files for all seeds of a training, which stand for its checkpoints on test inputs."),
+]
+DATA, CHECKPOINTS, RESULTS = Path("downloaded_data"), Path("checkpoints"), Path("results")
+FIGURES, METRICS, REPRESENTATIONS = Path("figures"), Path("metrics"), Path("representations")
+
+
+def folders_of(**given: Path) -> "Folders":
+    """The folders by their role; those that a command does not use have their default names."""
+    from closedist.paper.folders import Folders
+
+    return replace(Folders.under(Path()), **given)
+
+
+def check_folders(folders: "Folders") -> None:
+    """Refuse a file where a folder is to be written to, before anything is computed.
+
+    Raises:
+        InputError: one of the folders is a file.
+    """
+    for role in ("checkpoints", "results", "figures", "metrics", "representations"):
+        path: Path = getattr(folders, role)
+        if path.exists() and not path.is_dir():
+            option = "checkpoint" if role == "checkpoints" else role
+            raise InputError(f"--{option}-folder: {path} is a file; give a folder, which is written to")
+
+
+def check_output(path: Path, example: str) -> None:
+    """Refuse a folder where a file is to be written, before anything is computed.
+
+    Raises:
+        InputError: ``path`` is a folder.
+    """
+    if path.is_dir():
+        raise InputError(f"--output: {path} is a folder; name the file, as in {path / example}")
+
+
 @Parameter(name="*")
 @dataclass(frozen=True)
 class ConfigFiles:
     """The three configs; a name that is no file is looked for in the config folder.
 
     Attributes:
-        dataset_config: the data.
-        model_var_config: the family of models.
-        train_config: how they are trained.
+        dataset_config: The data.
+        model_var_config: The family of models.
+        train_config: How they are trained.
+        config_folder: Where configs are looked for.
     """
 
     dataset_config: Path | None = None
     model_var_config: Path | None = None
     train_config: Path | None = None
+    config_folder: Annotated[Path, FOLDERS] = Path("configs")
 
     def read(
-        self, folder: Path, default_dataset: str, default_models: str, default_training: str
+        self, default_dataset: str, default_models: str, default_training: str
     ) -> tuple["DatasetConfig", "ModelVariationsConfig", "TrainConfig"]:
-        """Read all three, the default's name taken where none is given."""
+        """Read all three, the default's name taken where none is given.
+
+        Raises:
+            InputError: one is not there, or is not a config.
+        """
         from closedist.paper.config import DatasetConfig, ModelVariationsConfig, TrainConfig, read_config
 
         return (
-            read_config(config_file(self.dataset_config or default_dataset, folder), DatasetConfig),
-            read_config(config_file(self.model_var_config or default_models, folder), ModelVariationsConfig),
-            read_config(config_file(self.train_config or default_training, folder), TrainConfig),
+            read_config(self.file(self.dataset_config or default_dataset), DatasetConfig),
+            read_config(self.file(self.model_var_config or default_models), ModelVariationsConfig),
+            read_config(self.file(self.train_config or default_training), TrainConfig),
         )
 
+    def place(self, name: Path | str) -> Path:
+        """Where a config would be: at its name or, if no file is, in the config folder."""
+        path = Path(name)
+        return path if path.is_file() else self.config_folder / path  # an absolute path stays itself
 
-def config_file(name: Path | str, folder: Path) -> Path:
-    """Where a config is, if it is there: at its name or, if no file is, in the config folder."""
-    path = Path(name)
-    return path if path.is_file() else folder / path  # an absolute path stays itself
+    def file(self, name: Path | str) -> Path:
+        """Where a config is.
+
+        Raises:
+            InputError: it is nowhere; the message says where the papers' are.
+        """
+        path = self.place(name)
+        if not path.is_file():
+            from closedist.paper.config import PAPERS
+
+            raise InputError(
+                f"there is no config {path}; the papers' come with closedist: --config-folder {PAPERS}"
+                if (PAPERS / path.name).is_file()
+                else f"there is no config {path}; --config-folder says where configs are, the papers' are in {PAPERS}"
+            )
+        return path
 
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class ArrayNames:
-    """What files of others call their arrays.
+class Files:
+    """How files are read, and what those of others call their arrays.
 
     Attributes:
-        embeddings_name: what the files call their embeddings, where not so.
-        unembeddings_name: what they call their unembeddings.
-        bias_name: what they call their bias.
-        logits_name: what they call their logits.
+        align: Compare over the labels and the inputs that all files have, matched by their names.
+        same_inputs: Take the inputs for the same, though in another form (image size, normalisation, tokenizer).
+        embeddings_name: What the files call their embeddings, where not so.
+        unembeddings_name: What they call their unembeddings.
+        bias_name: What they call their bias.
+        logits_name: What they call their logits.
     """
 
-    embeddings_name: str | None = None
-    unembeddings_name: str | None = None
-    bias_name: str | None = None
-    logits_name: str | None = None
+    align: Annotated[bool, OF_FILES] = False
+    same_inputs: Annotated[bool, OF_FILES] = False
+    embeddings_name: Annotated[str | None, OF_FILES] = None
+    unembeddings_name: Annotated[str | None, OF_FILES] = None
+    bias_name: Annotated[str | None, OF_FILES] = None
+    logits_name: Annotated[str | None, OF_FILES] = None
 
     @property
-    def given(self) -> dict[str, str]:
-        """By the role of the array."""
+    def names(self) -> dict[str, str]:
+        """Those given, by the role of the array."""
         roles = ("embeddings", "unembeddings", "bias", "logits")
         return {role: name for role in roles if (name := getattr(self, f"{role}_name")) is not None}
 
+    def load(self, paths: Sequence[Path]) -> "tuple[list[Representations], str]":
+        """The models, and what there is to say of how they were matched."""
+        from closedist.extraction.files import load_aligned
 
-NO_NAMES = ArrayNames()
+        return load_aligned(paths, self.names, align=self.align, say=lambda said: print(said, file=sys.stderr))
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Measuring:
+    """How d_LLV is put together, and how its labels and inputs are found.
+
+    Attributes:
+        weight: λ, which weights the scale terms.
+        reduction: How the terms over labels become one.
+        combine: How the four terms become one.
+        num_samples: How many input sets are drawn.
+        subset_size: K, the size of label subsets. Default: the representation dimension, or two less than the labels.
+        num_subsets: Sample so many label subsets where there are more. Default: search for the worst one.
+        constant_labels: Leave out labels that no model distinguishes (ignore), or stop (error).
+        seed: The seed of what is drawn.
+    """
+
+    weight: Annotated[NonNegative, MEASURING] = Settings.weight
+    reduction: Annotated[Reduction, MEASURING] = Settings.reduction
+    combine: Annotated[Combine, MEASURING] = Settings.combine
+    num_samples: Annotated[Count, MEASURING] = Settings.num_samples
+    subset_size: Annotated[Count | None, MEASURING] = None
+    num_subsets: Annotated[Count | None, MEASURING] = None
+    constant_labels: Annotated[ConstantLabels, MEASURING] = Settings.constant_labels
+    seed: Annotated[Natural, MEASURING] = Settings.seed
+
+    def settings(self, **others: Any) -> Settings:
+        """All settings of a comparison: these, and what a command has besides."""
+        return Settings(**vars(self), **others)
+
+
 DEFAULTS = Common()
 NO_CONFIGS = ConfigFiles()
+PLAIN_FILES = Files()
+USUAL = Measuring()
 
 Cuda = Annotated[bool, Parameter(name="--cuda", negative=(), help="Compute on the GPU.")]
 DateStr = Annotated[str, Parameter(name="--date-str", help="The first part of the names of checkpoints and results.")]

@@ -21,10 +21,10 @@ class Overrides:
     """What differs from the train config.
 
     Attributes:
-        train_seed: seed of the batch order, in place of the train config's; names get _trainseed{n}.
-        train_epochs: passes over the data, in place of the config's number of steps; results' names get _epochs{n}.
-        lr: learning rate, in place of the train config's; results' names get _lr{x}.
-        weight_decay: in place of the train config's; names get _wd{x}.
+        train_seed: The seed of the batch order, in place of the train config's; names get _trainseed{n}.
+        train_epochs: Passes over the data, in place of the config's number of steps; results' names get _epochs{n}.
+        lr: The learning rate, in place of the train config's; results' names get _lr{x}.
+        weight_decay: The weight decay, in place of the train config's; names get _wd{x}.
     """
 
     train_seed: Natural | None = None

@@ -7,26 +7,39 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from closedist.cli.options import (
+    CHECKPOINTS,
+    DATA,
     DEFAULTS,
+    FIGURES,
     LARGEST,
+    METRICS,
     NO_CONFIGS,
+    REPRESENTATIONS,
+    RESULTS,
+    CheckpointFolder,
     Common,
     ConfigFiles,
     Cuda,
+    DataFolder,
     DateStr,
-    config_file,
+    FiguresFolder,
+    MetricsFolder,
+    RepresentationsFolder,
+    ResultsFolder,
+    Seed,
     device,
+    folders_of,
     formats_of,
 )
 from closedist.errors import InputError
-from closedist.paper.figures.registry import FIGURES
+from closedist.paper.figures import registry
 
 if TYPE_CHECKING:
     from closedist.paper.runs import TrainingRun
 
     PlotType = str
 else:
-    PlotType = Literal[tuple(FIGURES)]
+    PlotType = Literal[tuple(registry.FIGURES)]
 SMALLEST_LABELS = 3
 
 
@@ -40,6 +53,13 @@ def make_plot(
     format: str | None = None,
     configs: ConfigFiles = NO_CONFIGS,
     cuda: Cuda = False,
+    data_folder: DataFolder = DATA,
+    checkpoint_folder: CheckpointFolder = CHECKPOINTS,
+    results_folder: ResultsFolder = RESULTS,
+    figures_folder: FiguresFolder = FIGURES,
+    metrics_folder: MetricsFolder = METRICS,
+    representations_folder: RepresentationsFolder = REPRESENTATIONS,
+    seed: Seed = 0,
     common: Common = DEFAULTS,
 ) -> None:
     """Draw one of the paper's figures, or its KL table, from result files or from nothing but a seed.
@@ -47,10 +67,11 @@ def make_plot(
     Results are read from --results-folder, which may be a results.zip.
 
     Args:
-        plot_type: which figure.
-        format: of figures png, pdf and svg (default png); of the table latex (default), markdown and csv.
+        plot_type: Which figure.
+        format: Forms to write, as in png,pdf: of figures png, pdf and svg (default png); of the table latex (default),
+            markdown and csv.
     """
-    figure = FIGURES[plot_type]
+    figure = registry.FIGURES[plot_type]
     if figure.reads_results:
         common.start_log()  # nothing is computed, and PyTorch takes as long to load as the figures to draw
     else:
@@ -60,15 +81,22 @@ def make_plot(
     from closedist.paper.results.archive import unread_archive
 
     sources = Sources(
-        common.folders,
-        seed=common.seed,
+        folders_of(
+            data=data_folder,
+            checkpoints=checkpoint_folder,
+            results=results_folder,
+            figures=figures_folder,
+            metrics=metrics_folder,
+            representations=representations_folder,
+        ),
+        seed=seed,
         threads=common.threads,
         date=date_str or None,
         labels=None if num_classes is None else (num_classes,),
-        families=_image_families(configs, common, date_str),
+        families=_image_families(configs, date_str),
         device=device(cuda) if figure.needs == "representations" else None,
     )
-    folder, archive = common.results_folder, unread_archive(common.results_folder) if figure.reads_results else None
+    folder, archive = results_folder, unread_archive(results_folder) if figure.reads_results else None
     unread = f"Results are read from {folder}, and not from {archive}: for that, add --results-folder={archive}"
     try:
         plots = draw(figure.name, sources)
@@ -76,13 +104,13 @@ def make_plot(
         raise InputError(f"{error}. {unread}" if archive else str(error)) from error
     for note in [unread, *plots.notes] if archive else plots.notes:
         print(note)
-    for path in plots.save(common.figures_folder, formats):
+    for path in plots.save(figures_folder, formats):
         if figure.is_table:
             print(path.read_text(encoding="utf-8"))
         print(path)
 
 
-def _image_families(configs: ConfigFiles, common: Common, date: str) -> "Iterator[dict[int, TrainingRun]]":
+def _image_families(configs: ConfigFiles, date: str) -> "Iterator[dict[int, TrainingRun]]":
     """The image models that the configs name, else the ResNets and then smaller networks; by dimension.
 
     Those of other dimensions have the config whose name differs in it alone (…_fd3.json), or the same but for it.
@@ -93,10 +121,10 @@ def _image_families(configs: ConfigFiles, common: Common, date: str) -> "Iterato
 
     cifar10 = DATA_SETS[CIFAR10]
     defaults = [cifar10.config_names(network=network.lower(), rep_dim=2) for network in cifar10.networks]
-    there = [names for names in defaults if config_file(names[1], common.config_folder).is_file()]
+    there = [names for names in defaults if configs.place(names[1]).is_file()]
     for names in defaults[:1] if configs.model_var_config else there or defaults[:1]:
-        dataset, models, training = configs.read(common.config_folder, *names)
-        path = config_file(configs.model_var_config or names[1], common.config_folder)
+        dataset, models, training = configs.read(*names)
+        path = configs.file(configs.model_var_config or names[1])
         stem, mark, _ = path.stem.rpartition("_fd")
         by_dimension = {models.rep_dim: models}
         for rep_dim in IMAGE_DIMENSIONS:

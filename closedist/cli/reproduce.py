@@ -9,15 +9,30 @@ from cyclopts import Parameter
 
 from closedist.cli.cluster import NO_CLUSTER, Cluster
 from closedist.cli.options import (
+    CHECKPOINTS,
+    DATA,
     DEFAULTS,
+    FIGURES,
+    METRICS,
+    REPRESENTATIONS,
+    RESULTS,
+    CheckpointFolder,
     Common,
     Count,
     Cuda,
+    DataFolder,
+    FiguresFolder,
     Labels,
     Lengths,
+    MetricsFolder,
+    RepresentationsFolder,
+    ResultsFolder,
+    Seed,
     Seeds,
     Widths,
+    check_folders,
     device,
+    folders_of,
     formats_of,
     today,
 )
@@ -45,32 +60,49 @@ def reproduce(
     seeds: Seeds = 20,
     teachers: Count = 5,
     students: Count = 5,
-    dry_run: Annotated[bool, Parameter(negative=())] = False,
-    images: Annotated[bool, Parameter(help="Train on CIFAR-10 too, where its images are in the data folder.")] = True,
+    dry_run: bool = False,
+    images: Annotated[bool, Parameter(negative="--no-images")] = True,
     format: str = "png,pdf",
     checkpoint_every: Count = 2500,
     cuda: Cuda = False,
+    data_folder: DataFolder = DATA,
+    checkpoint_folder: CheckpointFolder = CHECKPOINTS,
+    results_folder: ResultsFolder = RESULTS,
+    figures_folder: FiguresFolder = FIGURES,
+    metrics_folder: MetricsFolder = METRICS,
+    representations_folder: RepresentationsFolder = REPRESENTATIONS,
+    seed: Seed = 0,
     cluster: Cluster = NO_CLUSTER,
     common: Common = DEFAULTS,
 ) -> None:
     """Run a paper's experiments from nothing to figures; stopped anywhere and run again, it goes on.
 
     Args:
-        paper: llv, the first, or logit-distance, the second, of which this machine trains spirals and digits; of the
-            other options only teachers, students, dry-run and format are the second's.
-        labels: label counts.
-        widths: widths of the networks.
-        lengths: fixed lengths of f and of g; 0 is free.
-        seeds: how many seeds, from 0 on; the CIFAR-10 part has at most the paper's 10.
-        teachers: of each of the second paper's set-ups.
-        students: of each teacher under each loss.
-        dry_run: print the plan and stop.
-        format: of figures.
-        checkpoint_every: steps between two saves of the exact training state.
+        paper: Which paper: llv, the first, or logit-distance, the second, of which this machine trains spirals and
+            digits; of the options before the folders only teachers, students, dry-run and format are the second's.
+        labels: Label counts.
+        widths: Widths of the networks.
+        lengths: Fixed lengths of f and of g; 0 is free.
+        seeds: How many seeds, from 0 on; the CIFAR-10 part has at most the paper's 10.
+        teachers: How many each of the second paper's set-ups has.
+        students: How many each teacher has, under each loss.
+        dry_run: Print the plan and stop.
+        images: Train on CIFAR-10 too, where its images are in the data folder.
+        format: Forms of figures, of png, pdf and svg.
+        checkpoint_every: Steps between two saves of the exact training state.
     """
     common.set_up()
+    folders = folders_of(
+        data=data_folder,
+        checkpoints=checkpoint_folder,
+        results=results_folder,
+        figures=figures_folder,
+        metrics=metrics_folder,
+        representations=representations_folder,
+    )
+    check_folders(folders)
     if paper == SECOND:
-        _second_paper(teachers, students, formats_of(format, PICTURES, ()), common, dry_run=dry_run)
+        _second_paper(teachers, students, formats_of(format, PICTURES, ()), folders, dry_run=dry_run)
         return
     cluster.check(common)
     from closedist.paper.data.cifar10 import images_available
@@ -82,15 +114,13 @@ def reproduce(
     from closedist.paper.sweep import Workplace
     from closedist.system.progress import progress
 
-    common.check_folders()
-    formats = formats_of(format, PICTURES, ())
-    folders, on = common.folders, device(cuda)
+    formats, on = formats_of(format, PICTURES, ()), device(cuda)
     queue = cluster.queue(common, folders.checkpoints) if cluster.slurm else None
     date = date_of_folder(folders.checkpoints, today())
     planned = synthetic_runs(labels, widths, lengths, seeds, date)
     runs = [with_family(run, folders.representations) for run in planned]
     on_images = image_runs(seeds, date) if images and images_available(folders.data) else []
-    measured = runs_with_results(runs, Measurement(settings=Settings(seed=common.seed)), folders)
+    measured = runs_with_results(runs, Measurement(settings=Settings(seed=seed)), folders)
     pieces = make_plan([*runs, *on_images], folders, on, measured)
     _print_plan(pieces, date)
     _print_shipped(pieces, folders)
@@ -98,7 +128,7 @@ def reproduce(
         return
     remember_date(folders.checkpoints, date)
     place = Workplace(folders, device=on, checkpoint_every=checkpoint_every, keep_state=False)
-    finish = partial(run_plan, pieces, labels=labels, seed=common.seed, formats=formats)
+    finish = partial(run_plan, pieces, labels=labels, seed=seed, formats=formats)
     if queue:
         report = _on_cluster(queue, pieces, replace(place, device=cluster.device), finish, on, cluster.no_wait)
     else:
@@ -108,24 +138,23 @@ def reproduce(
         _print_summary(report, folders.results, folders.figures)
 
 
-def _second_paper(teachers: int, students: int, formats: "Sequence[str]", common: Common, *, dry_run: bool) -> None:
+def _second_paper(teachers: int, students: int, formats: "Sequence[str]", folders: "Folders", *, dry_run: bool) -> None:
     from closedist.paper.reproduce_distillation import epochs_of, run_second_paper, second_paper
     from closedist.system.progress import progress
 
-    common.check_folders()
-    parts = second_paper(teachers, students, common.folders)
+    parts = second_paper(teachers, students, folders)
     print(f"{'set-up':<26}{'models':>8}{'there already':>15}{'to train':>10}{'estimate':>12}")
     for part in parts:
-        there, estimate = part.models - part.missing, _duration(part.seconds(common.data_folder))
+        there, estimate = part.models - part.missing, _duration(part.seconds(folders.data))
         print(f"{part.name:<26}{part.models:>8}{there:>15}{part.missing:>10}{estimate:>12}")
     if dry_run:
         return
     with progress("training", epochs_of(parts)) as advance:
-        report = run_second_paper(parts, common.folders, formats, advance)
+        report = run_second_paper(parts, folders, formats, advance)
     print(
         f"\n{report.trained} models trained; metrics of {len(report.result_files)} students in {parts[0].folder.parent}"
     )
-    print(f"{len(report.figure_files)} figure and table files in {common.figures_folder}")
+    print(f"{len(report.figure_files)} figure and table files in {folders.figures}")
     for reason in report.left_out:
         print(f"  left out: {reason}")
 

@@ -1,20 +1,27 @@
 """The command train-variations."""
 
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from closedist.cli.cluster import NO_CLUSTER, Cluster
 from closedist.cli.options import (
+    CHECKPOINTS,
+    DATA,
     DEFAULTS,
+    FOLDERS,
+    METRICS,
     NO_CONFIGS,
+    CheckpointFolder,
     Common,
     ConfigFiles,
     Count,
     Cuda,
+    DataFolder,
     DateStr,
+    MetricsFolder,
     Natural,
     device,
+    folders_of,
     today,
 )
 from closedist.cli.overrides import NO_OVERRIDES, Overrides
@@ -30,13 +37,16 @@ if TYPE_CHECKING:
 def train_variations(
     *,
     configs: ConfigFiles = NO_CONFIGS,
-    output_folder: Path | None = None,
     date_str: DateStr = "",
     continue_from: Natural = 0,
     checkpoint_every: Count = 5000,
     overrides: Overrides = NO_OVERRIDES,
     precision: Literal["float32", "bf16"] = "float32",
     cuda: Cuda = False,
+    data_folder: DataFolder = DATA,
+    checkpoint_folder: CheckpointFolder = CHECKPOINTS,
+    output_folder: Annotated[Path | None, FOLDERS] = None,
+    metrics_folder: MetricsFolder = METRICS,
     cluster: Cluster = NO_CLUSTER,
     common: Common = DEFAULTS,
 ) -> None:
@@ -45,10 +55,10 @@ def train_variations(
     A stopped or killed training goes on by itself when the same command is run again.
 
     Args:
-        output_folder: where checkpoints go; the same as --checkpoint-folder.
-        continue_from: go on from this step's saved state, or from checkpoints trained for so many steps.
-        checkpoint_every: steps between two saves of the exact training state.
-        precision: of the image models' networks; bf16 is faster where the processor has it.
+        output_folder: Where checkpoints go; the same as --checkpoint-folder.
+        continue_from: Go on from this step's saved state, or from checkpoints trained for so many steps.
+        checkpoint_every: Steps between two saves of the exact training state.
+        precision: The precision of the image models' networks; bf16 is faster where the processor has it.
     """
     common.set_up()
     cluster.check(common, cuda)
@@ -58,14 +68,14 @@ def train_variations(
     from closedist.paper.sweep import Workplace, train_runs
     from closedist.system.progress import progress
 
-    dataset, models, training = configs.read(common.config_folder, "", "", "")
-    training = overrides.applied(training, dataset, common.data_folder)
+    dataset, models, training = configs.read("", "", "")
+    training = overrides.applied(training, dataset, data_folder)
     if continue_from and not continue_from < training.train_steps:
         raise InputError(
             f"--continue-from: {continue_from} is not between 0 and the {training.train_steps} steps to train"
         )
     place = Workplace(
-        folders=replace(common.folders, checkpoints=output_folder or common.checkpoint_folder),
+        folders=folders_of(data=data_folder, checkpoints=output_folder or checkpoint_folder, metrics=metrics_folder),
         device=cluster.device if cluster.slurm else device(cuda),
         checkpoint_every=checkpoint_every,
         precision=precision,

@@ -3,6 +3,8 @@
 import contextlib
 import json
 import math
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -305,5 +307,68 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch, capsys):
         monkeypatch.setattr(type(app), "__call__", stop)
         assert run(app, ["reproduce"]) == 130
         assert capsys.readouterr().err == "stopped; run the same command again to go on\n"
-        assert run(app, ["compare"]) == 130
-        assert capsys.readouterr().err == "stopped\n"  # it begins anew
+        for keeps in (["--folder", "kept"], ["--folder=kept"]):
+            assert run(app, ["compare-models", "a", "b", "text", *keeps]) == 130
+            assert capsys.readouterr().err == "stopped; run the same command again to go on\n"
+        for anew in (["compare"], ["compare-models", "a", "b", "text"], []):
+            assert run(app, anew) == 130
+            assert capsys.readouterr().err == "stopped\n"
+
+
+def help_of(command):
+    """What a command's help says, by its groups, without their borders and line breaks."""
+    done = subprocess.run(
+        [sys.executable, "-m", "closedist", command, "--help"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"COLUMNS": "80", "NO_COLOR": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    groups = re.split(r"╭─ ([^─]+) ─+╮", done.stdout)
+    return dict(zip(groups[1::2], groups[2::2], strict=True))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_is_in_sentences_and_shows_no_folder_that_is_not_used(command):
+    groups = help_of(command)
+    assert ("Folders" in groups) == (command in (*PAPER_COMMANDS, "reproduce", "export-representations", "distil"))
+    assert not re.findall(r"INT\.\.\.|FLOAT\.\.\.|\[default: (?:False|None|)\]", " ".join(groups.values()))
+    app = make_app("closedist", COMMANDS)
+    for argument in app[command].assemble_argument_collection(parse_docstring=True):
+        said = argument.parameter.help
+        if argument.show:
+            assert said, argument.name
+            assert said[0].isupper() or said.startswith(("λ", "α")), said
+            assert said.rstrip().endswith("."), said
+
+
+def test_an_empty_folder_is_told_where_the_configs_are(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    measure = ("get-distances", "--date-str=day", "--layer-size=16", "--num-classes=4", "--dist-type=max")
+    error = fails(capsys, *measure)
+    advised = re.search(r"--config-folder (\S+)", error)
+    assert "configs" not in {path.name for path in tmp_path.iterdir()}
+    error = fails(capsys, *measure, f"--config-folder={advised[1]}")  # what is advised is there
+    assert "config" not in error.partition("checkpoint")[0]
+    error = fails(capsys, "train-variations", "--dataset-config=a", "--model-var-config=b", "--train-config=c")
+    assert "--config-folder" in error
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["extract", "nowhere", "text.txt", "-o", "."],
+        ["draw", "heatmap", "p.safetensors", "q.safetensors", "-o", "."],
+        ["layers", "nowhere", "-t", "text.txt", "-o", "."],
+        ["report", "p.safetensors", "q.safetensors", "-o", "."],
+    ],
+)
+def test_a_folder_in_the_place_of_an_output_file_is_refused_before_anything_is_opened(words, capsys):
+    assert "--output: . is a folder; name the file, as in " in fails(capsys, *words)
+
+
+def test_compare_of_a_language_model_names_the_command_for_it(tmp_path, capsys):
+    (tmp_path / "config.json").write_text("{}")
+    assert "closedist compare-models" in fails(capsys, "compare", tmp_path.as_posix(), tmp_path.as_posix())

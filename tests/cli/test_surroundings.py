@@ -58,7 +58,7 @@ def test_a_terminal_without_utf8_shows_the_table_and_the_help(
     table = printed(monkeypatch, encoding, "compare", *files, "--details")
     assert {"ascii": "2*max(t1, t2)^2", "cp1252": "2·max(t1, t2)²", "utf-8": "2·max(t1, t2)²"}[encoding] in table
     assert ("λ" if encoding == "utf-8" else "lambda") + {"ascii": "*t3"}.get(encoding, "·t3") in table
-    assert ("λ" if encoding == "utf-8" else "lambda") + ", of the scale terms" in printed(
+    assert ("λ" if encoding == "utf-8" else "lambda") + ", which weights the" in printed(
         monkeypatch, encoding, "compare", "--help"
     )
 
