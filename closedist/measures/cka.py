@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from closedist.measures.joint import Joint, Views, of_all, of_two
-from closedist.measures.pair_norms import gram, squared_products
+from closedist.measures.pair_norms import all_squared_products
 from closedist.measures.roots import Root, cross_products
 
 
@@ -54,21 +54,24 @@ def linear_cka_matrix(views: Views) -> NDArray[np.float64]:
 
 def linear_cka_of(views: Joint) -> Tensor:
     """The same of views that are side by side."""
-    products = unit_squared_products(views)
+    products = _squared_products(views)
     sizes = products.diagonal().sqrt()
     return (products / (sizes[:, None] * sizes)).clamp(max=1.0).fill_diagonal_(1.0)
 
 
 def unit_squared_products(views: Joint) -> Tensor:
     """(n, n) ‖XᵀY‖² of views of Frobenius norm one."""
-    columns, traces = views.columns, views.norms.square()
+    traces = views.norms.square()
+    return _squared_products(views) / (traces[:, None] * traces)
+
+
+def _squared_products(views: Joint) -> Tensor:
+    """(n, n) ‖XᵀY‖²."""
+    columns = views.columns
     if len(columns.side) * len(columns) < columns.side.shape[1]:  # ⟨XXᵀ, YYᵀ⟩ is less work
         kernels = torch.stack([(view @ view.mT).flatten() for view in columns])
-        products = kernels @ kernels.mT
-    else:
-        products = squared_products(columns, views.first)
-        products += torch.diag(torch.stack([gram(view).square().sum() for view in columns]))
-    return products / (traces[:, None] * traces)
+        return kernels @ kernels.mT
+    return all_squared_products(columns, views.first)
 
 
 def cka_of_pairs(root: Root, pairs: Tensor) -> Tensor:

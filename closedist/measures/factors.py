@@ -96,7 +96,8 @@ def _each(
         if len(columns.side) > _TALL * width:
             which = [at for at, own in enumerate(columns.widths) if own == width]
             some = [members[at] for at in which]
-            least = rounding(views.precision[which], torch.tensor(width, device=views.precision.device))
+            precision = views.precision if len(some) == len(members) else views.precision[which]
+            least = rounding(precision, precision.new_tensor(width))
             for at, part in zip(which, from_grams(torch.stack([gram(one) for one in some]), least, some), strict=True):
                 parts[at] = part
     made = [

@@ -1,7 +1,7 @@
 """Views of the same inputs side by side: what every measure of all pairs at once is made of."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate, combinations
 
@@ -11,10 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from closedist.errors import InputError
-from closedist.measures.views import as_view, check_same_inputs, check_varies
+from closedist.measures.orthonormal import precisions
+from closedist.measures.views import LARGEST, SMALLEST, as_matrix, check_same_inputs, check_varies, in_float64
 from closedist.representations.arrays import as_tensor
 from closedist.system.progress import progress
 
+_VARIES = (
+    1e-14  # of a view's norm about its mean, beside the largest that all of it may be: less is looked at entry by entry
+)
 _TOGETHER_BYTES = 1 << 30  # of views side by side; more are compared a part of them with another at a time
 
 Views = Sequence[ArrayLike | Tensor] | Mapping[str, ArrayLike | Tensor]
@@ -97,10 +101,15 @@ class Joint:
         return torch.stack([torch.linalg.vector_norm(view, dim=1) for view in self.columns])
 
     @cached_property
+    def column_norms(self) -> Tensor:
+        """(Σd,) norms of all views' columns."""
+        norms: Tensor = torch.linalg.vector_norm(self.columns.side, dim=0)
+        return norms
+
+    @cached_property
     def norms(self) -> Tensor:
         """(n,) Frobenius norms of the views."""
-        norms: Tensor = torch.linalg.vector_norm(self.lengths, dim=1)
-        return norms
+        return torch.from_numpy(_of_each(self.column_norms, self.columns)).to(self.columns.side.device)
 
     def unit_squares(self) -> Tensor:
         """(n, r) squared norms of the rows less their mean, of views of Frobenius norm one."""
@@ -137,22 +146,49 @@ def joint(views: Sequence[ArrayLike | Tensor], names: Sequence[str] | None = Non
     names = [f"views[{index}]" for index in range(len(views))] if names is None else list(names)
     if not names:
         raise InputError("views: none; at least one is needed")
-    tensors = [as_tensor(view, name) for view, name in zip(views, names, strict=True)]
-    one = as_view(tensors[0], names[0])
-    widths = tuple(tensor.shape[1] if tensor.ndim == 2 else 0 for tensor in tensors)
-    side, means = one.new_empty(len(one), sum(widths)), []
-    for index, (tensor, out) in enumerate(zip(tensors, torch.split(side, list(widths), 1), strict=True)):
-        view = as_view(tensor, names[index]).to(one.device) if index else one
+    tensors = [as_matrix(view, name) for view, name in zip(views, names, strict=True)]
+    for index, tensor in enumerate(tensors):
         if index or len(tensors) == 1:
-            check_same_inputs(one, view, (names[0], names[index]))
-        means.append(view.mean(0))
-        torch.sub(view, means[-1], out=out)
-    spacings = torch.tensor([torch.finfo(each.dtype).eps for each in tensors], dtype=torch.float64, device=one.device)
-    made = Joint(Columns(side, widths), len(one), tuple(means), spacings, tuple(names), first=first)
-    left, largest = made.lengths.amax(1), torch.stack([mean.abs().amax() for mean in means])
-    for name, width, own, of_mean in zip(names, widths, left.tolist(), largest.tolist(), strict=True):
-        check_varies(own, width**0.5 * (of_mean + own), name)
+            check_same_inputs(tensors[0], tensor, (names[0], names[index]))
+    made = _centred(tensors, names, first)
+    size = made.norms.cpu().numpy()
+    whole, sides = size + len(tensors[0]) ** 0.5 * _of_each(torch.cat(made.means), made.columns), made.columns.widths
+    entries = np.sqrt(len(tensors[0]) * np.array(sides))
+    if not ((whole > SMALLEST * entries) & (whole < LARGEST)).all():  # or it is not a number
+        scaled = [in_float64(tensor, name) for tensor, name in zip(tensors, names, strict=True)]
+        made = replace(_centred(scaled, names, first), precision=made.precision)
+        size = made.norms.cpu().numpy()
+        whole = size + len(tensors[0]) ** 0.5 * _of_each(torch.cat(made.means), made.columns)
+    for index in np.flatnonzero(~(size > _VARIES * entries * whole)).tolist():
+        left = float(torch.linalg.vector_norm(made.columns.view(index), dim=1).amax())
+        check_varies(left, sides[index] ** 0.5 * (float(made.means[index].abs().amax()) + left), names[index])
     return made
+
+
+def _centred(tensors: Sequence[Tensor], names: Sequence[str], first: int | None) -> Joint:
+    """Views less their means, whatever numbers they hold."""
+    device, widths = tensors[0].device, tuple(tensor.shape[1] for tensor in tensors)
+    if device.type == "mps":
+        device = torch.device("cpu")
+    side = torch.empty(len(tensors[0]), sum(widths), dtype=torch.float64, device=device)
+    torch.cat([tensor.to(device) for tensor in tensors], 1, out=side)
+    mean = side.mean(0)
+    side -= mean
+    return Joint(
+        Columns(side, widths),
+        len(side),
+        torch.split(mean, list(widths)),
+        precisions(tensors, device),
+        tuple(names),
+        first=first,
+    )
+
+
+def _of_each(vector: Tensor, columns: Columns) -> NDArray[np.float64]:
+    """(n,) norms of each view's part of a (Σd,) vector."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares: NDArray[np.float64] = np.add.reduceat(vector.square().cpu().numpy(), columns.starts[:-1])
+    return np.sqrt(squares)
 
 
 def of_all(measure: Callable[[Joint], Tensor], views: Views) -> NDArray[np.float64]:

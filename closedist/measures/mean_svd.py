@@ -1,5 +1,7 @@
 """m_SVD of two views: the mean singular value of their cross-correlation."""
 
+from bisect import bisect_right
+
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
@@ -7,8 +9,7 @@ from torch import Tensor
 
 from closedist.errors import InputError
 from closedist.measures.joint import Joint, Views, of_all, of_two
-from closedist.measures.pair_norms import products
-from closedist.measures.singular_values import nuclear_norm
+from closedist.measures.pair_norms import nuclear_products
 
 
 def mean_svd(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:
@@ -62,22 +63,16 @@ def mean_svd_matrix(views: Views) -> NDArray[np.float64]:
 
 def mean_svd_of(views: Joint) -> Tensor:
     """The same of views that are side by side."""
-    lengths = []
-    for name, view, mean in zip(views.names, views.columns, views.means, strict=True):
-        own = torch.linalg.vector_norm(view, dim=0)
-        before = (own.square() + views.num_inputs * mean.square()).sqrt()
-        constant = own <= 1e-14 * before
-        if bool(constant.any()):
-            raise InputError(
-                f"{name}: column {int(constant.nonzero()[0])} is constant; remove it, it has no correlation"
-            )
-        lengths.append(own)
-    padded = torch.nn.utils.rnn.pad_sequence(lengths, batch_first=True)
+    lengths = views.column_norms
+    before = (lengths.square() + views.num_inputs * torch.cat(views.means).square()).sqrt()
+    constant = lengths <= 1e-14 * before
+    if bool(constant.any()):
+        column = int(constant.nonzero()[0])
+        at = bisect_right(views.columns.starts, column) - 1
+        column -= views.columns.starts[at]
+        raise InputError(f"{views.names[at]}: column {column} is constant; remove it, it has no correlation")
     widths = views.precision.new_tensor(views.columns.widths)
     narrow, wide = torch.minimum(widths[:, None], widths), torch.maximum(widths[:, None], widths)
-    means = torch.zeros_like(narrow)
-    for i, j, product in products(views.columns, views.first):
-        of_rows, of_columns = (padded[at, :size] for at, size in zip((i, j), product.shape[1:], strict=True))
-        means[i, j] = means[j, i] = nuclear_norm(product / (of_rows.unsqueeze(2) * of_columns.unsqueeze(1)))
+    means = nuclear_products(views.columns, views.first, lengths)
     means = torch.minimum(means / narrow, (wide / narrow).sqrt())
     return means.fill_diagonal_(1.0)  # of a correlation matrix, whose trace is the sum of its singular values

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,21 +14,38 @@ _ELEMENTS = 1 << 23  # of a product at once: 64 MB
 _STRIP = 128  # columns against all others at once; of fewer a product is slow
 
 
-def products(columns: Columns, first: int | None = None) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """AᵀB of all pairs i < j of views, or of the first so many with the others.
+def products(
+    columns: Columns, first: int | None = None, lengths: Tensor | None = None
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """AᵀB of all pairs i < j of views, or of the first so many with the others, columns divided by their (Σd,) lengths.
 
     Yields:
         (m,) indices i, (m,) indices j and (m, k, l) products of pairs of equal shapes.
     """
     starts, widths, device = columns.starts, columns.widths, columns.side.device
+    if len(columns) == 2 and first in (None, 1):  # the steps below cost more than a small product
+        product, turns = columns.side[:, : widths[0]].mT @ columns.side[:, widths[0] :], columns.turns
+        if lengths is not None:
+            product.div_(lengths[: widths[0], None]).div_(lengths[widths[0] :])
+        index = torch.arange(2, device=device)
+        yield index[:1], index[1:], (product if turns is None else turns[0].mT @ product @ turns[1]).unsqueeze(0)
+        return
     begins, alike = torch.tensor(starts[:-1], device=device), _Alike(columns)
     for start, stop in _runs(columns, len(columns) if first is None else first):
         low = first if first is not None else start + 1 if stop == start + 1 else start  # a view's own is not asked for
         if low == len(columns):
             return
         product = columns.side[:, starts[start] : starts[stop]].mT @ columns.side[:, starts[low] :]
+        if lengths is not None:
+            product.div_(lengths[starts[start] : starts[stop], None]).div_(lengths[starts[low] :])
         asked = torch.arange(low, len(columns), device=device) > torch.arange(start, stop, device=device)[:, None]
         i, j = asked.nonzero().T + torch.tensor([[start], [low]], device=device)
+        if alike.one:
+            d, parts = widths[0], max(1, _ELEMENTS // widths[0] ** 2)
+            blocks = product.reshape(-1, d, product.shape[1] // d, d)
+            for some, other in zip(i.split(parts), j.split(parts), strict=True):
+                yield some, other, alike.turned(blocks[some - start, :, other - low], some, other)
+            continue
         kinds = alike.kinds[i] * len(columns) + alike.kinds[j]
         for kind in torch.unique(kinds).tolist():
             which = (kinds == kind).nonzero().flatten()
@@ -45,10 +63,14 @@ class _Alike:
         ranks = [turn.shape[1] for turn in turns] or columns.widths
         shapes = list(zip(columns.widths, ranks, strict=True))
         numbers = {shape: number for number, shape in enumerate(dict.fromkeys(shapes))}
+        self.one = len(numbers) == 1
         self.kinds = torch.tensor([numbers[shape] for shape in shapes], device=columns.side.device)
         self.slots = torch.zeros_like(self.kinds)
         self.stacks: list[Tensor] = []
         for number in range(len(numbers) if turns else 0):
+            if self.one:
+                self.stacks = [torch.stack(list(turns))]
+                break
             members = (self.kinds == number).nonzero().flatten()
             self.slots[members] = torch.arange(len(members), device=members.device)
             self.stacks.append(torch.stack([turns[at] for at in members.tolist()]))
@@ -57,7 +79,10 @@ class _Alike:
         """(m, k, l) products of turned views i and j, one kind each, from those of their columns, (m, d, e)."""
         if not self.stacks:
             return of_pairs
-        left, right = (self.stacks[int(self.kinds[index[0]])][self.slots[index]] for index in (i, j))
+        if self.one:
+            left, right = self.stacks[0][i], self.stacks[0][j]
+        else:
+            left, right = (self.stacks[int(self.kinds[index[0]])][self.slots[index]] for index in (i, j))
         return left.mT @ of_pairs @ right
 
 
@@ -99,17 +124,33 @@ def gram(view: Tensor) -> Tensor:
 
 def squared_products(columns: Columns, first: int | None = None) -> Tensor:
     """(n, n) squared Frobenius norms of AᵀB of all pairs of different views, symmetric; 0 where not asked for."""
-    return _of_products(columns, first, lambda product: product.square().sum((1, 2)))
+    return _of_products(products(columns, first), columns, lambda product: product.square().sum((1, 2)))
 
 
-def nuclear_products(columns: Columns, first: int | None = None) -> Tensor:
-    """(n, n) nuclear norms of AᵀB of all pairs of different views, symmetric; 0 where not asked for."""
-    return _of_products(columns, first, nuclear_norm)
+def all_squared_products(columns: Columns, first: int | None = None) -> Tensor:
+    """(n, n) the same, and of each view with itself."""
+    if columns.side.shape[1] <= _STRIP and columns.turns is None:  # one product is less work than its parts
+        squares, starts = (columns.side.mT @ columns.side).square().cpu().numpy(), columns.starts[:-1]
+        sums = np.add.reduceat(np.add.reduceat(squares, starts, 0), starts, 1)
+        return torch.from_numpy(sums).to(columns.side.device)
+    result = squared_products(columns, first)
+    result.diagonal().copy_(torch.stack([gram(view).square().sum() for view in columns]))
+    return result
 
 
-def _of_products(columns: Columns, first: int | None, of: Callable[[Tensor], Tensor]) -> Tensor:
+def nuclear_products(columns: Columns, first: int | None = None, lengths: Tensor | None = None) -> Tensor:
+    """(n, n) nuclear norms of AᵀB of all pairs of different views, symmetric; 0 where not asked for.
+
+    The columns are divided by their (Σd,) lengths, where those are given.
+    """
+    return _of_products(products(columns, first, lengths), columns, nuclear_norm)
+
+
+def _of_products(
+    found: Iterator[tuple[Tensor, Tensor, Tensor]], columns: Columns, of: Callable[[Tensor], Tensor]
+) -> Tensor:
     result = columns.side.new_zeros(len(columns), len(columns))
-    for i, j, product in products(columns, first):
+    for i, j, product in found:
         result[i, j] = result[j, i] = of(product)
     return result
 

@@ -9,8 +9,8 @@ def nuclear_norm(matrices: Tensor) -> Tensor:
     if matrices.shape[-2:] == (1, 1):
         return matrices[..., 0, 0].abs()
     if matrices.shape[-2:] == (2, 2):
-        a, b, c, d = matrices[..., 0, 0], matrices[..., 0, 1], matrices[..., 1, 0], matrices[..., 1, 1]
-        return (a * a + b * b + c * c + d * d + 2 * (a * d - b * c).abs()).sqrt()
+        a, b, c, d = matrices.flatten(-2).unbind(-1)
+        return (matrices.square().sum((-2, -1)) + 2 * (a * d - b * c).abs()).sqrt()
     values: Tensor = torch.linalg.svdvals(matrices)
     return values.sum(-1)
 

@@ -9,6 +9,8 @@ from torch import Tensor
 from closedist.errors import InputError
 from closedist.representations.arrays import as_tensor
 
+SMALLEST, LARGEST = 1e-60, 1e60  # entries whose fourth powers, and sums of them, fit into float64
+
 
 def as_view(z: ArrayLike | Tensor, name: str) -> Tensor:
     """An (n, d) view of inputs as a float64 tensor.
@@ -19,16 +21,29 @@ def as_view(z: ArrayLike | Tensor, name: str) -> Tensor:
     Raises:
         InputError: not a matrix, or an entry that is not finite.
     """
+    return in_float64(as_matrix(z, name), name)
+
+
+def as_matrix(z: ArrayLike | Tensor, name: str) -> Tensor:
+    """An (n, d) view of inputs as it came.
+
+    Raises:
+        InputError: not a matrix.
+    """
     view = as_tensor(z, name)
     if view.ndim != 2 or 0 in view.shape:
         raise InputError(f"{name}: shape {tuple(view.shape)}; a matrix with one row an input is needed")
+    return view
+
+
+def in_float64(view: Tensor, name: str) -> Tensor:
+    """The same of a tensor that is a matrix."""
     smallest, largest = torch.aminmax(view)
-    size = float(torch.maximum(-smallest, largest))
+    size = max(-float(smallest), float(largest))
     if not math.isfinite(size):
         raise InputError(f"{name}: NaN or infinity among its entries; all numbers must be finite")
-    device = torch.device("cpu") if view.device.type == "mps" else view.device
-    view = view.to(device, torch.float64)
-    return view if 1e-60 < size < 1e60 else view * 2.0 ** -min(max(math.frexp(size)[1], -1000), 1000)
+    view = view.cpu().double() if view.device.type == "mps" else view.double()
+    return view if SMALLEST < size < LARGEST else view * 2.0 ** -min(max(math.frexp(size)[1], -1000), 1000)
 
 
 def check_same_inputs(first: Tensor, second: Tensor, names: tuple[str, str]) -> None:

@@ -115,3 +115,19 @@ def test_every_name_is_public_documented_and_found_by_its_short_one():
         assert str(one).startswith(one.name)
     with pytest.raises(closedist.InputError, match="it is one of cka, "):
         measure_called("ckb")
+
+
+def test_a_single_entry_in_many_that_differs_in_late_digits_is_variation():
+    view = np.ones((100_000, 1))
+    other = view + np.random.default_rng(0).normal(size=view.shape)
+    with pytest.raises(closedist.InputError, match="all rows are equal"):
+        closedist.linear_cka(view, other)
+    view[7] += 1e-12  # little of the norm of all entries, far more than its own rounding
+    assert 0.0 <= closedist.linear_cka(view, other) <= 1.0
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-70, 1e70, 1e200, 1e305])
+@pytest.mark.parametrize("measure", [closedist.linear_cka, closedist.mean_cca, closedist.mean_svd])
+def test_views_may_be_of_any_size_that_float64_holds(measure, scale):
+    view, other = np.random.default_rng(0).normal(size=(2, 50, 3))
+    assert_allclose(measure(scale * view, other), measure(view, other), rtol=1e-12)
