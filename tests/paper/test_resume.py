@@ -20,7 +20,7 @@ from tests.small import contents, small_family, small_run, small_training, workp
 
 
 def command(root: Path, options: list[str], *more: str) -> list[str]:
-    folders = [f"--{kind}-folder={root / kind}" for kind in ("checkpoint", "metrics")]
+    folders = [f"--{kind}-folder={root / kind}" for kind in ("checkpoint", "metrics", "results", "figures")]
     start = [sys.executable, "-m", "closedist", "train-variations", "--date-str=day", "--threads=1"]
     return [*start, *folders, *options, *more]
 
