@@ -133,7 +133,8 @@ def test_the_papers_commands_in_readme_run_on_what_is_shipped(
     commands = [shlex.split(line)[2:] for line in section.splitlines() if line.startswith("    python run.py ")]
     assert [command[0] for command in commands] == ["train-variations", "get-accuracies", "get-distances", "make-plot"]
     for command in commands[1:]:
-        folders = [f"--results-folder={tmp_path / 'results'}", f"--figures-folder={tmp_path / 'figures'}"]
+        written = "figures" if command[0] == "make-plot" else "results"
+        folders = [f"--{written}-folder={tmp_path / written}"]
         assert run(make_app("run.py", COMMANDS), [*command, *folders]) == 0, command
     accuracies = [json.loads(path.read_text()) for path in (tmp_path / "results").glob("*_model_acc_*")]
     assert [len(found["accuracy"]) for found in accuracies] == [80, 80]  # widths 16 and 32; 20 seeds, four lengths

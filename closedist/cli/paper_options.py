@@ -1,10 +1,10 @@
-"""The paper's parser accepts all its options with every command, and its README relies on that; so do we."""
+"""The paper's parser accepts all its options with every command, and its README relies on that; so do we, ours too."""
 
 from cyclopts import App
 
 from closedist.errors import InputError
 
-# every option of the paper's commands, and whether a value follows it
+# every option that the paper's commands take, and whether a value follows it
 PAPER_OPTIONS = {
     "--output-folder": True,
     "--dataset-config": True,
@@ -28,6 +28,16 @@ PAPER_OPTIONS = {
     "--plot-type": True,
     "--use-train": False,
     "--cuda": False,
+    "--data-folder": True,
+    # ours, which these commands take everywhere
+    "--checkpoint-folder": True,
+    "--results-folder": True,
+    "--figures-folder": True,
+    "--metrics-folder": True,
+    "--config-folder": True,
+    "--seed": True,
+    "--threads": True,
+    "--log": True,
 }
 
 

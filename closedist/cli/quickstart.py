@@ -79,9 +79,10 @@ def _closing(results: "Sequence[WidthResult]") -> str:
     kl, back = (values_of([closest], field)[0] for field in ("kl", "kl_reverse"))
     informative = [sum(value < 1 for value in values_of(pairs, field)) for field in BOUNDS]
     broken = sum(int((~held).sum()) for each in results for held in each.bounds_holding().values())
+    how = "predict most alike" if max(kl, back) < ALIKE else "are the closest, though far from alike"
     said = [
         f"What you have just seen: of all pairs of width {result.run.name.width}, seeds {first} and {second} "
-        f"{'predict most alike' if max(kl, back) < ALIKE else 'are the closest, though far from alike'} (KL {kl:.3g} and "
+        f"{how} (KL {kl:.3g} and "
         f"{back:.3g} nats); were their embeddings linear maps of each other, m_CCA would be 1 and d_fg "
         f"0. They are {closest.mean_cca_embeddings:.3f} and {closest.dissimilarity:.3f}.",
         "Such differences are bounded from the log-likelihoods alone: d_fg ≤ certificate ≤ quadratic bound, "

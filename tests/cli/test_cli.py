@@ -97,9 +97,13 @@ def test_options_of_the_paper_that_a_command_does_not_need_are_accepted_and_name
         "--final-dim",
         "2",
         "--model-config=none.json",
+        "--figures-folder=elsewhere",
+        "--seed",
+        "1",
     )
     assert paper("get-accuracies", *unneeded, "--date-str=day", "--layer-size=8", "--num-classes=4") == 0
-    ignored = "get-accuracies does not use --continue-from, --plot-type, --final-dim, --model-config"
+    dropped = "--continue-from, --plot-type, --final-dim, --model-config, --figures-folder, --seed"
+    ignored = f"get-accuracies does not use {dropped}"
     assert ignored in capsys.readouterr().err.splitlines()
     # an option without its value takes no other option for it, and is named once
     assert paper("get-accuracies", "--weight", "--date-str=day", "--weight=1", "--layer-size=8", "--num-classes=4") == 0
