@@ -208,6 +208,28 @@ def test_a_stack_of_networks_embeds_as_each_alone():
         torch.testing.assert_close(embeddings, alone, rtol=1e-4, atol=1e-5)
 
 
+def test_dropout_reaches_values_and_gradients_of_every_kind_and_seed():
+    architecture = replace(SET_UPS["spirals"].student, sizes=(2, 16, 16, 2))
+    states = [initial_weights(architecture, seed, xavier_heads=True) for seed in (1, 2) * 3]  # three kinds, two seeds
+    stack = {key: value.requires_grad_() for key, value in stacked(states).items()}
+    inputs = torch.randn(6, 7, 2)
+    noise = architecture.noise(7, [torch.Generator().manual_seed(seed) for seed in (3, 4)])
+    embeddings = architecture.embed(stack, inputs, noise)
+    (embeddings**2).sum().backward()
+    for index, state in enumerate(states):
+        alone = {key: value.clone().requires_grad_() for key, value in state.items()}
+        hidden = inputs[index]
+        for layer, name in enumerate(architecture.layers):
+            hidden = hidden @ alone[f"{name}.weight"].T + alone[f"{name}.bias"]
+            if layer < 2:
+                hidden = torch.relu(hidden) * noise[layer][index % 2]
+        (hidden**2).sum().backward()
+        torch.testing.assert_close(embeddings[index], hidden, rtol=1e-4, atol=1e-5)
+        for name in architecture.layers:
+            for key in (f"{name}.weight", f"{name}.bias"):
+                torch.testing.assert_close(stack[key].grad[index], alone[key].grad, rtol=1e-3, atol=1e-5)
+
+
 def test_the_learning_rate_warms_up_and_then_decays():
     schedule = Schedule(500, 512, 1e-3, 0.995, 20, 50)
     rates = [schedule.rate(epoch) for epoch in (0, 19, 20, 21, 30)]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -95,10 +95,29 @@ class Architecture:
         for index, name in enumerate(self.layers):
             hidden = torch.baddbmm(stack[f"{name}.bias"].unsqueeze(1), hidden, stack[f"{name}.weight"].mT)
             if index < last:
-                hidden = torch.relu(hidden)
-                if noise is not None:
-                    hidden = hidden * noise[index]
+                hidden = torch.relu(hidden) if noise is None else _DroppedRelu.apply(hidden, noise[index])  # type: ignore[no-untyped-call]
         return hidden
+
+
+class _DroppedRelu(torch.autograd.Function):
+    """relu(h)·noise of tables (kinds · seeds, B, width) and (seeds, B, width), in place: a step waits for memory.
+
+    As noise is never negative, relu(h·noise) is the same to the bit, and tells where the gradient is 0.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, noise: Tensor) -> Tensor:
+        hidden.view(-1, *noise.shape).mul_(noise).relu_()
+        ctx.mark_dirty(hidden)
+        ctx.save_for_backward(hidden, noise)
+        return hidden
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        hidden, noise = ctx.saved_tensors
+        passed = torch.ops.aten.threshold_backward(gradient, hidden, 0)
+        passed.view(-1, *noise.shape).mul_(noise)
+        return passed, None
 
 
 def initial_weights(network: Network, seed: int, *, xavier_heads: bool) -> StateDict:

@@ -133,7 +133,7 @@ def one_epoch(
         device = next(iter(state.values())).device
         batch = inputs[rows].to(device)
         batch = batch.repeat(group.kinds, *(1 for _ in batch.shape[1:]))
-        noise = [part.to(device).repeat(group.kinds, 1, 1) for part in group.network.noise(rows.shape[1], generators)]
+        noise = [part.to(device) for part in group.network.noise(rows.shape[1], generators)]
         embeddings = group.network.embed(state, batch, noise)
         optimizer.zero_grad()
         group.objective(embeddings, state, rows).sum().backward()  # type: ignore[no-untyped-call]
