@@ -1,15 +1,17 @@
-"""Print the numbers of docs/second-paper.md on digits × rotation: does a student lose what nobody taught it?
+"""Print the numbers of docs/second-paper.md on distilled students: what do they keep of their teacher at equal KL?
 
     python examples/distillation.py [distilled_digits.zip]
     python examples/distillation.py --pack FOLDER distilled_digits.zip
 
-The first reads metrics as `closedist distil --data digits` writes them, of a folder or an archive. The second packs a
+The first reads metrics as `closedist distil` writes them, of a folder or an archive: digits × rotation, where the
+question is whether a student loses what nobody taught it, or a set-up without such a concept. The second packs a
 folder's metrics (six digits) and some test representations, without weights, as the repository ships them.
 """
 
 import json
 import sys
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from closedist.paper.results.matched import KL, AtOneKL, at_one_kl, by_teacher_a
 from closedist.paper.results.student_metrics import Metrics, read_metrics
 from closedist.paper.results.student_tables import as_markdown, at_this_kl, differences, last_epoch
 
-LOSSES = ("kl", "l1", "l2")
+LOSSES = ("kl", "l1", "l2", "l1-raw", "l2-raw")
 CHANCE = 0.25  # four rotations, as many images of each
 PROBE = "concept_fitted"
 OTHER_KLS = (0.05, 0.07, 0.15, 0.2, 0.3, 0.5)
@@ -32,10 +34,38 @@ def of_teachers(models: list[Metrics]) -> str:
     means = {
         key: sum(teacher.test[key][-1] for teacher in teachers) / len(teachers)
         for key in ("acc", "concept_head", PROBE)
+        if key in teachers[0].test
     }
+    if PROBE not in means:
+        return f"{len(teachers)} teachers: {means['acc']:.3f} of the labels are right."
     return (
         f"{len(teachers)} teachers: digit {means['acc']:.3f}, rotation {means['concept_head']:.3f} by their own head "
         f"and {means[PROBE]:.3f} by a fitted probe; chance is {CHANCE}."
+    )
+
+
+def apart(found: AtOneKL) -> str:
+    """How far students of each loss are at equal KL, and whether those by KL are farther; whatever the answer is."""
+    kept = []
+    for loss in found.losses:
+        distance, agreement = found.estimate("d_logit", loss), found.estimate("m_cca", loss)
+        if distance is None or agreement is None:
+            return f"At KL {found.kl:.3f} not all {loss} students are comparable: the question has no answer here."
+        kept.append(f"{distance.value:.2f} and {agreement.value:.3f} of {loss} students")
+    verdicts = []
+    for loss in found.losses[1:]:
+        ratio, gain = found.difference("d_logit", loss, "kl"), found.difference("m_cca", loss, "kl")
+        assert ratio is not None
+        assert gain is not None
+        nearer = "nearer" if ratio.high < 1 else "farther" if ratio.low > 1 else "undecided"
+        likelier = "more alike" if gain.low > 0 else "less alike" if gain.high < 0 else "undecided"
+        verdicts.append(
+            f"{loss}: {nearer} (× {ratio.value:.3f}, [{ratio.low:.3f}, {ratio.high:.3f}]), "
+            f"{likelier} ({gain.value:+.3f}, [{gain.low:+.3f}, {gain.high:+.3f}])"
+        )
+    return (
+        f"At one KL of {found.kl:.3f} nats d_logit and m_CCA are {', '.join(kept)}. "
+        f"Logit students beside KL students, by d_logit and by m_CCA: {'; '.join(verdicts)}."
     )
 
 
@@ -59,12 +89,12 @@ def answer(found: AtOneKL) -> str:
     )
 
 
-def at_other_kls(models: list[Metrics]) -> str:
+def at_other_kls(models: list[Metrics], losses: Sequence[str]) -> str:
     """The least that any logit student keeps and the most that any KL student keeps, at other KLs."""
     parts = []
     for kl in OTHER_KLS:
         kept: dict[bool, list[float]] = {True: [], False: []}
-        for loss in LOSSES:
+        for loss in losses:
             for model in by_teacher_and_seed(models, loss).values():
                 place = last_crossing(model.test[KL], kl)
                 if place is not None:
@@ -90,12 +120,19 @@ def of_theorem_f1(models: list[Metrics]) -> str:
 def main(place: str) -> None:
     """Print every table of the page."""
     models = read_metrics(open_results(place))
-    found = at_one_kl(models, LOSSES)
+    trained = {model.name.loss for model in models}
+    losses = [loss for loss in LOSSES if loss in trained]
+    baseline = ["labels"] if "labels" in trained else []
+    found = at_one_kl(models, losses)
+    _, first, second = losses
     print(of_teachers(models), end="\n\n")
-    print(as_markdown(last_epoch(models, (*LOSSES, "labels"))))
+    print(as_markdown(last_epoch(models, (*losses, *baseline))))
     print(as_markdown(at_this_kl(found)))
-    print(as_markdown(differences(found, (("l1", "kl"), ("l2", "kl"), ("l1", "l2")))))
-    print(answer(found), at_other_kls(models), of_theorem_f1(models), sep="\n\n")
+    print(as_markdown(differences(found, ((first, "kl"), (second, "kl"), (first, second)))))
+    print(apart(found), end="\n\n")
+    if PROBE in found.scores:
+        print(answer(found), at_other_kls(models, losses), sep="\n\n", end="\n\n")
+    print(of_theorem_f1(models))
 
 
 def pack(folder: Path, archive: Path) -> None:
