@@ -12,8 +12,11 @@ class LabelDifference:
 
     Attributes:
         label: its name, or its number.
+        lost, gained: to how many inputs only the first model gives this label, and only the second.
+        where_given: the second model's centred logit minus the first's, mean over the inputs to which the first gives
+            this label; None where it gives it to none.
         correlation: over the inputs, between the two models; 1 where they agree up to a factor, None for a constant.
-        mean_difference: the second model's centred logit minus the first's, mean over inputs.
+        mean_difference: the second model's centred logit minus the first's, mean over all inputs.
         deviation: standard deviation over the inputs of that difference.
         rest_term, pivot_term: the label's terms a and b of t1, against the explanation's pivot label; None for the
             pivot itself, for a label that varies in neither model, and where no pivot is known.
@@ -22,6 +25,9 @@ class LabelDifference:
     """
 
     label: Name
+    lost: int
+    gained: int
+    where_given: float | None
     correlation: float | None
     mean_difference: float
     deviation: float

@@ -1,4 +1,4 @@
-"""How every label's logit differs between two models, and its terms in d_LLV."""
+"""How every label's logit and answers differ between two models, and its terms in d_LLV."""
 
 import math
 from collections.abc import Sequence
@@ -55,21 +55,38 @@ def label_terms(models: Stack, pivot: int | None) -> LabelTerms | None:
     return LabelTerms(int(chosen.pivot), int(chosen.left_out), rest, pivots)
 
 
+@dataclass(frozen=True)
+class LabelSums:
+    """What a pass over the inputs leaves of every label, (C,) each.
+
+    Attributes:
+        kl: what the label adds to KL.
+        lost, gained: to how many inputs the first model alone gives the label, and the second alone.
+        where_given: the second model's centred logit minus the first's, mean over the inputs to which the first gives
+            the label; NaN where it gives it to none.
+    """
+
+    kl: Tensor
+    lost: Tensor
+    gained: Tensor
+    where_given: Tensor
+
+
 def label_differences(
     roots: LogitRoots,
     rows: Tensor,
-    kl_of_label: Tensor,
+    sums: LabelSums,
     terms: LabelTerms | None,
     names: Sequence[Name],
     *,
     equal: bool,
 ) -> list[LabelDifference]:
-    """A record a label, least alike first.
+    """A record a label, that which carries most of KL first.
 
     Args:
         roots: of the pair.
         rows: (C, M + M' + 2) the rows of L, as in :mod:`closedist.measures.logit_roots`.
-        kl_of_label: (C,) what each label adds to KL.
+        sums: over the inputs.
         terms: of t1, or None.
         names: of the labels.
         equal: the logits differ by rounding only, so that no label has a share of anything.
@@ -84,16 +101,16 @@ def label_differences(
     means = -(rows @ roots.moment[-1])
     deviations = (first - second).norm(dim=0)
     shares, kl_shares = (
-        part / part.sum().clamp(min=1e-300) for part in (means.square() + deviations.square(), kl_of_label)
+        part / part.sum().clamp(min=1e-300) for part in (means.square() + deviations.square(), sums.kl)
     )
-    apart = torch.where(varies & other_varies, 1.0 - correlation, (varies ^ other_varies).double())
-    typical = float(sizes.norm() * other_sizes.norm()) / len(names)
-    unlikeness = apart + means.square() / (2.0 * max(typical, 1e-300))
     known = (varies & other_varies).tolist()
     of_terms = (None, None) if terms is None else (terms.rest, terms.pivots)
     return [
         LabelDifference(
             label=names[index],
+            lost=int(sums.lost[index]),
+            gained=int(sums.gained[index]),
+            where_given=_entry(sums.where_given, index),
             correlation=float(correlation[index]) if known[index] else None,
             mean_difference=float(means[index]),
             deviation=float(deviations[index]),
@@ -102,7 +119,7 @@ def label_differences(
             share_of_distance=None if equal else float(shares[index]),
             share_of_kl=None if equal else float(kl_shares[index]),
         )
-        for index in unlikeness.argsort(descending=True, stable=True).tolist()
+        for index in sums.kl.argsort(descending=True, stable=True).tolist()
     ]
 
 

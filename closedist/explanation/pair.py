@@ -13,7 +13,7 @@ from torch import Tensor
 from closedist.errors import InputError
 from closedist.explanation.differences import InputDifference, LabelPair, Name
 from closedist.explanation.directions import directions
-from closedist.explanation.labels import label_differences, label_terms
+from closedist.explanation.labels import LabelSums, label_differences, label_terms
 from closedist.explanation.records import Explanation
 from closedist.measures.checks import check_comparable
 from closedist.measures.likelihood import LogLikelihoods, divergence_terms, normalise
@@ -83,7 +83,7 @@ def explain(
     found, only_first, only_second = ([], 0, 0) if black_box else directions(models, roots, of_label)
     return Explanation(
         names=(str(names[0]), str(names[1])),
-        labels=tuple(label_differences(roots, rows, seen.kl_of_label, terms, of_label, equal=equal)),
+        labels=tuple(label_differences(roots, rows, seen.of_labels, terms, of_label, equal=equal)),
         label_pairs=tuple(
             LabelPair(of_label[first], of_label[second], count, count / p.num_inputs)
             for (first, second), count in sorted(seen.pairs.items(), key=lambda pair: (-pair[1], pair[0]))
@@ -95,7 +95,7 @@ def explain(
         pivot_label=None if terms is None else of_label[terms.pivot],
         left_out_label=None if terms is None else of_label[terms.left_out],
         num_inputs=p.num_inputs,
-        kl=float(seen.kl_of_label.sum()),
+        kl=float(seen.of_labels.kl.sum()),
         distance=distance,
         equal=equal,
     )
@@ -105,7 +105,7 @@ def explain(
 class _Seen:
     """What the pass over the inputs leaves: sums by label, how often labels are exchanged, and the worst inputs."""
 
-    kl_of_label: Tensor
+    of_labels: LabelSums
     pairs: dict[tuple[int, int], int]
     worst: Tensor
     kl: Tensor
@@ -117,7 +117,8 @@ class _Seen:
 
 def _look_at_inputs(models: Stack, roots: LogitRoots, rows: Tensor, most: int) -> _Seen:
     count, num_labels = models.num_inputs, models.num_labels
-    kl_of_label = models.labels.new_zeros(num_labels)
+    kl_of_label, gap_where_given, given = models.labels.new_zeros((3, num_labels))
+    lost, gained = models.labels.new_zeros((2, num_labels))
     pairs: Counter[tuple[int, int]] = Counter()
     kept: list[Tensor] = []
     correlation = _Correlation.of(roots, rows)
@@ -130,6 +131,10 @@ def _look_at_inputs(models: Stack, roots: LogitRoots, rows: Tensor, most: int) -
         changed, often = torch.unique(label[:, label[0] != label[1]], dim=1, return_counts=True)
         pairs.update(dict(zip(map(tuple, changed.T.tolist()), often.tolist(), strict=True)))
         delta = centred[1] - centred[0]
+        given += torch.bincount(label[0], minlength=num_labels)
+        gap_where_given.index_add_(0, label[0], delta.gather(1, label[0].unsqueeze(1)).squeeze(1))
+        for count_of, of_model in ((lost, 0), (gained, 1)):
+            count_of.index_add_(0, changed[of_model], often.double())
         number = torch.arange(start, start + len(kl), device=kl.device, dtype=torch.float64)
         found = torch.stack(
             [number, kl, delta.norm(dim=-1), *label.double(), *probability, correlation.influence(centred)], -1
@@ -146,8 +151,10 @@ def _look_at_inputs(models: Stack, roots: LogitRoots, rows: Tensor, most: int) -
         "logit_correlation": worst[:, 7] / count,
     }
     labels, probabilities = worst[:, 3:5].long(), worst[:, 5:7]
-    kl_of_label /= count
-    return _Seen(kl_of_label, dict(pairs), worst[:, 0].long(), worst[:, 1], distance, labels, probabilities, influence)
+    of_labels = LabelSums(
+        kl_of_label / count, lost, gained, gap_where_given / given
+    )  # 0 / 0, where never given, is NaN
+    return _Seen(of_labels, dict(pairs), worst[:, 0].long(), worst[:, 1], distance, labels, probabilities, influence)
 
 
 def _blocks(models: Stack) -> Iterator[tuple[int, LogLikelihoods, Tensor]]:

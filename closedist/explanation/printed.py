@@ -11,6 +11,21 @@ ALIKE = 0.9999  # canonical correlation: directions above are counted, not liste
 Names = tuple[str, str]
 
 
+def summary(
+    labels: Sequence[LabelDifference], pairs: Sequence[LabelPair], names: Names, num_inputs: int, kl: float
+) -> str:
+    """Which answers changed, and which labels KL comes from, in two sentences."""
+    first, second = names
+    changed = sum(pair.count for pair in pairs)
+    answers = f"{changed:,} of {num_inputs:,} inputs get another label"
+    if pairs:
+        most = pairs[0]
+        given, instead = (one_line(name, 24) for name in (most.first, most.second))
+        answers += f", {most.count:,} of them {instead} in the place of {given}" if changed > 1 else ""
+    carried = [f"{one_line(row.label, 24)} {row.share_of_kl:.0%}" for row in labels[:3] if row.share_of_kl is not None]
+    return f"{answers}. Of KL({first}‖{second}), {kl:.3g} nats, come from label {', '.join(carried)}."
+
+
 def labels_printed(
     labels: Sequence[LabelDifference], names: Names, pivot: tuple[Name, Name | None] | None, most: int
 ) -> str:
@@ -18,22 +33,23 @@ def labels_printed(
     rows = [
         (
             one_line(row.label, LONGEST),
-            "constant" if row.correlation is None else f"{row.correlation:.4f}",
-            f"{row.mean_difference:+.3f}",
-            f"{row.deviation:.3f}",
-            "" if row.term is None else f"{row.term:.4f}" if isfinite(row.term) else "∞",
-            f"{row.share_of_distance:.1%}",
             f"{row.share_of_kl:.1%}",
+            f"{row.lost:,}",
+            f"{row.gained:,}",
+            "" if row.where_given is None else f"{row.where_given:+.3f}",
+            "constant" if row.correlation is None else f"{row.correlation:.4f}",
+            "" if row.term is None else f"{row.term:.4f}" if isfinite(row.term) else "∞",
         )
         for row in labels[:most]
     ]
-    heads = ("label", "correlation", "mean", "deviation", "t1 term", "of d_logit²", "of KL")
-    shown = table("labels, least alike first", heads, rows, more=left_out(len(rows), len(labels)))
+    heads = ("label", "of KL", "lost", "gained", "where given", "correlation", "t1 term")
+    shown = table("labels, those that carry most of KL first", heads, rows, more=left_out(len(rows), len(labels)))
     first, second = names
     lines = [
-        "correlation: over the inputs, of the label's logit centred over the labels",
-        f"mean, deviation: of {second}'s such logit less {first}'s",
-        "of d_logit², of KL: the label's share",
+        f"lost, gained: inputs given it by {first} alone, by {second} alone",
+        f"where given: over the inputs that {first} gives the label, the mean",
+        f"  of {second}'s logit of it less {first}'s; logits are centred",
+        "correlation: of both models' logits of the label, over all inputs",
     ]
     if pivot is not None:
         against, left = (one_line(name, LONGEST) for name in pivot)

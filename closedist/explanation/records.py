@@ -5,10 +5,18 @@ import io
 import json
 from dataclasses import asdict, dataclass
 from math import isfinite
+from textwrap import fill
 from typing import Any
 
 from closedist.explanation.differences import Direction, InputDifference, LabelDifference, LabelPair, Name
-from closedist.explanation.printed import LONGEST, directions_printed, inputs_printed, labels_printed, pairs_printed
+from closedist.explanation.printed import (
+    LONGEST,
+    directions_printed,
+    inputs_printed,
+    labels_printed,
+    pairs_printed,
+    summary,
+)
 from closedist.explanation.table import one_line
 
 PRINTED = 10  # rows of each list
@@ -21,8 +29,7 @@ class Explanation:
 
     Attributes:
         names: of the two models.
-        labels: all labels, least alike first: by 1 − correlation plus ½·mean_difference² over the product of both
-            models' standard deviations, a mean over the labels, so that a bias shows too.
+        labels: all labels, those that carry most of KL(first‖second) first.
         label_pairs: labels that one model gives where the other gives another, most frequent first.
         inputs: those with the largest KL.
         directions: canonical directions of the embeddings, lowest correlation first; none for black boxes. Of those
@@ -94,8 +101,9 @@ def text(found: Explanation, most: int = PRINTED) -> str:
         blocks.append("their logits are equal for every label and every input, but for rounding")
     else:
         pivot = None if found.pivot_label is None else (found.pivot_label, found.left_out_label)
-        blocks.append(labels_printed(found.labels, names, pivot, most))
+        blocks.append(fill(summary(found.labels, found.label_pairs, names, found.num_inputs, found.kl), 80))
         blocks.append(pairs_printed(found.label_pairs, names, most))
+        blocks.append(labels_printed(found.labels, names, pivot, most))
         blocks.append(inputs_printed(found.inputs, names, found.kl, most))
     if found.directions:
         blocks.append(directions_printed(found.directions, names, (found.only_first, found.only_second), most))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from closedist.explanation.differences import LabelDifference
 from closedist.explanation.pair import explain
+from closedist.explanation.printed import summary
 from closedist.explanation.records import Explanation
 from closedist.explanation.table import one_line
 from closedist.page.packed import rounded
@@ -57,6 +58,7 @@ def as_lists(found: Explanation) -> dict[str, Any]:
     """An explanation as the page has it: rows without keys, in the order of the tables' columns."""
     return {
         "equal": found.equal,
+        "answers": summary(found.labels, found.label_pairs, ("p", "q"), found.num_inputs, found.kl),
         "pivot": None if found.pivot_label is None else one_line(found.pivot_label, LONGEST_NAME),
         "labels": [
             [one_line(row.label, LONGEST_NAME), *map(_cell, _cells(row))] for row in found.labels[:SHOWN_LABELS]
@@ -96,4 +98,4 @@ def _cell(value: float | None) -> float | str | None:
 
 
 def _cells(row: LabelDifference) -> tuple[float | None, ...]:
-    return row.correlation, row.mean_difference, row.deviation, row.term, row.share_of_distance, row.share_of_kl
+    return row.share_of_kl, row.lost, row.gained, row.where_given, row.correlation, row.share_of_distance, row.term

@@ -219,7 +219,7 @@ def test_a_term_of_a_label_that_varies_in_one_model_only_is_infinite_on_the_page
     models = [Representations.from_logits(part) for part in (table, flat)]
     comparisons = closedist.compare_all(models, pivots=[2], constant_labels="ignore")
     content = content_of(written(tmp_path / "page.html", models, comparisons=comparisons))
-    assert "Infinity" in [row[4] for row in content["pairs"]["0,1"]["labels"]]
+    assert "Infinity" in [row[7] for row in content["pairs"]["0,1"]["labels"]]
 
 
 def test_an_input_set_that_was_given_is_named(tmp_path):

@@ -17,44 +17,55 @@ function openPair(one, other) {
   showDetails(data.pairs[`${i},${j}`], i, j);
 }
 
+// The first numbers are seen at once, the rest on request.
+const MOST_NUMBERS = 6;
+
 function showNumbers(i, j) {
-  byId("numbers").replaceChildren(make("dl", { class: "figures" }, ...data.measures.map((measure, index) => {
+  const tiles = data.measures.map((measure, index) => {
     const [there, back] = [valueOf(index, i, j), valueOf(index, j, i)];
     const unit = measure.unit ? ` ${measure.unit}` : "";
     const note = measure.directed ? `${written(back)}${unit} from the second to the first; ${measure.meaning}` : measure.meaning;
     const sure = sureOf(measure, i, j);
     return make("div", {}, make("dt", {}, measure.title), make("dd", {}, written(there) + unit, sure && make("small", { class: "sure" }, sure), make("small", {}, note)));
-  })));
+  });
+  byId("numbers").replaceChildren(make("dl", { class: "figures" }, ...tiles.slice(0, MOST_NUMBERS)));
+  byId("more-numbers").replaceChildren(make("dl", { class: "figures" }, ...tiles.slice(MOST_NUMBERS)));
+  byId("more").hidden = tiles.length <= MOST_NUMBERS;
 }
 
 function showDetails(found, i, j) {
-  const parts = [];
+  const [labels, rest] = [[], []];
+  const differ = Boolean(found.labels) && !found.equal;
+  byId("answers").textContent = differ ? found.answers : "";
+  byId("answers").hidden = !differ;
   if (!found.labels) {
-    parts.push(make("p", { class: "note" }, "Labels and inputs are listed for every model with its nearest and for some other pairs, not for this one; closedist.explain says them of any two models."));
+    rest.push(make("p", { class: "note" }, "Labels and inputs are listed for every model with its nearest and for some other pairs, not for this one; closedist.explain says them of any two models."));
   } else {
-    parts.push(make("h3", {}, "Labels"), found.equal ? make("p", {}, "Their logits are equal for every label and every input, but for rounding.") : labelTable(found), make("h3", {}, "One label for another"), swapTable(found.swaps, i, j));
-    if (!found.equal) parts.push(make("h3", {}, "Inputs that they see most differently"), inputCards(found.inputs, i, j));
-    if (found.directions.length) parts.push(make("h3", {}, "Directions of the embeddings"), directionTable(found.directions), lackedDirections(found, i, j));
+    labels.push(make("h3", {}, "One label for another"), swapTable(found.swaps, i, j), make("h3", {}, "Labels"), found.equal ? make("p", {}, "Their logits are equal for every label and every input, but for rounding.") : labelTable(found));
+    if (!found.equal) rest.push(make("h3", {}, "Inputs that they see most differently"), inputCards(found.inputs, i, j));
+    if (found.directions.length) rest.push(make("h3", {}, "Directions of the embeddings"), directionTable(found.directions), lackedDirections(found, i, j));
   }
-  byId("details").replaceChildren(...parts.filter(Boolean));
+  byId("labels").replaceChildren(...labels);
+  byId("details").replaceChildren(...rest.filter(Boolean));
 }
 
 const scrollable = (label, table) => make("div", { class: "wide", tabindex: 0, role: "region", "aria-label": `${label}, scrollable` }, table);
 const shown = (index) => (row) => written(row[index]);
 
 function labelTable({ labels, pivot }) {
-  const all = labels.length < data.labels.length ? `the ${labels.length} least alike of ${counted(data.labels.length)}` : `all ${labels.length}`;
-  const means = "Correlation over the inputs of the label's logit, centred over the labels; mean and deviation of the second's logit less the first's";
-  const terms = pivot === null ? [] : [{ title: "t1 term", number: true, value: (row) => (row[4] === null ? null : Number(row[4])), cell: (row) => (row[4] === null ? "" : written(Number(row[4]))) }];
+  const all = labels.length < data.labels.length ? `the first ${labels.length} of ${counted(data.labels.length)}` : `all ${labels.length}`;
+  const means = "Lost and gained: inputs given the label by p alone, by q alone. Where given: mean of q's logit less p's over the inputs that p gives the label; logits are centred over the labels";
+  const terms = pivot === null ? [] : [{ title: "t1 term", number: true, value: (row) => (row[7] === null ? null : Number(row[7])), cell: (row) => (row[7] === null ? "" : written(Number(row[7]))) }];
   const against = pivot === null ? "" : `; t1's larger term against pivot label ${pivot}`;
-  return scrollable("Labels", sortable(`How each label's logit differs, ${all}. ${means}${against}. Press a column's name to sort`, [
+  return scrollable("Labels", sortable(`Those that carry most of KL(p‖q) first, ${all}. ${means}${against}. Press a column's name to sort`, [
     { title: "Label", value: (row) => row[0], cell: (row) => named(row[0]) },
-    { title: "Correlation", number: true, value: (row) => row[1], cell: (row) => (row[1] === null ? "constant" : written(row[1])) },
-    { title: "Mean difference", number: true, value: (row) => row[2], cell: shown(2) },
-    { title: "Deviation", number: true, value: (row) => row[3], cell: shown(3) },
+    { title: "Share of KL", number: true, value: (row) => row[1], cell: (row) => percent(row[1]), bar: (row) => row[1] },
+    { title: "Lost", number: true, value: (row) => row[2], cell: (row) => counted(row[2]) },
+    { title: "Gained", number: true, value: (row) => row[3], cell: (row) => counted(row[3]) },
+    { title: "Where given", number: true, value: (row) => row[4], cell: (row) => (row[4] === null ? "" : written(row[4])) },
+    { title: "Correlation", number: true, value: (row) => row[5], cell: (row) => (row[5] === null ? "constant" : written(row[5])) },
+    { title: "Share of d_logit²", number: true, value: (row) => row[6], cell: (row) => percent(row[6]), bar: (row) => row[6] },
     ...terms,
-    { title: "Share of d_logit²", number: true, value: (row) => row[5], cell: (row) => percent(row[5]), bar: (row) => row[5] },
-    { title: "Share of KL", number: true, value: (row) => row[6], cell: (row) => percent(row[6]), bar: (row) => row[6] },
   ], labels));
 }
 
