@@ -42,11 +42,15 @@ if TYPE_CHECKING:
 else:
     PlotType = Literal[tuple(registry.FIGURES)]
 SMALLEST_LABELS = 3
+WHICH = "Which figure, by what it shows in the papers, of which the second is on distillation:\n\n" + "\n".join(
+    f"- {figure.name}: {figure.shows}{' (second)' if figure.paper == registry.SECOND else ''}"
+    for figure in registry.FIGURES.values()
+)
 
 
 def make_plot(
     *,
-    plot_type: PlotType,
+    plot_type: Annotated[PlotType, Parameter(help=WHICH, show_choices=False)],
     date_str: DateStr = "",
     num_classes: Annotated[
         int | None, Parameter(help="Only this number of labels.", validator=Number(gte=SMALLEST_LABELS, lte=LARGEST))
@@ -68,7 +72,6 @@ def make_plot(
     Results are read from --results-folder, which may be a results.zip.
 
     Args:
-        plot_type: Which figure.
         format: Forms to write, as in png,pdf: of figures png, pdf and svg (default png); of the table latex (default),
             markdown and csv.
     """

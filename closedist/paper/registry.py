@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from closedist.errors import InputError
 from closedist.paper.config import CIFAR10, CIFAR10_LABELS, RADIAL, DatasetConfig
@@ -46,16 +47,9 @@ class DataSet:
         return dataset, models, training
 
 
-def _radial(config: DatasetConfig, split: str, folder: Path) -> Loaded:
-    from closedist.paper.data.radial import radial_split
-
-    return radial_split(config, split)
-
-
-def _cifar10(config: DatasetConfig, split: str, folder: Path) -> Loaded:
-    from closedist.paper.data.cifar10 import load_cifar10
-
-    return load_cifar10(folder, split, config.num_points)
+def _of(module: str) -> Any:
+    """A module of the folder ``data``, loaded now."""
+    return import_module(f"closedist.paper.data.{module}")
 
 
 DATA_SETS = {
@@ -63,7 +57,7 @@ DATA_SETS = {
     for row in (
         DataSet(
             RADIAL,
-            load=_radial,
+            load=lambda config, split, folder: _of("radial").radial_split(config, split),
             input_shape=(2,),
             networks=("SmallMLP",),
             configs=(
@@ -74,7 +68,7 @@ DATA_SETS = {
         ),
         DataSet(
             CIFAR10,
-            load=_cifar10,
+            load=lambda config, split, folder: _of("cifar10").load_cifar10(folder, split, config.num_points),
             input_shape=(3, 32, 32),
             networks=("ResNetCIFAR10", "MedCIFAR10", "SmallCIFAR10"),  # the largest first, which figures prefer
             label_names=CIFAR10_LABELS,

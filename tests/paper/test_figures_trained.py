@@ -237,6 +237,7 @@ def test_the_documentation_has_a_section_for_every_figure_with_its_command_and_i
     page = (ROOT / "docs" / "figures.md").read_text()
     assert sorted(re.findall(r"^## (.+)$", page, re.MULTILINE)) == sorted(FIGURES)
     for name, figure in FIGURES.items():
+        assert f"| {figure.shows} | [`{name}`](#{name.lower()}) |" in page
         section = page.split(f"## {name}\n")[1].split("\n## ")[0]
         assert f"closedist make-plot --plot-type={name}" in section
         images = re.findall(r"!\[[^\]]+\]\((images/[^)]+)\)", section)
