@@ -68,7 +68,9 @@ def load_toy(config: DatasetConfig, split: str, folder: Path) -> tuple[Tensor, T
     points = np.random.default_rng(config.random_seed + (split == "test")).normal(size=(config.num_points, 3))
     return torch.from_numpy(points.astype(np.float32)), torch.from_numpy(points.argmax(1))
 '''
-TOY_DATA_SET = """        DataSet("toy_points", load_toy, input_shape=(3,), networks=("SmallMLP",)),
+TOY_DATA_SET = """        DataSet(
+            "toy_points", load=lambda *given: _of("toy").load_toy(*given), input_shape=(3,), networks=("SmallMLP",)
+        ),
 """
 TRAIN_TOY = """
 import contextlib, json, sys
@@ -105,7 +107,6 @@ print(json.dumps({
 def test_a_new_data_set_is_its_file_and_its_row(contribution: Contribution) -> None:
     contribution.write("paper/data/NAME.py", "toy", TOY_DATA)
     door = "paper/registry.py"
-    contribution.insert(door, "from closedist.paper.data.radial", "from closedist.paper.data.toy import load_toy\n")
     contribution.insert(door, "        DataSet(\n            CIFAR10,", TOY_DATA_SET)
     done = contribution.run(TRAIN_TOY)
     assert done["codes"] == [0] * 5
@@ -133,7 +134,7 @@ def make_toy(data: Mapping[int, object]) -> Plots:
     """An empty figure a label count."""
     return Plots({f"toy_cls{count}": new_figure(1, 1) for count in data}, [f"{len(data)} label counts"])
 '''
-TOY_FIGURE_ROW = """        PaperFigure("toy_figure", "points", "toy:make_toy"),
+TOY_FIGURE_ROW = """        PaperFigure("toy_figure", "points", "toy:make_toy", "nothing"),
 """
 DRAW_TOY = """
 import contextlib, io, json
@@ -150,7 +151,7 @@ print(json.dumps({"code": code, "said": said.getvalue(), "help": help}))
 
 def test_a_new_figure_is_its_file_and_its_row(contribution: Contribution) -> None:
     contribution.write("paper/figures/NAME.py", "toy", TOY_FIGURE)
-    contribution.insert("paper/figures/registry.py", '        PaperFigure("KL_table"', TOY_FIGURE_ROW)
+    contribution.insert("paper/figures/registry.py", '        PaperFigure(\n            "KL_table"', TOY_FIGURE_ROW)
     done = contribution.run(DRAW_TOY)
     assert (done["code"], done["help"]) == (0, 0)
     drawn, options = done["said"].split("figures/toy_cls6.png\n")

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from closedist import Comparison, InputError, Representations, compare, compare_all
+from closedist.measures import likelihood
 from closedist.measures.moments import moments
 from closedist.measures.roots import pair_roots
 from closedist.measures.stack import stacked
@@ -65,6 +66,22 @@ def test_every_size_of_tile_gives_the_numbers_of_each_pair_alone(
     for (i, j), found in zip(combinations(range(len(models)), 2), together, strict=True):
         assert found.names == (str(i), str(j))
         assert_equal(found, compare(models[i], models[j], num_samples=10))
+
+
+def test_no_bit_depends_on_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiles, "TILE", 2)
+    monkeypatch.setattr(likelihood, "CACHED_ELEMENTS", 7 * 7 * 20)  # 20 inputs of 7 models at once
+    monkeypatch.setattr(likelihood, "SMALLEST_BLOCK", 20)
+    models, before, found = family(90), torch.get_num_threads(), []
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            found.append(compare_all(models, num_samples=10, as_rows=True))
+    finally:
+        torch.set_num_threads(before)
+    for name, alone in found[0].items():
+        for several in found[1:]:
+            np.testing.assert_array_equal(several[name], alone, err_msg=name)
 
 
 @pytest.mark.parametrize("wanted", [[(0, j) for j in range(1, 7)], [(2, 3)], [(4, 6), (0, 1), (0, 6), (4, 5)], []])

@@ -1,5 +1,6 @@
 """The command line: options and messages only. A command's module is loaded when the command runs."""
 
+import gc
 import logging
 import sys
 from collections.abc import Iterable
@@ -83,7 +84,9 @@ def _place(command: str) -> str:
 def main() -> None:
     """The installed command ``closedist``."""
     make_fit()
-    sys.exit(run(make_app("closedist", COMMANDS), sys.argv[1:]))
+    code = run(make_app("closedist", COMMANDS), sys.argv[1:])
+    gc.freeze()  # the process ends: what it leaves is not searched for cycles, which takes a second after many figures
+    sys.exit(code)
 
 
 def paper_main() -> None:

@@ -33,6 +33,7 @@ from closedist.cli.options import (
 )
 from closedist.errors import InputError
 from closedist.paper.figures import registry
+from closedist.system.memory import uncollected
 
 if TYPE_CHECKING:
     from closedist.paper.runs import TrainingRun
@@ -41,11 +42,15 @@ if TYPE_CHECKING:
 else:
     PlotType = Literal[tuple(registry.FIGURES)]
 SMALLEST_LABELS = 3
+WHICH = "Which figure, by what it shows in the papers, of which the second is on distillation:\n\n" + "\n".join(
+    f"- {figure.name}: {figure.shows}{' (second)' if figure.paper == registry.SECOND else ''}"
+    for figure in registry.FIGURES.values()
+)
 
 
 def make_plot(
     *,
-    plot_type: PlotType,
+    plot_type: Annotated[PlotType, Parameter(help=WHICH, show_choices=False)],
     date_str: DateStr = "",
     num_classes: Annotated[
         int | None, Parameter(help="Only this number of labels.", validator=Number(gte=SMALLEST_LABELS, lte=LARGEST))
@@ -67,47 +72,47 @@ def make_plot(
     Results are read from --results-folder, which may be a results.zip.
 
     Args:
-        plot_type: Which figure.
         format: Forms to write, as in png,pdf: of figures png, pdf and svg (default png); of the table latex (default),
             markdown and csv.
     """
     figure = registry.FIGURES[plot_type]
-    if figure.reads_results:
-        common.start_log()  # nothing is computed, and PyTorch takes as long to load as the figures to draw
-    else:
-        common.set_up(default_threads=1)  # matrices here are small: more threads would wait for each other
     formats = formats_of(format, figure.formats, ("latex",) if figure.is_table else ("png",))
-    from closedist.paper.drawing import Sources, draw
-    from closedist.paper.results.archive import unread_archive
+    with uncollected():
+        if figure.reads_results:
+            common.start_log()  # nothing is computed, and PyTorch takes as long to load as the figures to draw
+        else:
+            common.set_up(default_threads=1)  # matrices here are small: more threads would wait for each other
+        from closedist.paper.drawing import Sources, draw
+        from closedist.paper.results.archive import unread_archive
 
-    sources = Sources(
-        folders_of(
-            data=data_folder,
-            checkpoints=checkpoint_folder,
-            results=results_folder,
-            figures=figures_folder,
-            metrics=metrics_folder,
-            representations=representations_folder,
-        ),
-        seed=seed,
-        threads=common.threads,
-        date=date_str or None,
-        labels=None if num_classes is None else (num_classes,),
-        families=_image_families(configs, date_str),
-        device=device(cuda) if figure.needs == "representations" else None,
-    )
-    folder, archive = results_folder, unread_archive(results_folder) if figure.reads_results else None
-    unread = f"Results are read from {folder}, and not from {archive}: for that, add --results-folder={archive}"
-    try:
-        plots = draw(figure.name, sources)
-    except InputError as error:
-        raise InputError(f"{error}. {unread}" if archive else str(error)) from error
-    for note in [unread, *plots.notes] if archive else plots.notes:
-        print(note)
-    for path in plots.save(figures_folder, formats):
-        if figure.is_table:
-            print(path.read_text(encoding="utf-8"))
-        print(path)
+        sources = Sources(
+            folders_of(
+                data=data_folder,
+                checkpoints=checkpoint_folder,
+                results=results_folder,
+                figures=figures_folder,
+                metrics=metrics_folder,
+                representations=representations_folder,
+            ),
+            seed=seed,
+            threads=common.threads,
+            date=date_str or None,
+            labels=None if num_classes is None else (num_classes,),
+            families=_image_families(configs, date_str),
+            device=device(cuda) if figure.needs == "representations" else None,
+        )
+        folder, archive = results_folder, unread_archive(results_folder) if figure.reads_results else None
+        unread = f"Results are read from {folder}, and not from {archive}: for that, add --results-folder={archive}"
+        try:
+            plots = draw(figure.name, sources)
+        except InputError as error:
+            raise InputError(f"{error}. {unread}" if archive else str(error)) from error
+        for note in [unread, *plots.notes] if archive else plots.notes:
+            print(note)
+        for path in plots.save(figures_folder, formats):
+            if figure.is_table:
+                print(path.read_text(encoding="utf-8"))
+            print(path)
 
 
 def _image_families(configs: ConfigFiles, date: str) -> "Iterator[dict[int, TrainingRun]]":

@@ -6,10 +6,9 @@ import torch
 from torch import Tensor
 
 from closedist.measures.checks import check_finite
-from closedist.measures.likelihood import DivergenceSums, predictions
+from closedist.measures.likelihood import CACHED_ELEMENTS, DivergenceSums, predictions
 from closedist.measures.logit_correlation import LogitProducts
 from closedist.measures.stack import arithmetic_device
-from closedist.measures.terms import BLOCK_ELEMENTS
 from closedist.representations import Representations
 
 
@@ -30,7 +29,7 @@ def same_top(top: Tensor, pairs: Tensor) -> Tensor:
         top: (n, N) the labels that each predicts.
         pairs: (m, 2) indices.
     """
-    step = max(1, BLOCK_ELEMENTS // top.shape[1])
+    step = max(1, CACHED_ELEMENTS // top.shape[1])
     parts = [top.new_zeros(0, dtype=torch.float64)]
     for part in torch.split(pairs, step):
         same = (top[part[:, 0]] == top[part[:, 1]]).view(torch.int8)

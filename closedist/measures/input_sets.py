@@ -64,12 +64,13 @@ def search_input_sets(axis: Axis, sets: Tensor) -> Tensor:
         else:  # items are in many sets: distances from pivot inputs to all, and not vectors, are taken for each
             from_pivots = squared_distances(coordinates, square, sets[some, 0])
             squared = from_pivots[:, torch.arange(from_pivots.shape[1], device=sets.device)[:, None], sets[some, 1:]]
+        usable, other_usable = axis.both((squared > 0.0).all(-1))
         inverse, other_inverse = axis.both(squared.rsqrt_())
         first, second, gap = (in_sets(values, some) for values in (known.first, known.second, known.gap))
         of_items = [(first[:, :, of], second[:, :, of], gap[:, :, of]) for of in (slice(1, None), slice(0, 1))]
         rest, pivot = squared_terms(inverse, other_inverse, *of_items)
-        usable = torch.isfinite(torch.maximum(inverse, other_inverse))
-        parts.append(torch.maximum(rest, pivot).masked_fill_(~usable, torch.inf).amax(-1).clamp_(min=0.0))
+        largest = torch.maximum(rest, pivot).amax(-1).clamp_(min=0.0)
+        parts.append(largest.masked_fill_(~(usable & other_usable), torch.inf))
     squared_t2 = torch.cat(parts, -1)
     usable = torch.isfinite(squared_t2)
     if not bool(usable.any(-1).all()):

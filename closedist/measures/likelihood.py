@@ -1,8 +1,9 @@
 """Log-likelihoods: log Z and the Kullback–Leibler divergence, with digits where models are close."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from queue import SimpleQueue
 
 import numpy as np
 import torch
@@ -149,6 +150,10 @@ class DivergenceSums:
 
     def add(self, block: LogLikelihoods) -> None:
         """Take in a block of inputs."""
+        self.sums += self.of(block)
+
+    def of(self, block: LogLikelihoods) -> Tensor:
+        """(n, n) sums over a block of inputs alone."""
         relative, likelihoods, num_inputs = block.relative, block.likelihoods, block.relative.shape[1]
         divergence = self._by_products(likelihoods.flatten(1), relative.flatten(1))
         i, j = self.pairs.T
@@ -159,7 +164,7 @@ class DivergenceSums:
             p, q, difference = likelihoods[i], likelihoods[j], relative[i] - relative[j]
             divergence[i, j] = _divergence(difference, p, q)
             divergence[j, i] = _divergence(difference.neg_(), q, p)
-        self.sums += divergence
+        return divergence
 
     def _by_products(self, likelihoods: Tensor, relative: Tensor) -> Tensor:
         """(n, n) differences of products, of all pairs or of those of a few models with many."""
@@ -212,6 +217,32 @@ class Workspace:
         num_inputs = max(few, min(SMALLEST_BLOCK, LARGEST_ELEMENTS // an_input))
         empty = models.labels.new_empty
         return cls(num_inputs, empty(num_inputs * an_input), empty(few * an_input))
+
+
+class Workspaces:
+    """Workspaces for several threads, as many as memory allows.
+
+    Args:
+        models: for which they are.
+        threads: how many at most.
+    """
+
+    def __init__(self, models: Stack, threads: int) -> None:
+        first = Workspace.of(models)
+        self.num_inputs = first.num_inputs
+        self.count = max(1, min(threads, LARGEST_ELEMENTS // len(first.logits)))
+        self._free: SimpleQueue[Workspace] = SimpleQueue()
+        for space in (first, *(Workspace.of(models) for _ in range(self.count - 1))):
+            self._free.put(space)
+
+    @contextmanager
+    def one(self) -> Iterator[Workspace]:
+        """One that nobody else has meanwhile."""
+        space = self._free.get()
+        try:
+            yield space
+        finally:
+            self._free.put(space)
 
 
 def predictions(members: Sequence[Representations]) -> Iterator[tuple[slice, LogLikelihoods]]:

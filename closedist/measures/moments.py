@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -10,10 +11,11 @@ from closedist.measures.agreement import label_type, top_labels
 from closedist.measures.bases import Bases, own_coordinates
 from closedist.measures.checks import check_finite, check_varied
 from closedist.measures.group_roots import GroupedRows, GroupRoots
-from closedist.measures.likelihood import SMALLEST_BLOCK, DivergenceSums, Workspace, log_likelihoods
+from closedist.measures.likelihood import SMALLEST_BLOCK, DivergenceSums, Workspaces, log_likelihoods
 from closedist.measures.roots import CentredRoot, Root, few_rows, root_of
 from closedist.measures.stack import Stack, stacked
 from closedist.representations import Representations
+from closedist.system.threads import side_by_side
 
 FEATURE_BYTES = 1 << 23  # of float64 features at once: what a root factor takes in with one QR
 
@@ -102,15 +104,21 @@ def moments(models: Stack, pairs: Tensor, groups: Tensor | None = None, names: S
 
 
 def one_by_one(
-    models: Stack, pairs: Tensor, groups: Tensor | None = None, names: Sequence[str] | None = None
+    models: Stack,
+    pairs: Tensor,
+    groups: Tensor | None = None,
+    names: Sequence[str] | None = None,
+    threads: int = 1,
 ) -> tuple[Alone, Tensor, GroupRoots | None]:
     """One pass over the inputs and one over the labels: each model by itself, (n, n) divergences, and groups' roots.
 
-    The arguments are those of :func:`moments`.
+    Args:
+        models, pairs, groups, names: as for :func:`moments`.
+        threads: how many take inputs at a time; no bit depends on it.
     """
     num_models, columns = models.labels.shape[0], models.labels.shape[-1] + 1
-    workspace = Workspace.of(models)
-    rows = _rows(num_models, columns, 4 * columns, workspace.num_inputs)
+    spaces = Workspaces(models, threads)
+    rows = _rows(num_models, columns, 4 * columns, spaces.num_inputs)
     sums = DivergenceSums(num_models, pairs, models.device)
     root = CentredRoot()
     grouped = None if groups is None else GroupedRows(int(groups.max()) + 1)
@@ -118,12 +126,13 @@ def one_by_one(
     top = shared.new_empty(shared.shape, dtype=label_type(models.num_labels))
     start = 0
     for inputs in models.blocks(rows):
-        here = shared[:, start : start + inputs.shape[1]]
-        for part, block in log_likelihoods(models, inputs, workspace):
-            sums.add(block)
-            torch.neg(block.normaliser, out=here[:, part])
-            top[:, start : start + inputs.shape[1]][:, part] = top_labels(block.relative)
-        features = torch.cat([inputs, here.unsqueeze(-1)], -1)
+        here = slice(start, start + inputs.shape[1])
+        do = partial(_of_inputs, models, sums, spaces, inputs, shared[:, here], top[:, here])
+        parts = [slice(low, low + spaces.num_inputs) for low in range(0, inputs.shape[1], spaces.num_inputs)]
+        for found in side_by_side(do, parts, min(spaces.count, len(parts))):
+            for divergence in found:
+                sums.sums += divergence
+        features = torch.cat([inputs, shared[:, here].unsqueeze(-1)], -1)
         root.add(features)
         if grouped is not None and groups is not None:
             codes = groups[start : start + inputs.shape[1]]
@@ -146,6 +155,19 @@ def one_by_one(
     )
     of_groups = None if grouped is None else grouped.result()
     return Alone(shared, top, over_inputs, over_labels), sums.sums / models.num_inputs, of_groups
+
+
+def _of_inputs(
+    models: Stack, sums: DivergenceSums, spaces: Workspaces, inputs: Tensor, shared: Tensor, top: Tensor, some: slice
+) -> list[Tensor]:
+    """Sums of divergences over some inputs of a block; writes their −log Z and labels where those of the block are."""
+    found = []
+    with spaces.one() as workspace:
+        for part, block in log_likelihoods(models, inputs[:, some], workspace):
+            found.append(sums.of(block))
+            torch.neg(block.normaliser, out=shared[:, some][:, part])
+            top[:, some][:, part] = top_labels(block.relative)
+    return found
 
 
 def together(

@@ -111,12 +111,14 @@ def points(axis: Axis) -> Points:
     about = axis.about(middle)
     coordinates = about.root.spread(about.items)
     gaps = _gaps_by_columns(about) if about.columns_are_few else partial(_gaps_by_coordinates, about)
-    parts: list[tuple[Tensor, ...]] = []
-    for block in axis.blocks():
-        first, second = axis.both(about.root.variances(coordinates[:, block]))
-        parts.append((first, second, gaps(block, first + second)))
-    powers = Powers(*(torch.cat(columns, -1) for columns in zip(*parts, strict=True)))
-    return Points(coordinates, square_norm(coordinates), powers)
+    blocks, variances = axis.blocks(), coordinates.new_empty(coordinates.shape[:2])
+    for block in blocks:
+        variances[:, block] = about.root.variances(coordinates[:, block])
+    first, second = axis.both(variances)
+    gap = first + second
+    for block in blocks:
+        gap[:, block] = gaps(block, gap[:, block])
+    return Points(coordinates, square_norm(coordinates), Powers(first, second, gap))
 
 
 def _gaps_by_columns(axis: Axis) -> Callable[[slice, Tensor], Tensor]:
@@ -152,8 +154,9 @@ def _gaps_by_coordinates(axis: Axis, items: slice, both: Tensor) -> Tensor:
     if len(axis.pairs) <= len(single):
         return square_norm(single[first] - single[second])
     by_item = single.movedim(1, 0).contiguous()
-    products = (by_item @ by_item.mT).flatten(1).T.contiguous()
-    gap = torch.sub(both, products[first * len(single) + second], alpha=2)
+    (firsts, rows), (seconds, columns) = (torch.unique(side, return_inverse=True) for side in (first, second))
+    products = (by_item[:, firsts] @ by_item[:, seconds].mT).flatten(1).T.contiguous()
+    gap = torch.sub(both, products[rows * len(seconds) + columns], alpha=2)
     pair, item = (gap < SUSPICIOUS * both).nonzero(as_tuple=True)
     if len(pair):
         gap[pair, item] = square_norm(single[first[pair], item] - single[second[pair], item])

@@ -2,9 +2,7 @@
 
 import operator
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -62,9 +60,8 @@ def measure_pairs(
     asked, found = _found(models, pairs, settings, names, workers)
     results: dict[int, Comparison] = {}
     for part in found:
-        which = part.which.tolist()
-        named = {"names": [(names[i], names[j]) for i, j in (asked[index] for index in which)]}
-        results.update(zip(which, records(part.columns | named), strict=True))
+        named = {"names": [(names[i], names[j]) for i, j in asked[part.which].tolist()]}
+        results.update(zip(part.which.tolist(), records(part.columns | named), strict=True))
     return [results[index] for index in range(len(asked))]
 
 
@@ -88,9 +85,7 @@ def measure_arrays(
     columns = checked_names(wanted, settings)
     _, names = members_and_names(models, names)
     asked, found = _found(models, pairs, settings, names, workers)
-    return arrays(
-        ((part.which, part.columns) for part in found), np.array(asked, dtype=np.int64).reshape(-1, 2), columns
-    )
+    return arrays(((part.which, part.columns) for part in found), asked.numpy(), columns)
 
 
 def _found(
@@ -99,24 +94,26 @@ def _found(
     settings: Settings,
     names: Sequence[str],
     workers: Workers | None,
-) -> tuple[list[tuple[int, int]], Iterator[Found]]:
-    """The pairs, and their numbers part by part; all that can be checked before is checked."""
+) -> tuple[Tensor, Iterator[Found]]:
+    """The pairs, (m, 2) indices, and their numbers part by part; all that can be checked before is checked."""
     check_comparable(models, names, same_inputs=settings.same_inputs)
-    asked = list(combinations(range(len(models)), 2)) if pairs is None else checked_pairs(pairs, len(models))
-    indices = torch.tensor(asked, dtype=torch.int64).reshape(-1, 2)
+    if pairs is None:
+        asked = torch.combinations(torch.arange(len(models)))
+    else:
+        asked = torch.tensor(checked_pairs(pairs, len(models)), dtype=torch.int64).reshape(-1, 2)
     check_can_be_had(models, names, settings)
     if only_logits(*models):
-        return asked, iter([_by_likelihoods(models, indices, settings)])
+        return asked, iter([_by_likelihoods(models, asked, settings)])
     check_enough_inputs(models[0])
     settings.check_ranges(models[0].num_inputs, models[0].num_labels)
     dimensions = torch.tensor([model.dimension for model in models])
-    larger = dimensions[indices].amax(-1)
+    larger = dimensions[asked].amax(-1)
     sizes = torch.zeros_like(larger)
     for dimension in torch.unique(larger).tolist() if wants_choices(settings) else []:
         sizes[larger == dimension] = settings.size(dimension, models[0].num_labels, models[0].num_inputs)
     if workers is None:
-        return asked, in_tiles(models, names, indices, sizes, settings)
-    return asked, elsewhere(workers, models, names, indices, sizes, settings)
+        return asked, in_tiles(models, names, asked, sizes, settings)
+    return asked, elsewhere(workers, models, names, asked, sizes, settings)
 
 
 def _by_likelihoods(models: Sequence[Representations], pairs: Tensor, settings: Settings) -> Found:

@@ -24,9 +24,10 @@ from closedist.pairs.records import Columns, of_call
 from closedist.pairs.wanted import kept, wants_pass
 from closedist.pairs.whole import facts_of, of_all_pairs
 from closedist.representations import Representations
+from closedist.system.memory import keep_freed_memory
 from closedist.system.threads import one_thread, side_by_side
 
-TILE = 24  # models on each side: what they need for themselves is then little beside their pairs
+TILE = 30  # models on each side: what they need for themselves is then little beside their pairs
 STACK_BYTES = 1 << 28  # unembeddings of models that are gone through together
 TILE_BYTES = 1 << 29  # of what the models of a tile need for themselves, and of their angles
 LARGE = 10**9  # products of numbers for a model, from which on its matrices keep several threads busy
@@ -66,8 +67,10 @@ def in_tiles(
         facts: Columns = dict(facts_of(models, pairs))
         yield Found(torch.arange(len(pairs)), by_name | facts | of_call(models[0], 0, settings))
         return
-    with nullcontext(torch.get_num_threads()) if _large(models[0], width) else one_thread() as threads:
-        alone, kl = each_model(models, names, pairs, width)
+    keep_freed_memory()
+    large = _large(models[0], width)
+    with nullcontext(torch.get_num_threads()) if large else one_thread() as threads:
+        alone, kl = each_model(models, names, pairs, width, 1 if large else threads)
     most = int(sizes.max()) + 1 if len(sizes) else 1
     largest = TILE_BYTES // threads
     all_tiles = list(tiles(pairs, *_shape(pairs, models[0], width, most, settings, largest)))
@@ -93,7 +96,7 @@ def in_tiles(
                 named = {name: values[which[batch]] for name, values in by_name.items()}
                 yield Found(which[batch], named | kept(columns, settings) | of_call(models[0], size, settings))
 
-    if len(all_tiles) < threads and _large(models[0], width):
+    if len(all_tiles) < threads and large:
         for which in all_tiles:
             yield from of_tile(which)
         return
@@ -108,13 +111,14 @@ def _large(model: Representations, width: int) -> bool:
 
 
 def each_model(
-    models: Sequence[Representations], names: Sequence[str], pairs: Tensor, width: int
+    models: Sequence[Representations], names: Sequence[str], pairs: Tensor, width: int, threads: int = 1
 ) -> tuple[Alone, Tensor]:
     """What belongs to each of n models by itself, and (n, n) divergences of the pairs asked for.
 
     Args:
         models, names, pairs: as for :func:`in_tiles`.
         width: to which M is filled up.
+        threads: as for :func:`~closedist.measures.moments.one_by_one`.
     """
     together_at_most = max(1, STACK_BYTES // (8 * models[0].num_labels * width))
     parts: list[Alone] = []
@@ -123,7 +127,7 @@ def each_model(
         high = min(low + together_at_most, len(models))
         inside = pairs[((pairs >= low) & (pairs < high)).all(-1)] - low
         stack = stacked(models[low:high], parts[0].shared.device if parts else None, width)
-        part, found, _ = one_by_one(stack, inside.to(stack.device), names=names[low:high])
+        part, found, _ = one_by_one(stack, inside.to(stack.device), names=names[low:high], threads=threads)
         parts.append(part)
         kl[low:high, low:high] = found.cpu()
     across = pairs[pairs[:, 0] // together_at_most != pairs[:, 1] // together_at_most]
@@ -142,8 +146,15 @@ def _shape(
     of_model = 16 * width * (model.num_labels + inputs + 2 * width)
     of_pair = 56 * (width + 1) ** 2
     side = max(1, min(TILE, largest // (2 * of_model), int((largest / 2 / of_pair) ** 0.5)))
-    firsts = min(side, max(1, len(torch.unique(pairs[:, 0]))))
-    return firsts, max(1, min(side * side // firsts, largest // (2 * of_model)))
+    num_firsts, num_seconds = (len(torch.unique(column)) for column in pairs.T)
+    firsts = _evenly(num_firsts, side)
+    return firsts, _evenly(num_seconds, max(1, min(side * side // firsts, largest // (2 * of_model))))
+
+
+def _evenly(count: int, most: int) -> int:
+    """How many are in a part, where parts of so many at most are of like size."""
+    parts = max(1, -(-count // most))
+    return max(1, -(-count // parts))
 
 
 def _at_once(model: Representations, width: int, size: int, settings: Settings) -> int:

@@ -14,6 +14,7 @@ MAX_CLASSES = 10_000  # the labels' one-hot vectors are a square: 400 MB
 PAPERS = Path(__file__).parent / "configs"  # the repository's configs/, which a wheel has as files of its own
 IMAGE_DIMENSIONS = (2, 3, 5)  # of the paper's representations of images
 RADIAL, CIFAR10 = "radial_classification", "cifar10"  # the paper's data sets
+CIFAR10_LABELS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 Name = Annotated[str, Field(pattern="^[A-Za-z0-9_]{1,40}$")]  # which there are, the registries know
 Seed = Annotated[int, Field(ge=0, lt=2**63)]

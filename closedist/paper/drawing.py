@@ -81,7 +81,7 @@ def _representations(sources: Sources, notes: list[str]) -> Material:
 
 def _mcca_and_losses(sources: Sources, notes: list[str]) -> Material:
     """m_CCA and final losses by dimension, of the first family that has both for one."""
-    from closedist.paper.measurements import losses_beside, mcca_file
+    from closedist.paper.result_files import losses_beside, mcca_file
     from closedist.paper.results.tables import read_mcca
 
     source = open_results(sources.folders.results)

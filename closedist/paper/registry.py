@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from closedist.errors import InputError
-from closedist.paper.config import CIFAR10, RADIAL, DatasetConfig
-from closedist.paper.data.cifar10 import LABEL_NAMES, load_cifar10
-from closedist.paper.data.radial import radial_split
+from closedist.paper.config import CIFAR10, CIFAR10_LABELS, RADIAL, DatasetConfig
+
+if TYPE_CHECKING:  # what is known of a data set takes no PyTorch; to load it does
+    from torch import Tensor
+
+Loaded = tuple["Tensor", "Tensor"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class DataSet:
     """
 
     name: str
-    load: Callable[[DatasetConfig, str, Path], tuple[Tensor, Tensor]]
+    load: Callable[[DatasetConfig, str, Path], Loaded]
     input_shape: tuple[int, ...]
     networks: tuple[str, ...]
     label_names: tuple[str, ...] | None = None
@@ -44,12 +47,17 @@ class DataSet:
         return dataset, models, training
 
 
+def _of(module: str) -> Any:
+    """A module of the folder ``data``, loaded now."""
+    return import_module(f"closedist.paper.data.{module}")
+
+
 DATA_SETS = {
     row.name: row
     for row in (
         DataSet(
             RADIAL,
-            load=lambda config, split, folder: radial_split(config, split),
+            load=lambda config, split, folder: _of("radial").radial_split(config, split),
             input_shape=(2,),
             networks=("SmallMLP",),
             configs=(
@@ -60,10 +68,10 @@ DATA_SETS = {
         ),
         DataSet(
             CIFAR10,
-            load=lambda config, split, folder: load_cifar10(folder, split, config.num_points),
+            load=lambda config, split, folder: _of("cifar10").load_cifar10(folder, split, config.num_points),
             input_shape=(3, 32, 32),
             networks=("ResNetCIFAR10", "MedCIFAR10", "SmallCIFAR10"),  # the largest first, which figures prefer
-            label_names=LABEL_NAMES,
+            label_names=CIFAR10_LABELS,
             configs=(
                 "cifar10_0_cls10.json",
                 "model_variations_config_{network}_128_fd{rep_dim}.json",
@@ -88,7 +96,7 @@ def data_set(name: str) -> DataSet:
     return DATA_SETS[name]
 
 
-def load_split(config: DatasetConfig, split: str, data_folder: Path) -> tuple[Tensor, Tensor]:
+def load_split(config: DatasetConfig, split: str, data_folder: Path) -> Loaded:
     """Inputs (N, …) and labels (N,) of "train" or "test": float32 points, or images as bytes.
 
     Raises:

@@ -19,13 +19,12 @@ from closedist.paper.measurements import (
     Measurement,
     collect_losses,
     complete_accuracies,
-    loss_file,
-    mcca_file,
     measure_distances,
     measure_mcca,
 )
 from closedist.paper.pages import write_pages
 from closedist.paper.plan import Piece
+from closedist.paper.result_files import loss_file, mcca_file
 from closedist.paper.results.tables import read_distances, read_losses, read_mcca
 from closedist.paper.runs import TrainingRun
 from closedist.paper.shipped import take_over

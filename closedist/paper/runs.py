@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from closedist.errors import InputError
-from closedist.paper.checkpoint import RunName
 from closedist.paper.config import DatasetConfig, ModelVariationsConfig, TrainConfig
-from closedist.paper.models.classifier import Classifier, build_classifier
 from closedist.paper.registry import data_set
+from closedist.paper.run_name import RunName
+
+if TYPE_CHECKING:  # names and results of trainings are looked at without PyTorch
+    from closedist.paper.models.classifier import Classifier
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,10 @@ class TrainingRun:
         """Whether the inputs are images, whose representations are kept beside the checkpoints."""
         return data_set(self.name.dataset).images
 
-    def untrained(self, seed: int) -> Classifier:
+    def untrained(self, seed: int) -> "Classifier":
         """The member with this seed, with its first weights."""
+        from closedist.paper.models.classifier import build_classifier
+
         return build_classifier(
             self.models.model_type,
             input_shape=data_set(self.name.dataset).input_shape,

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from closedist.paper.families import with_family
-from closedist.paper.measurements import Measurement, configuration
+from closedist.paper.measurements import Measurement
 from closedist.paper.plan import synthetic_runs
+from closedist.paper.result_files import configuration
 from closedist.paper.results.archive import ResultsSource
 from closedist.paper.results.names import accuracies_file_name, dates
 from closedist.paper.results.tables import Distances, read_accuracies, read_distances

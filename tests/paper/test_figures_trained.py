@@ -201,7 +201,22 @@ def test_what_result_files_hold_is_drawn_without_loading_torch(tmp_path: Path, p
     assert list((tmp_path / "figures").glob(f"{plot_type}_cls4*.png"))
 
 
-@pytest.mark.parametrize("plot_type", ["distillation_curves", "distillation_at_one_kl", "distillation_table"])
+def test_the_shipped_losses_and_canonical_correlations_are_drawn_without_loading_torch(tmp_path: Path) -> None:
+    options = (
+        "--plot-type=loss_diff_vs_mcca",
+        f"--figures-folder={tmp_path}",
+        f"--results-folder={ROOT / 'results.zip'}",
+    )
+    drawn = subprocess.run(
+        [sys.executable, "-c", DRAW_WITHOUT_TORCH, *options], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert drawn.returncode == 0, drawn.stderr
+    assert list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "plot_type", ["distillation_curves", "distillation_at_one_kl", "distillation_bound", "distillation_table"]
+)
 def test_students_are_drawn_without_loading_torch(tmp_path: Path, plot_type: str) -> None:
     archive = ROOT / "distilled_digits.zip"
     options = (f"--plot-type={plot_type}", f"--figures-folder={tmp_path}", f"--results-folder={archive}")
@@ -222,6 +237,7 @@ def test_the_documentation_has_a_section_for_every_figure_with_its_command_and_i
     page = (ROOT / "docs" / "figures.md").read_text()
     assert sorted(re.findall(r"^## (.+)$", page, re.MULTILINE)) == sorted(FIGURES)
     for name, figure in FIGURES.items():
+        assert f"| {figure.shows} | [`{name}`](#{name.lower()}) |" in page
         section = page.split(f"## {name}\n")[1].split("\n## ")[0]
         assert f"closedist make-plot --plot-type={name}" in section
         images = re.findall(r"!\[[^\]]+\]\((images/[^)]+)\)", section)

@@ -18,12 +18,13 @@ from closedist import Representations
 from closedist.cli import COMMANDS, make_app, run
 from closedist.errors import InputError
 from closedist.measures.settings import DEFAULTS
-from closedist.paper.checkpoint import RunName, read_weights, saved_states
+from closedist.paper.checkpoint import read_weights, saved_states
 from closedist.paper.config import DatasetConfig, ModelVariationsConfig, TrainConfig, read_config
 from closedist.paper.measurements import collect_losses
 from closedist.paper.results.archive import open_results
 from closedist.paper.results.names import Configuration, distances_file_name
 from closedist.paper.results.tables import read_accuracies
+from closedist.paper.run_name import RunName
 from closedist.paper.sweep import train_runs
 from closedist.system.files import MAX_JSON_BYTES, read_json
 from tests.small import contents, small_dataset, small_family, small_run, small_training, workplace

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from closedist.errors import InputError, brief
+from closedist.paper.config import CIFAR10_LABELS
 from closedist.paper.data.inert_pickle import PickledArray, read_inert_pickle
 from closedist.system.files import write_atomically
 from closedist.system.locks import exclusive
@@ -27,7 +28,6 @@ ARCHIVE_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 ARCHIVE_MD5 = "c32a1d4ab5d03f1284b67883e8d87530"  # published beside it
 BINARY_FOLDER = "cifar-10-batches-bin"
 PYTHON_FOLDER = "cifar-10-batches-py"
-LABEL_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 NUM_TRAIN = 50_000
 TRAIN_FILES = 5
@@ -49,7 +49,7 @@ def load_cifar10(folder: Path, split: str, num_points: int = NUM_TRAIN) -> tuple
 
     Returns:
         (N, 3, 32, 32) uint8 images (red, green and blue from 0 to 255) and (N,) int64 labels, indices into
-        ``LABEL_NAMES``, in the order of the files.
+        ``config.CIFAR10_LABELS``, in the order of the files.
 
     Raises:
         InputError: a file is missing, short, too long, foreign or has a label beyond 9; or neither layout is there and
@@ -168,7 +168,7 @@ def _records_per_file(num_points: int) -> list[int]:
 
 
 def _checked_labels(labels: Bytes, path: Path) -> Bytes:
-    beyond = np.flatnonzero(labels >= len(LABEL_NAMES))
+    beyond = np.flatnonzero(labels >= len(CIFAR10_LABELS))
     if len(beyond) > 0:
         raise InputError(
             f"{path}: image {beyond[0]} has the label {labels[beyond[0]]}, and CIFAR-10's go from 0 to 9; it is "

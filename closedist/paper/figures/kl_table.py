@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 from closedist.paper.constructed import KLTableRow
 from closedist.paper.figures.plots import Plots
+from closedist.paper.results.student_tables import latex_row
+
+HEAD = ["$\\|g\\|$", "$d_{\\mathrm{KL}}$", "$d_{\\mathrm{LLV}}$", "$m_{\\mathrm{CCA}}$", "$\\max d_{\\mathrm{SVD}}$"]
 
 
 def to_latex(rows: Sequence[KLTableRow]) -> str:
@@ -14,9 +17,9 @@ def to_latex(rows: Sequence[KLTableRow]) -> str:
         "% needs \\usepackage{booktabs}",
         "\\begin{tabular}{rllll}",
         "\\toprule",
-        "$\\|g\\|$ & $d_{\\mathrm{KL}}$ & $d_{\\mathrm{LLV}}$ & $m_{\\mathrm{CCA}}$ & $\\max d_{\\mathrm{SVD}}$ \\\\",
+        latex_row(HEAD),
         "\\midrule",
-        *(" & ".join((cells[0], _latex_number(cells[1]), *cells[2:])) + " \\\\" for cells in map(_cells, rows)),
+        *(latex_row([cells[0], _latex_number(cells[1]), *cells[2:]]) for cells in map(_cells, rows)),
         "\\bottomrule",
         "\\end{tabular}",
     ]

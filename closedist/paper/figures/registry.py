@@ -38,6 +38,7 @@ class PaperFigure:
         name: the ``--plot-type``, and its section in docs/figures.md.
         needs: what it is made from.
         made_by: the function that makes it of that, as ``module:function`` of this folder.
+        shows: what the paper's shows, by which a reader knows it.
         is_table: whether it is text.
         paper: of which paper it is; ``reproduce`` draws those of one.
     """
@@ -45,6 +46,7 @@ class PaperFigure:
     name: str
     needs: Need
     made_by: str
+    shows: str
     is_table: bool = False
     paper: Paper = "llv"
 
@@ -74,26 +76,92 @@ class PaperFigure:
 FIGURES = {
     row.name: row
     for row in (
-        PaperFigure("cifar10_reps", "representations", "pairs_in_plane:make_cifar10_reps"),
-        PaperFigure("d_LLV_constructed", "noisy copies", "llv_scatter:make_llv_constructed"),
-        PaperFigure("d_LLV_train_synthetic", "results", "trained:make_llv_train_synthetic"),
-        PaperFigure("d_LLV_vs_width", "results", "trained:make_llv_vs_width"),
-        PaperFigure("loss_diff_vs_mcca", "m_CCA and losses", "loss_vs_mcca:make_loss_diff_vs_mcca"),
-        PaperFigure("synthetic_data", "points", "synthetic_data:make_synthetic_data"),
-        PaperFigure("KL_table", "permuted pairs", "kl_table:make_kl_table", is_table=True),
-        PaperFigure("distillation_curves", "students", "distillation:make_distillation_curves", paper=SECOND),
-        PaperFigure("distillation_at_one_kl", "students", "distillation:make_distillation_at_one_kl", paper=SECOND),
-        PaperFigure("distillation_bound", "students", "distillation:make_distillation_bound", paper=SECOND),
         PaperFigure(
-            "distillation_table", "students", "distillation:make_distillation_table", is_table=True, paper=SECOND
+            "cifar10_reps",
+            "representations",
+            "pairs_in_plane:make_cifar10_reps",
+            "embeddings and unembeddings of CIFAR-10 models, a picture a seed, and of two seeds side by side",
+        ),
+        PaperFigure(
+            "d_LLV_constructed",
+            "noisy copies",
+            "llv_scatter:make_llv_constructed",
+            "a constructed model and ever noisier copies: d_{f,g} over d_LLV, and the bound on it",
+        ),
+        PaperFigure(
+            "d_LLV_train_synthetic",
+            "results",
+            "trained:make_llv_train_synthetic",
+            "the same of trained networks, by labels and width, and all d_LLV in rising order",
+        ),
+        PaperFigure(
+            "d_LLV_vs_width",
+            "results",
+            "trained:make_llv_vs_width",
+            "d_LLV and d_{f,g} of trained networks against their width",
+        ),
+        PaperFigure(
+            "loss_diff_vs_mcca",
+            "m_CCA and losses",
+            "loss_vs_mcca:make_loss_diff_vs_mcca",
+            "difference of test loss against m_CCA, for pairs of CIFAR-10 models",
+        ),
+        PaperFigure(
+            "synthetic_data",
+            "points",
+            "synthetic_data:make_synthetic_data",
+            "the training points of the radial data set, coloured by label",
+        ),
+        PaperFigure(
+            "KL_table",
+            "permuted pairs",
+            "kl_table:make_kl_table",
+            "KL falls to zero as unembeddings grow, and m_CCA and d_LLV stay",
+            is_table=True,
+        ),
+        PaperFigure(
+            "distillation_curves",
+            "students",
+            "distillation:make_distillation_curves",
+            "scores of distilled students over the epochs, a figure a pairing of losses",
+            paper=SECOND,
+        ),
+        PaperFigure(
+            "distillation_at_one_kl",
+            "students",
+            "distillation:make_distillation_at_one_kl",
+            "students at one KL to their teacher (ours: no figure of the paper's)",
+            paper=SECOND,
+        ),
+        PaperFigure(
+            "distillation_bound",
+            "students",
+            "distillation:make_distillation_bound",
+            "Theorem F.1: both sides of it over the epochs",
+            paper=SECOND,
+        ),
+        PaperFigure(
+            "distillation_table",
+            "students",
+            "distillation:make_distillation_table",
+            "scores of distilled students at the last epoch",
+            is_table=True,
+            paper=SECOND,
         ),
         PaperFigure(
             "constructed_pairs",
             "constructed pairs",
             "constructed_pairs:make_constructed_pairs",
+            "appendices G and H: perfect m_CCA with other answers, equal answers with other unembeddings",
             is_table=True,
             paper=SECOND,
         ),
-        PaperFigure("spirals", "spirals", "spirals:make_spirals", paper=SECOND),
+        PaperFigure(
+            "spirals",
+            "spirals",
+            "spirals:make_spirals",
+            "the spirals, and where a teacher and its students put them",
+            paper=SECOND,
+        ),
     )
 }

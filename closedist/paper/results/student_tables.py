@@ -2,6 +2,7 @@
 
 import csv
 import io
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -74,7 +75,7 @@ def as_latex(rows: Rows) -> str:
     signs = {"×": "$\\times$", "‖": "$\\|$", "−": "$-$", "—": "---", "…": "\\dots", "_": "\\_"}
 
     def line(row: list[str]) -> str:
-        return " & ".join("".join(signs.get(letter, letter) for letter in cell) for cell in row) + " \\\\"
+        return latex_row(["".join(signs.get(letter, letter) for letter in cell) for cell in row])
 
     columns = "l" + "r" * (len(rows[0]) - 1)
     head = [
@@ -85,6 +86,12 @@ def as_latex(rows: Rows) -> str:
         "\\midrule",
     ]
     return "\n".join([*head, *map(line, rows[1:]), "\\bottomrule", "\\end{tabular}"]) + "\n"
+
+
+def latex_row(cells: Sequence[str]) -> str:
+    """A row of a tabular, on lines that a terminal of 80 columns shows."""
+    row = " & ".join(cells) + " \\\\"
+    return textwrap.fill(row, 79, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
 
 
 def as_csv(rows: Rows) -> str:
