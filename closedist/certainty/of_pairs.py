@@ -20,7 +20,7 @@ from closedist.certainty.intervals import (
 )
 from closedist.certainty.replicates import without_group
 from closedist.measures.bounds import linear_bound, quadratic_bound, unsigned
-from closedist.measures.centred_odds import apart, centred_units
+from closedist.measures.centred_odds import apart, centred_units, turned_apart
 from closedist.measures.labels import choose_labels, with_labels
 from closedist.measures.logit_correlation import logit_decorrelation
 from closedist.measures.orthonormal import orthonormal_basis
@@ -151,11 +151,9 @@ def label_side(axis: Axis, held: Held) -> dict[str, Tensor]:
 def _about_the_mean(axis: Axis, least: Tensor) -> dict[str, Tensor]:
     """(m,) by field: the same of log-odds against the mean of all labels, which no choice of labels or inputs moves."""
     units, other_units = centred_units(axis)
-    row, size = torch.arange(len(least), device=least.device)[:, None], least.shape[-1]
-    every = torch.arange(size, device=least.device)[None, None]
     return {
-        "certificate_centred": apart(units, other_units).topk(size).values.mean(-1),
-        "dissimilarity_centred": dissimilarity(units[row, least], other_units[row, least], every)[:, 0],
+        "certificate_centred": apart(units, other_units).topk(least.shape[-1]).values.mean(-1),
+        "dissimilarity_centred": turned_apart(units, other_units, least),
     }
 
 
