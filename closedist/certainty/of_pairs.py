@@ -20,8 +20,8 @@ from closedist.certainty.intervals import (
 )
 from closedist.certainty.replicates import without_group
 from closedist.measures.bounds import linear_bound, quadratic_bound, unsigned
-from closedist.measures.centred_odds import apart, centred_units
-from closedist.measures.labels import choose_labels, with_labels
+from closedist.measures.centred_odds import apart, centred_units, turned_apart
+from closedist.measures.labels import LabelChoice, choose_labels, with_labels
 from closedist.measures.logit_correlation import logit_decorrelation
 from closedist.measures.orthonormal import orthonormal_basis
 from closedist.measures.roots import Root
@@ -118,8 +118,14 @@ def _similarities(axis: Axis, sides: Sides, bases: tuple[Tensor, Tensor]) -> dic
 
 def label_side(axis: Axis, held: Held) -> dict[str, Tensor]:
     """(m,) by field: the numbers that the log-odds of the chosen labels give, together with the input side's."""
+    labels = with_labels(axis, held.settings.reduction, held.labels.pivot, held.labels.left_out)
+    of_subsets = dissimilarity(*unit_log_odds(axis, held.labels.pivot, held.items), held.subsets).amax(-1)
+    return held_numbers(labels, of_subsets, held) | _about_the_mean(axis, held.least)
+
+
+def held_numbers(labels: LabelChoice, of_subsets: Tensor, held: Held) -> dict[str, Tensor]:
+    """(m,) by field, from the labels that were chosen and the largest d_SVD of their subsets, (m,)."""
     settings, size = held.settings, held.input_distance.shape[-1]
-    labels = with_labels(axis, settings.reduction, held.labels.pivot, held.labels.left_out)
     used = labels.used & held.labels.used
     correlation_distance = labels.terms.correlation_distance
     enough = used.sum(-1) >= size  # without a group too few labels may vary
@@ -128,7 +134,6 @@ def label_side(axis: Axis, held: Held) -> dict[str, Tensor]:
         worst = values.masked_fill(~used, -torch.inf).topk(size).values.mean(-1)
         return torch.maximum(worst, of_inputs.mean(-1)).masked_fill(~enough, torch.nan)
 
-    of_subsets = dissimilarity(*unit_log_odds(axis, held.labels.pivot, held.items), held.subsets).amax(-1)
     scales = settings.weight * torch.stack([labels.scale_term, held.input_scale_term])
     terms = torch.cat([torch.stack([labels.term, held.input_term]), scales])
     llv = terms.amax(0) if settings.combine == "max" else terms.sum(0)
@@ -138,7 +143,6 @@ def label_side(axis: Axis, held: Held) -> dict[str, Tensor]:
         "label_scale_term": labels.scale_term,
         "dissimilarity_embeddings": of_subsets,
         "dissimilarity": torch.maximum(of_subsets, held.input_dissimilarity),
-        **_about_the_mean(axis, held.least),
         "certificate": of_worst(correlation_distance, held.input_distance),
         "unsigned_certificate": of_worst(unsigned(correlation_distance), unsigned(held.input_distance)),
     }
@@ -151,11 +155,9 @@ def label_side(axis: Axis, held: Held) -> dict[str, Tensor]:
 def _about_the_mean(axis: Axis, least: Tensor) -> dict[str, Tensor]:
     """(m,) by field: the same of log-odds against the mean of all labels, which no choice of labels or inputs moves."""
     units, other_units = centred_units(axis)
-    row, size = torch.arange(len(least), device=least.device)[:, None], least.shape[-1]
-    every = torch.arange(size, device=least.device)[None, None]
     return {
-        "certificate_centred": apart(units, other_units).topk(size).values.mean(-1),
-        "dissimilarity_centred": dissimilarity(units[row, least], other_units[row, least], every)[:, 0],
+        "certificate_centred": apart(units, other_units).topk(least.shape[-1]).values.mean(-1),
+        "dissimilarity_centred": turned_apart(units, other_units, least),
     }
 
 

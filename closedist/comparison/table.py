@@ -14,6 +14,7 @@ from closedist.comparison.record import COLUMNS, DETAILS, MOST_SUBSETS, ONLY_LOG
 WIDTH = 80
 ROUNDING = 1e-14  # what is smaller is shown as 0
 FEW_INPUTS = 20  # times the dimension: below, m_CCA is too large and CKA of noise is near 1
+SEEN_BIAS = 0.005  # below, it is what rounding leaves
 FEW_KL_INPUTS = 30  # below, KL is not estimated
 _SHOWN = 8  # indices of a list
 
@@ -109,10 +110,7 @@ def notes_of(c: Comparison, tolerance: float = TOLERANCE) -> list[str]:
             f"the verdict is about what labels see; in directions that no label sees the embeddings differ: m_CCA is "
             f"{m_cca:.2f}"
         )
-    interval = c.intervals.get("mean_cca_embeddings")
-    outside = interval is not None and m_cca is not None and not interval.low <= m_cca <= interval.high
-    if interval is not None and outside and interval.bias > 0.005:
-        notes.append(f"m_CCA is about {interval.bias:.2g} too large for so few inputs; its interval makes up for that")
+    notes += _corrected(c)
     if c.dimensions is not None and _few_inputs(c):
         notes.append(
             f"{c.num_inputs:,} inputs are few for dimension {max(c.dimensions):,} (below "
@@ -169,6 +167,29 @@ def notes_of(c: Comparison, tolerance: float = TOLERANCE) -> list[str]:
     if c.p_values:
         notes.append("p-values: how often permuted inputs (of d_SVD, unembeddings: labels) come out as close")
     return [note for note in notes if note]
+
+
+def _corrected(c: Comparison) -> list[str]:
+    """Why a number lies outside its interval: that is around the number less its bias."""
+    known = {name: getattr(c, name) for name in ("mean_cca_embeddings", *c.measures) if name in c.intervals}
+    ends = {name: (of.low, of.high) for name, of in c.intervals.items() if abs(of.bias) > SEEN_BIAS}
+    outside = [name for name, value in known.items() if name in ends and not ends[name][0] <= value <= ends[name][1]]
+    notes = []
+    if "mean_cca_embeddings" in outside:
+        outside.remove("mean_cca_embeddings")
+        bias = c.intervals["mean_cca_embeddings"].bias
+        expected = written(known["mean_cca_embeddings"] - bias)
+        notes.append(
+            f"m_CCA is about {bias:.2g} too large for so few inputs; its interval makes up for that"
+            if bias > 0
+            else f"m_CCA lies outside its interval, which is around {expected}, what many groups would give if it goes "
+            "on as it falls where one is left out: each has directions of its own, and those left out "
+            f"({c.groups}) are too few to know it"
+        )
+    if outside:
+        titles = "; ".join(_title(column) for column in COLUMNS if column.name in outside)
+        notes.append(f"outside its interval, which is corrected for the bias of so few inputs or groups: {titles}")
+    return notes
 
 
 def written(value: float) -> str:

@@ -8,6 +8,7 @@ against the other are little but noise.
 import torch
 from torch import Tensor
 
+from closedist.measures.svd import dissimilarity
 from closedist.measures.terms import ZERO, Axis, square_norm
 
 
@@ -32,7 +33,18 @@ def _unit(rows: Tensor) -> Tensor:
 
 
 def apart(units: Tensor, other_units: Tensor) -> Tensor:
-    """(m, C) 1 − corr(h_y, h'_y) from (m, C, r) unit rows; 1 where only one of the two models' does not vary."""
+    """(m, C) 1 − corr(h_y, h'_y) from (m, C, r) unit rows; 1 where it varies in one model only, 0 where in neither."""
     constant, other_constant = ((rows == 0).all(-1) for rows in (units, other_units))
     found: Tensor = (0.5 * square_norm(units - other_units)).masked_fill(constant ^ other_constant, 1.0)
     return found
+
+
+def turned_apart(units: Tensor, other_units: Tensor, labels: Tensor) -> Tensor:
+    """(m,) d_SVD of the h of (m, K) labels: at most the mean of :func:`apart` over them, whichever they are."""
+    row, size = torch.arange(len(labels), device=labels.device)[:, None], labels.shape[-1]
+    first, second = units[row, labels], other_units[row, labels]
+    constant = ((first == 0) & (second == 0)).all(-1)
+    if bool(constant.any()):  # what varies in neither agrees: a direction of its own in both
+        own = torch.diag_embed(constant.to(first.dtype))
+        first, second = torch.cat([first, own], -1), torch.cat([second, own], -1)
+    return dissimilarity(first, second, torch.arange(size, device=labels.device)[None, None])[:, 0]

@@ -75,8 +75,12 @@ def fixed_labels(
 
 def with_labels(axis: Axis, reduction: Reduction, pivot: Tensor, left_out: Tensor | None = None) -> LabelChoice:
     """Write out the terms of each pair's pivot, (m,), and leave out the given label or the best one."""
+    return labels_of(written_out(axis, pivot), reduction, pivot, left_out)
+
+
+def labels_of(terms: Terms, reduction: Reduction, pivot: Tensor, left_out: Tensor | None = None) -> LabelChoice:
+    """What follows from the terms against each pair's pivot, (m,), and the given left-out label or the best one."""
     rows = torch.arange(pivot.shape[0], device=pivot.device)
-    terms = written_out(axis, pivot)
     same, other_same = _same_as_pivot(terms.std, pivot), _same_as_pivot(terms.other_std, pivot)
     absent = same & other_same  # the pivot itself, and what is ignored
     infinite = same ^ other_same

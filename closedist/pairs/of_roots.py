@@ -14,6 +14,7 @@ from closedist.certainty.intervals import by_number
 from closedist.certainty.of_pairs import label_side, pair_intervals, pair_replicates, similarities
 from closedist.certainty.permutations import input_side_dissimilarities, permutations
 from closedist.certainty.replicates import replicate_factors, side_by_side
+from closedist.certainty.wide import wide_replicates
 from closedist.comparison import Comparison
 from closedist.measures.any_pivot import certificate_any_pivot
 from closedist.measures.input_search import effective_rank
@@ -122,10 +123,14 @@ class Batch:
         of_models = self.measured.groups
         assert of_models is not None
         of_pairs = of_models.of_pairs(self.pairs, len(self.members.members))
-        factors = replicate_factors(side_by_side(axis.sides), of_pairs)
         choices = len(of_models.sizes) * self._table_work() <= _TABLE_WORK
-        replicates = pair_replicates(axis, factors, sides, held, choices=choices)
         values = similarities(axis, sides) | ({} if held is None else label_side(axis, held))
+        replicates = None
+        if held is not None and len(axis.pairs) == 1 and not choices:
+            replicates = wide_replicates(axis, of_pairs, sides, held, values)
+        if replicates is None:
+            factors = replicate_factors(side_by_side(axis.sides), of_pairs)
+            replicates = pair_replicates(axis, factors, sides, held, choices=choices)
         found = pair_intervals(values, replicates.values, of_models.sizes)
         result: list[dict[str, Any]] = [{"intervals": intervals} for intervals in by_number(found)]
         for name in ("certificate_centred", "dissimilarity_centred") if held is not None else ():

@@ -8,8 +8,10 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from closedist.certainty.of_pairs import _about_the_mean
 from closedist.measures.any_pivot import certificate_any_pivot
 from closedist.measures.bounds import certificate, unsigned_certificate
+from closedist.measures.centred_odds import apart, centred_units
 from closedist.measures.moments import moments
 from closedist.measures.stack import stacked
 from closedist.measures.subset_search import label_gradients
@@ -169,3 +171,54 @@ def test_labels_with_equal_rows_are_no_pair_for_it() -> None:
         )
     assert np.isfinite(values[1])
     assert values[1] >= values[0] - ROUNDING  # the same table, with one label twice
+
+
+@st.composite
+def with_odd_labels(draw: st.DrawFn) -> tuple[Model, Model]:
+    """Labels that are equal, or whose logit less the mean of all varies in one of the models only, or in neither."""
+    pair = draw(pairs())
+    odd = draw(st.sampled_from(["none", "equal", "flat in one", "flat in both"]))
+    if odd == "none":
+        return pair
+    rows = []
+    for index, model in enumerate(pair):
+        g = model.g - model.g.mean(0)
+        flat = odd == "flat in both" or (odd == "flat in one" and index == 0)
+        row = np.zeros((1, g.shape[1])) if flat else g[-1:]
+        rows.append(Model(model.f, np.vstack([g, row, row, row]), np.append(model.b, [0.0, 0.0, 0.0])))
+    return rows[0], rows[1]
+
+
+@settings(max_examples=150, deadline=None)
+@given(with_odd_labels(), st.data())
+def test_the_verdict_s_d_svd_is_at_most_its_certificate(pair: tuple[Model, Model], data: st.DataObject) -> None:
+    """Of the K labels that agree least, which the verdict takes, and of any others that are held without a group."""
+    indices = torch.tensor([[0, 1]])
+    models = stacked([represent(model) for model in pair])
+    size = data.draw(st.integers(1, models.num_labels - 1))
+    axis = axis_of(moments(models, indices).over_inputs, models.labels, indices)
+    unlike = apart(*centred_units(axis))
+    h, other = (_about_their_mean(model) for model in pair)
+    constant, other_constant = (~part.any(0) for part in (h, other))
+    correlations = np.where(constant & other_constant, 1.0, (h * other).sum(0))
+    expected = 1 - np.sort(correlations)[:size].mean()
+
+    held = torch.tensor(data.draw(st.permutations(range(models.num_labels)))[:size])
+    for labels in (unlike.topk(size).indices, held[None]):
+        upper, d = (float(value) for value in _about_the_mean(axis, labels).values())
+        chosen = labels[0].numpy()
+        own = np.diag((constant & other_constant)[chosen].astype(float))
+        cross = h[:, chosen].T @ other[:, chosen] + own
+        assert d == pytest.approx(d_svd(cross), abs=1e-11)
+        assert upper == pytest.approx(expected, abs=1e-11)
+        assert d_svd(cross) <= upper + ROUNDING
+        assert -ROUNDING <= d <= upper * (1 + ROUNDING) + 1e-20
+
+
+def _about_their_mean(model: Model) -> Array:
+    """(N, C) logits less their mean over the labels, over the inputs too, at unit length; what is constant is 0."""
+    logits = model.f @ model.g.T
+    logits = logits - logits.mean(1, keepdims=True)
+    logits -= logits.mean(0)
+    norms = np.linalg.norm(logits, axis=0)
+    return np.divide(logits, norms, out=np.zeros_like(logits), where=norms > 1e-12 * norms.max())

@@ -365,3 +365,25 @@ def test_json_has_intervals_and_the_verdict() -> None:
     assert read["chance"] == c.chance
     [row] = closedist.rows([c])
     assert row["intervals"] == read["intervals"]
+
+
+def test_a_number_outside_its_interval_is_explained() -> None:
+    """Each of ten groups has a direction of its own, which the models share: without a group m_CCA falls."""
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(10), 30)
+    own = 3 * np.eye(12)[groups]
+    p, q = (Representations(own + rng.normal(size=own.shape), rng.normal(size=(13, 12))) for _ in range(2))
+    c = compare(p, q, intervals=True, groups=groups, measures=["default", "svcca", "linear_r2"])
+    around = c.intervals["mean_cca_embeddings"]
+    assert c.mean_cca_embeddings < around.low
+    said = " ".join(pair_table(c).split())
+    middle = f"{c.mean_cca_embeddings - around.bias:.4f}"
+    assert f"m_CCA lies outside its interval, which is around {middle}, what many groups would give" in said
+    assert "those left out (10 given groups) are too few to know it" in said
+    assert "corrected for the bias of so few inputs or groups: linear R², p to q; linear R², q to p; SVCCA" in said
+
+    few = compare(represent(random_model(0, 80, 12, 10)), represent(random_model(1, 80, 12, 10)), intervals=True)
+    assert few.mean_cca_embeddings > few.intervals["mean_cca_embeddings"].high
+    said = " ".join(pair_table(few).split())
+    assert "too large for so few inputs; its interval makes up for that" in said
+    assert "outside its interval" not in said
