@@ -70,7 +70,8 @@ class Comparison:
         ),
     ] = None
     llv: Annotated[
-        float | None, distance("d_LLV", "max(t1, t2, λ·t3, λ·t4), or their sum", "distance", PREDICTIONS)
+        float | None,
+        distance("d_LLV", "standard deviations that log-likelihoods differ by, at most", "distance", PREDICTIONS),
     ] = None
     certificate: Annotated[
         float | None,

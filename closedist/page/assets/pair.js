@@ -18,7 +18,7 @@ function openPair(one, other) {
 }
 
 // The first numbers are seen at once, the rest on request.
-const MOST_NUMBERS = 6;
+const MOST_NUMBERS = 5;
 
 function showNumbers(i, j) {
   const tiles = data.measures.map((measure, index) => {
