@@ -2,16 +2,11 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from closedist.certainty.interval import Interval
-from closedist.errors import InputError
-
-TOLERANCE = 0.05  # the least mean correlation is 0.95: after a rotation 10 % of the variance is left, R² ≥ 0.90
-
-
-LARGE_TOLERANCE = 0.3  # R² ≥ 0.49: above, models that share less than half of their log-odds' variance are "the same"
+from closedist.certainty.limits import TOLERANCE, Limits, kept, of_both, worst
 
 
 @dataclass(frozen=True)
@@ -44,13 +39,13 @@ def verdict_of(
     intervals: Mapping[str, Interval],
     num_inputs: int,
     *,
-    tolerance: float,
+    limits: Limits,
 ) -> Verdict:
     """The verdict from a pair's numbers and their intervals by field.
 
     It is about log-odds against the mean of all labels, so that no pivot label, left-out label, input set or seed
-    decides it. Two labels have one log-odds: the logit correlation is its own. No closer than chance are models whose
-    logit correlation may be 0.
+    decides it, and about the other limits where there are some. Two labels have one log-odds: the logit correlation is
+    its own. No closer than chance are models whose logit correlation may be 0.
     """
     of_correlation = intervals["logit_correlation"]
     by_chance = of_correlation.low <= 0 <= of_correlation.high
@@ -60,7 +55,34 @@ def verdict_of(
         numbers = (1.0 - correlation, upright, 1.0 - abs(correlation), turned)
     else:
         numbers = (certificate, intervals["certificate_centred"], dissimilarity, intervals["dissimilarity_centred"])
-    return verdict(*numbers, num_inputs, tolerance=tolerance, by_chance=by_chance)
+    found = verdict(*numbers, num_inputs, tolerance=limits.tolerance, by_chance=by_chance)
+    same_top = intervals["same_top_label"]
+    if found.kind == "same" and same_top.at_most < 1 - limits.tolerance and limits.min_same_top is None:
+        words = f" Yet at least {1 - same_top.at_most:.1%} of the inputs get another label: a limit of its own."
+        found = replace(found, sentence=found.sentence + words)
+    return _with_limits(found, limits, intervals)
+
+
+def _with_limits(found: Verdict, limits: Limits, intervals: Mapping[str, Interval]) -> Verdict:
+    """The verdict once the limits besides the tolerance are looked at too."""
+    if limits.max_kl is None and limits.min_same_top is None:
+        return found
+    parts = kept(limits, *of_both(intervals))
+    state = worst([part.state for part in parts])
+    kind = "not the same" if state == "broken" or found.kind == "not the same" else found.kind
+    kind = "undecided" if state == "open" and kind == "same" else kind
+    said = {
+        "met": "Within the limits given",
+        "broken": "Beyond the limits given",
+        "open": "Undecided by the limits given",
+    }
+    words = "; ".join(part.words for part in parts)
+    return replace(
+        found,
+        kind=kind,
+        sentence=f"{said[state]}: {words} (95 % sure). Log-odds: {found.sentence[0].lower()}{found.sentence[1:]}",
+        reason=found.reason if state == "met" else f"{words}; of log-odds, {found.reason}",
+    )
 
 
 def _distance(of: Interval) -> Interval:
@@ -101,12 +123,7 @@ def verdict(
         num_inputs: N.
         tolerance: between 0 and 1.
         by_chance: models that have nothing to do with each other would come out as close.
-
-    Raises:
-        InputError: a tolerance that is not between 0 and 1.
     """
-    if not isinstance(tolerance, int | float) or not 0 < tolerance < 1:
-        raise InputError(f"tolerance: {tolerance!r}; a number between 0 and 1 is needed, such as {TOLERANCE}")
     upright, turned = certificate_interval, dissimilarity_interval
     asked = f"{1 - tolerance:g} was asked for"
     within = f"within {_percent(tolerance)}"

@@ -20,7 +20,9 @@ from closedist.cli.options import (
     Common,
     Count,
     Files,
+    MaxKL,
     Measuring,
+    MinSameTop,
     Rows,
     Tolerance,
     Words,
@@ -39,6 +41,8 @@ def compare(
     input_search: Annotated[InputSearch, MEASURING] = Settings.input_search,
     pivots: Annotated[Rows | None, MEASURING] = None,
     tolerance: Tolerance | None = None,
+    max_kl: MaxKL = None,
+    min_same_top: MinSameTop = None,
     check: Annotated[bool, SURE] = False,
     intervals: Annotated[bool | None, Parameter(negative="--no-intervals"), SURE] = None,
     groups: Annotated[Path | None, SURE] = None,
@@ -66,8 +70,8 @@ def compare(
         pivots: Choose the pivot label among these, as in 3,17. Default: among all labels.
         tolerance: Within which two models count as the same: 0.05, the default, asks for log-odds that correlate by
             0.95.
-        check: Exit with 0 where all pairs are the same within the tolerance, 1 where a pair is not, 3 where that is
-            undecided.
+        check: Exit with 0 where all pairs are the same within the tolerance and the other limits given, 1 where a pair
+            is not, 3 where that is undecided.
         intervals: Print confidence intervals and verdicts. Default: for up to 300 pairs.
         groups: A file with a line an input, the name of its group (document, patient); groups are left out whole.
         permutations: Permute the inputs so often, for p-values, such as 999; two files only.
@@ -95,12 +99,12 @@ def compare(
     for option, value in (("--permutations", permutations), ("--input-search", input_search != "random")):
         if value and not alone:
             raise InputError(f"{option}: for two files only, and these are {len(paths)}; leave it out")
-    if intervals is False and (check or tolerance is not None or groups is not None):
+    wanted = check or any(value is not None for value in (tolerance, max_kl, min_same_top, groups))
+    if intervals is False and wanted:
         raise InputError("--no-intervals: verdicts, --check and --groups rest on intervals; leave it out")
     from itertools import combinations
 
-    from closedist.certainty.verdict import TOLERANCE
-    from closedist.cli.verdicts import MOST_PAIRS, clusters, exit_code, read_groups
+    from closedist.cli.verdicts import MOST_PAIRS, clusters, exit_code, limits_of, read_groups
     from closedist.comparison import as_csv, as_dict, asked, left_out, matrix_table, pair_table, reference_table
     from closedist.extraction.files import distinct_names, load_some
     from closedist.pairs import measure_alone, measure_pairs, with_certainty
@@ -113,10 +117,9 @@ def compare(
         same_inputs=read.same_inputs,
         measures=asked(measures),
     )
-    within = TOLERANCE if tolerance is None else tolerance
+    limits = limits_of(tolerance, max_kl, min_same_top)
     others = range(1, len(paths))
     pairs = list(combinations(range(len(paths)), 2)) if against is None else [(0, other) for other in others]
-    wanted = check or tolerance is not None or groups is not None
     sure = wanted or len(pairs) <= MOST_PAIRS if intervals is None else intervals
     labels = None if groups is None else read_groups(groups, models[0].num_inputs)
     called = [str(path) for path in paths]
@@ -130,7 +133,7 @@ def compare(
             comparisons = measure_pairs(models, pairs, settings, called, workers)
         if sure:
             comparisons = with_certainty(models, called, pairs, comparisons, settings, intervals=True, groups=labels)
-    code = exit_code(comparisons, within) if check else 0
+    code = exit_code(comparisons, limits) if check else 0
     if csv_output:
         print(as_csv(comparisons), end="")
         if note:
@@ -138,18 +141,18 @@ def compare(
         return code
     if json_output:
         notes = "; ".join(filter(None, [note, left_out(comparisons[0])]))
-        rows = [{"first": c.names[0], "second": c.names[1], "note": notes, **as_dict(c, within)} for c in comparisons]
+        rows = [{"first": c.names[0], "second": c.names[1], "note": notes, **as_dict(c, limits)} for c in comparisons]
         print(json.dumps(rows, indent=1))
         return code
     names = distinct_names(paths)
     if alone:
-        print(pair_table(comparisons[0], names, details=details, tolerance=within))
+        print(pair_table(comparisons[0], names, details=details, limits=limits))
     elif against is None:
-        print(matrix_table(comparisons, names, number=number, everything=everything, tolerance=within))
+        print(matrix_table(comparisons, names, number=number, everything=everything, limits=limits))
         verdicts = "" if sure else f"; --intervals adds verdicts, which are left out above {MOST_PAIRS} pairs"
         print(f"\n{clusters(comparisons, names)}--all shows every number, --number NAME another one{verdicts}")
     else:
-        print(reference_table(comparisons, names[0], names[1:], everything=everything, tolerance=within))
+        print(reference_table(comparisons, names[0], names[1:], everything=everything, limits=limits))
     if note:
         print(f"\n{note}")
     return code

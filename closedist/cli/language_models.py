@@ -17,7 +17,9 @@ from closedist.cli.options import (
     USUAL,
     Common,
     Count,
+    MaxKL,
     Measuring,
+    MinSameTop,
     Natural,
     Tolerance,
     check_output,
@@ -26,6 +28,7 @@ from closedist.errors import InputError
 from closedist.measures.settings import Settings
 
 if TYPE_CHECKING:
+    from closedist.certainty.limits import Limits
     from closedist.comparison import Comparison
     from closedist.extraction.copies import Copies
     from closedist.extraction.hugging_face import Loading
@@ -116,15 +119,18 @@ def compare_models(
     reading: Reading = ALL_OF_IT,
     measuring: Measuring = USUAL,
     tolerance: Tolerance | None = None,
+    max_kl: MaxKL = None,
+    min_same_top: MinSameTop = None,
+    check: Annotated[bool, SURE] = False,
     intervals: Annotated[bool, Parameter(negative="--no-intervals"), SURE] = True,
     details: Annotated[bool, OUTPUT] = False,
-    differences: Annotated[Natural, OUTPUT] = 20,
+    differences: Annotated[Natural, OUTPUT] = 5,
     per_token: Annotated[Path | None, OUTPUT] = None,
     report: Annotated[Path | None, OUTPUT] = None,
     json_output: Annotated[bool, Parameter(name="--json"), OUTPUT] = False,
     csv_output: Annotated[bool, Parameter(name="--csv"), OUTPUT] = False,
     common: Common = DEFAULTS,
-) -> None:
+) -> int:
     """Compare two language models on texts, or with --text many copies of one (quantised, pruned) with it.
 
     closedist compare-models MODEL OTHER TEXT…, or closedist compare-models REFERENCE COPY… --text TEXT…: a row a copy,
@@ -136,9 +142,11 @@ def compare_models(
         num_pivots: Choose the pivot label among so many of the texts' most frequent tokens. Default: among all tokens,
             with --text among 64.
         tolerance: Within which the models count as the same. Default: 0.05.
+        check: Exit with 0 where the models, or all copies, are within the limits given, 1 where one is not, 3 where
+            that is undecided.
         intervals: Print confidence intervals, which the verdict rests on; texts are left out in turn, from 8 texts on.
         details: Show what the table leaves out: the terms of d_LLV, the bounds, what was chosen.
-        differences: With --text, show so many tokens in context where a copy differs most from the reference.
+        differences: With --text, show at most so many tokens in context where a copy differs most from the reference.
         per_token: With --text, write document, position, token, KL and both top tokens to this file, .safetensors or
             .parquet.
         report: Write a page to look at, an HTML file: which tokens, and where in the texts, models differ; with --text
@@ -162,16 +170,25 @@ def compare_models(
             raise InputError(
                 f"{option}: of two models and their verdict; copies have a row of numbers each; leave it out"
             )
+    from closedist.cli.verdicts import exit_code, limits_of
+
+    limits = limits_of(tolerance, max_kl, min_same_top)
+    if text and check and max_kl is None and min_same_top is None:
+        raise InputError(
+            "--check: say by how much a copy may differ, with --max-kl, --min-same-top or both, as in --max-kl 0.01"
+        )
+    if not (intervals or text) and (check or max_kl is not None or min_same_top is not None):
+        raise InputError("--no-intervals: --check, --max-kl and --min-same-top rest on intervals; leave it out")
     if text:
         shown: Shown = "json" if json_output else "csv" if csv_output else "table"
-        _compare_copies(
-            first, (second, *rest), read, loading, folder, num_pivots, settings, shown, differences, per_token, look
-        )
-        return
+        code = _compare_copies(
+            first, (second, *rest), read, loading, folder, num_pivots, settings, shown, differences, per_token, look,
+            limits,
+        )  # fmt: skip
+        return code if check else 0
     for option, given in (("--csv", csv_output), ("--per-token", per_token is not None)):
         if given:
             raise InputError(f"{option}: of copies of one reference; name the texts with --text after the models")
-    from closedist.certainty.verdict import TOLERANCE
     from closedist.comparison import as_dict, pair_table
     from closedist.extraction.files import distinct_names
     from closedist.extraction.language_models import compare_language_models
@@ -187,15 +204,16 @@ def compare_models(
         intervals=intervals,
         look=look,
     )
-    within = TOLERANCE if tolerance is None else tolerance
+    code = exit_code([compared.comparison], limits) if check else 0
     if json_output:
-        result = {"first": first, "second": second, "note": compared.note, **as_dict(compared.comparison, within)}
+        result = {"first": first, "second": second, "note": compared.note, **as_dict(compared.comparison, limits)}
         print(json.dumps(result, indent=1))
-        return
+        return code
     called = distinct_names([Path(first), Path(second)])
-    print(pair_table(compared.comparison, called, details=details, tolerance=within))
+    print(pair_table(compared.comparison, called, details=details, limits=limits))
     if compared.note:
         print(f"\n{compared.note}")
+    return code
 
 
 def _look(path: Path, models: list[str]) -> "Look":
@@ -240,8 +258,14 @@ def _compare_copies(
     differences: int,
     per_token: Path | None,
     look: "Look | None",
-) -> None:
-    """Compare copies with their reference, and print what was asked for: the closest last where lists are shown."""
+    limits: "Limits",
+) -> int:
+    """Compare copies with their reference, and print what was asked for: the closest last where lists are shown.
+
+    Returns:
+        The exit code of --check.
+    """
+    from closedist.cli.verdicts import exit_code_of_copies
     from closedist.comparison.copies import copies_as_csv, copies_as_dicts, copies_table
     from closedist.extraction.copies import NUM_PIVOTS, compare_copies
     from closedist.extraction.per_token import check_per_token, differences_table, write_per_token
@@ -265,12 +289,13 @@ def _compare_copies(
         print(*copies.notes, sep="\n", file=sys.stderr)
         as_text = copies_as_csv(copies.rows) if shown == "csv" else json.dumps(copies_as_dicts(copies.rows), indent=1)
         print(as_text.rstrip("\n"))
-        return
+        return exit_code_of_copies(copies.rows, limits)
     for part in reversed(copies.by_token) if differences else ():
         print(differences_table(copies, part, differences), end="\n\n")
-    print(copies_table(copies.rows, copies.reference))
+    print(copies_table(copies.rows, copies.reference, limits))
     print()
     print(*(line for note in [_summary(copies), *copies.notes] for line in wrap(note, 80)), sep="\n")
+    return exit_code_of_copies(copies.rows, limits)
 
 
 def _summary(copies: "Copies") -> str:

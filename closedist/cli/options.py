@@ -81,6 +81,24 @@ Natural = Annotated[int, Parameter(validator=Number(gte=0))]
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
 NonNegative = Annotated[float, Parameter(validator=Number(gte=0, lt=math.inf))]
 Tolerance = Annotated[float, Parameter(validator=Number(gt=0, lt=1)), SURE]
+MaxKL = Annotated[
+    float | None,
+    Parameter(
+        help="How large KL may be in either direction, in nats, such as 0.01; it then decides the verdict too.",
+        validator=Number(gt=0),
+        show_default=False,
+    ),
+    SURE,
+]
+MinSameTop = Annotated[
+    float | None,
+    Parameter(
+        help="Which share of the inputs must get the same label, such as 0.95; it then decides the verdict too.",
+        validator=Number(gt=0, lt=1),
+        show_default=False,
+    ),
+    SURE,
+]
 Layers = Annotated[
     tuple[int, ...],
     Parameter(converter=in_order, n_tokens=1, negative=(), show_default=False, metavar="LIST"),

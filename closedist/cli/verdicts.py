@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from closedist.errors import InputError
 
 if TYPE_CHECKING:
+    from closedist.certainty.limits import Limits
     from closedist.comparison import Comparison
+    from closedist.comparison.copies import Copy
 
 SAME, NOT_THE_SAME, UNDECIDED = 0, 1, 3  # exit codes of --check
 MOST_PAIRS = 300  # that get intervals unasked
@@ -41,14 +43,27 @@ def read_groups(path: Path, num_inputs: int) -> list[str]:
     return names
 
 
-def exit_code(comparisons: "Sequence[Comparison]", tolerance: float) -> int:
-    """0 where all pairs are the same, 1 where one is not, and else 3.
+def limits_of(tolerance: float | None, max_kl: float | None, min_same_top: float | None) -> "Limits":
+    """The limits that the options --tolerance, --max-kl and --min-same-top give."""
+    from closedist.certainty.limits import TOLERANCE, Limits
+
+    return Limits(TOLERANCE if tolerance is None else tolerance, max_kl, min_same_top)
+
+
+def exit_code(comparisons: "Sequence[Comparison]", limits: "Limits") -> int:
+    """0 where all pairs are the same within the limits, 1 where one is not, and else 3.
 
     Raises:
         InputError: a pair has no verdict.
     """
-    kinds = {comparison.verdict(tolerance).kind for comparison in comparisons}
+    kinds = {comparison.within(limits).kind for comparison in comparisons}
     return NOT_THE_SAME if "not the same" in kinds else UNDECIDED if "undecided" in kinds else SAME
+
+
+def exit_code_of_copies(copies: "Sequence[Copy]", limits: "Limits") -> int:
+    """The same of copies of one model."""
+    states = {copy.within(limits) for copy in copies}
+    return NOT_THE_SAME if "broken" in states else UNDECIDED if "open" in states else SAME
 
 
 def clusters(comparisons: "Sequence[Comparison]", names: Sequence[str]) -> str:

@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from math import isfinite
+from textwrap import fill
 from typing import Any
 
+from closedist.certainty.interval import Interval
+from closedist.certainty.limits import USUAL_LIMITS, Kept, Limits, State, kept, worst
 from closedist.comparison.frame import csv_of
 
 FEW_INPUTS = 30  # that carry a mean, below which it is not estimated
+_STATES: dict[State, str] = {"met": "yes", "broken": "no", "open": "undecided"}
 _LONGEST_NAME = 16  # in a row of 80 columns
 
 _BLOCKS = (
@@ -23,6 +27,7 @@ _BLOCKS = (
         "predictions",
         {
             "same_top_label": "same top",
+            "same_top_low": "95 % from",
             "perplexity": "perplexity",
             "perplexity_ratio": "ratio",
             "logit_correlation": "logit corr.",
@@ -45,6 +50,7 @@ class Copy:
         kl_low, kl_high: the ends of the 95 % interval of ``kl``; None where there are too few groups for one.
         kl_median, kl_90, kl_99, kl_99_9, kl_max: what KL(p‖q) is at most at 50, 90, 99, 99.9 and 100 % of positions.
         same_top_label: the share of positions for which both predict the same token.
+        same_top_low, same_top_high: the ends of its 95 % interval; likewise.
         perplexity: exp of the mean of −log q(next token); None where no position has a next one in its sequence.
         perplexity_ratio: that of the copy over that of the reference.
         llv, mean_cca_embeddings, certificate, logit_correlation: as in a :class:`Comparison`.
@@ -62,6 +68,8 @@ class Copy:
     kl_99_9: float
     kl_max: float
     same_top_label: float
+    same_top_low: float | None
+    same_top_high: float | None
     perplexity: float | None
     perplexity_ratio: float | None
     llv: float | None
@@ -69,6 +77,13 @@ class Copy:
     certificate: float | None
     logit_correlation: float | None
     kl_inputs: float
+
+    def within(self, limits: Limits) -> State:
+        """Whether KL(p‖q) and the share of the same top token keep their limits, by the ends of their intervals."""
+        return worst([part.state for part in self._kept(limits)])
+
+    def _kept(self, limits: Limits) -> list[Kept]:
+        return kept(limits, [_interval(self.kl_low, self.kl_high)], _interval(self.same_top_low, self.same_top_high))
 
 
 def copies_as_dicts(copies: Sequence[Copy]) -> list[dict[str, Any]]:
@@ -84,12 +99,13 @@ def copies_as_csv(copies: Sequence[Copy]) -> str:
     return csv_of(copies_as_dicts(copies), [field.name for field in fields(Copy)])
 
 
-def copies_table(copies: Sequence[Copy], reference: str) -> str:
+def copies_table(copies: Sequence[Copy], reference: str, limits: Limits = USUAL_LIMITS) -> str:
     """A readable table of copies in the order given, at most 80 columns wide.
 
     Args:
         copies: one or more.
         reference: what to call the model that they are compared with.
+        limits: of KL and of the same top token; where there are some, whether each copy keeps them.
     """
     names = [copy.name for copy in copies]
     short = all(len(name) <= _LONGEST_NAME for name in names)
@@ -104,12 +120,26 @@ def copies_table(copies: Sequence[Copy], reference: str) -> str:
         width = max(len(row[0]) for row in rows)
         lines = [row[0].ljust(width) + "".join(f"{cell:>{_width(columns)}}" for cell in row[1:]) for row in rows]
         blocks.append("\n".join([heading.replace("the reference", reference), *(line.rstrip() for line in lines)]))
+    if limits.max_kl is not None or limits.min_same_top is not None:
+        lines = []
+        for name, copy in zip(called, copies, strict=True):
+            words = "; ".join(part.words for part in copy._kept(limits))
+            start = f"{name}  {_STATES[copy.within(limits)]}: "
+            lines.append(fill(f"{start}{words}", 80, subsequent_indent=" " * (len(name) + 2)))
+        blocks.append("\n".join(["within the limits given, by the ends of the 95 % intervals?", *lines]))
     few = [copy.name for copy in copies if copy.kl_inputs < FEW_INPUTS]
     if few:
         blocks.append(
             f"KL of {', '.join(few)} rests on fewer than {FEW_INPUTS} positions, too few to estimate it; read more text"
         )
     return "\n\n".join(blocks)
+
+
+def _interval(low: float | None, high: float | None) -> Interval:
+    """One that is known by its ends, or of which nothing is known."""
+    if low is None or high is None:
+        low, high = float("-inf"), float("inf")
+    return Interval(low, high, float("nan"), float("nan"), low, high)
 
 
 def _width(columns: dict[str, str]) -> int:

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Sequence
 from itertools import combinations, pairwise
 
-from closedist.certainty.verdict import LARGE_TOLERANCE, TOLERANCE
+from closedist.certainty.limits import LARGE_TOLERANCE, TOLERANCE, USUAL_LIMITS, Limits
 from closedist.comparison.column import Column
 from closedist.comparison.measured import REVERSE
 from closedist.comparison.naming import short_names
@@ -31,7 +31,7 @@ def matrix_table(
     *,
     number: str | None = None,
     everything: bool = False,
-    tolerance: float = TOLERANCE,
+    limits: Limits = USUAL_LIMITS,
 ) -> str:
     """A readable matrix of all pairs: one number, each marked by its verdict where there are intervals.
 
@@ -40,11 +40,10 @@ def matrix_table(
         names: one a model.
         number: which number of a comparison; by default the logit correlation, or KL where that is not known.
         everything: whether matrices of d_LLV, d_{f,g} and its bounds, KL (row to column), m_CCA and CKA follow.
-        tolerance: of the verdicts.
+        limits: of the verdicts.
 
     Raises:
-        InputError: the numbers of comparisons and names do not fit, a comparison has no such number, or a tolerance
-            that is not between 0 and 1.
+        InputError: the numbers of comparisons and names do not fit, or a comparison has no such number.
     """
     pairs = list(combinations(range(len(names)), 2))
     if len(pairs) != len(comparisons):
@@ -55,7 +54,7 @@ def matrix_table(
     blocks = ["\n".join(f"{index}  {name}" for index, name in enumerate(short))]
     if pattern:
         blocks.append(_of_pattern(pattern))
-    blocks.append(_one_number(dict(zip(pairs, comparisons, strict=True)), len(names), number, tolerance))
+    blocks.append(_one_number(dict(zip(pairs, comparisons, strict=True)), len(names), number, limits))
     by_name = {column.name: column for column in COLUMNS}
     first = shown_number(comparisons, number).name
     named = [pair for pair in _named(comparisons) if pair[0] != first]
@@ -100,22 +99,22 @@ def shown_number(comparisons: Sequence[Comparison], number: str | None) -> Colum
     return there[number]
 
 
-def verdict_mark(comparison: Comparison, tolerance: float) -> str:
+def verdict_mark(comparison: Comparison, limits: Limits) -> str:
     """= for the same, ≠ for not the same, ? for undecided; "" where there are no intervals."""
     if not comparison.has_verdict:
         return ""
-    return MARKS[comparison.verdict(tolerance).kind]
+    return MARKS[comparison.within(limits).kind]
 
 
-def _one_number(by_pair: dict[tuple[int, int], Comparison], count: int, number: str | None, tolerance: float) -> str:
+def _one_number(by_pair: dict[tuple[int, int], Comparison], count: int, number: str | None, limits: Limits) -> str:
     column = shown_number(list(by_pair.values()), number)
-    marks = {pair: verdict_mark(c, tolerance) for pair, c in by_pair.items()}
+    marks = {pair: verdict_mark(c, limits) for pair, c in by_pair.items()}
     cells = {pair: _brief(getattr(c, column.name)) + marks[pair] for pair, c in by_pair.items()}
     back = _back(column.name, list(by_pair.values()))
     cells |= {(j, i): _brief(getattr(c, back)) + marks[i, j] for (i, j), c in by_pair.items()}
     unit = f" in {column.unit}" if column.unit else ""
     unit += ", row to column" if back != column.name else ""
-    legend = f"; {_legend(tolerance)}" if any(marks.values()) else ""
+    legend = f"; {_legend(limits)}" if any(marks.values()) else ""
     return f"{column.title}{unit}{legend}\n{_square(cells, '·', count)}"
 
 
@@ -137,7 +136,7 @@ def reference_table(
     names: Sequence[str],
     *,
     everything: bool = False,
-    tolerance: float = TOLERANCE,
+    limits: Limits = USUAL_LIMITS,
 ) -> str:
     """A readable table of one model against others, a row each, at 80 columns.
 
@@ -146,16 +145,13 @@ def reference_table(
         reference: what to call it.
         names: what to call the others.
         everything: whether all numbers of the matrices are shown, or those that fit beside a name.
-        tolerance: of the verdicts.
-
-    Raises:
-        InputError: a tolerance that is not between 0 and 1.
+        limits: of the verdicts.
     """
     by_name = {column.name: column for column in COLUMNS}
     wanted = [name for pair in MATRICES for name in pair] if everything else REFERENCE
     shown = [by_name[name] for name in wanted if any(getattr(c, name) is not None for c in comparisons)]
     shown += [by_name[name] for pair in _named(comparisons) for name in dict.fromkeys(pair)]
-    marks = [verdict_mark(c, tolerance) for c in comparisons]
+    marks = [verdict_mark(c, limits) for c in comparisons]
     titles = ["", *(column.title for column in shown)]
     heads = [f"{title} reverse" if title == before else title for before, title in pairwise(titles)]
     (reference, *names), pattern = short_names([reference, *names], _NAME_ROOM)
@@ -163,7 +159,7 @@ def reference_table(
     for head, column in zip(heads, shown, strict=True):
         values = [getattr(c, column.name) for c in comparisons]
         columns.append([head, *("" if value is None else written(value) for value in values)])
-    notes = [_of_pattern(pattern) if pattern else "", _legend(tolerance) if any(marks) else ""]
+    notes = [_of_pattern(pattern) if pattern else "", _legend(limits) if any(marks) else ""]
     notes += ["\n".join(wrapped(note)) for note in dict.fromkeys(map(left_out, comparisons))]
     return "\n\n".join(filter(None, [*_side_by_side(columns), *notes]))
 
@@ -174,9 +170,10 @@ def _of_pattern(pattern: str) -> str:
     )
 
 
-def _legend(tolerance: float) -> str:
-    large = f" (a usual tolerance is {TOLERANCE:g})" if tolerance > LARGE_TOLERANCE else ""
-    return f"= the same within {100 * tolerance:g} %, ≠ not the same, ? undecided{large}"
+def _legend(limits: Limits) -> str:
+    large = f" (a usual tolerance is {TOLERANCE:g})" if limits.tolerance > LARGE_TOLERANCE else ""
+    others = "" if limits == Limits(limits.tolerance) else " and the limits given"
+    return f"= the same within {100 * limits.tolerance:g} %{others}, ≠ not the same, ? undecided{large}"
 
 
 def _side_by_side(columns: Sequence[Sequence[str]]) -> list[str]:

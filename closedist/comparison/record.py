@@ -9,7 +9,8 @@ from math import inf, isfinite, log
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 from closedist.certainty.interval import Interval
-from closedist.certainty.verdict import TOLERANCE, Verdict, verdict_of
+from closedist.certainty.limits import TOLERANCE, USUAL_LIMITS, Limits
+from closedist.certainty.verdict import Verdict, verdict_of
 from closedist.comparison.column import Column, distance, similarity
 from closedist.comparison.measured import measured_columns
 from closedist.errors import InputError
@@ -304,13 +305,24 @@ class Comparison:
                 return self.measures.get(name)
             raise AttributeError(f"a Comparison has no {name!r}")
 
-    def verdict(self, tolerance: float = TOLERANCE) -> Verdict:
-        """The same, not the same, or undecided, within a tolerance (docs/certainty.md).
+    def verdict(
+        self, tolerance: float = TOLERANCE, *, max_kl: float | None = None, min_same_top: float | None = None
+    ) -> Verdict:
+        """The same, not the same, or undecided, within a tolerance and other limits (docs/certainty.md).
+
+        Args:
+            tolerance: how far the mean correlation of log-odds may be from 1.
+            max_kl: how large KL may be in either direction, in nats; by default it is not looked at.
+            min_same_top: the share of the inputs that must get the same label from both; likewise.
 
         Raises:
             InputError: no intervals were asked for, or not the measures that it rests on, the models' log-odds are not
-                known, or a tolerance that is not between 0 and 1.
+                known, or a limit that is out of its range.
         """
+        return self.within(Limits(tolerance, max_kl, min_same_top))
+
+    def within(self, limits: Limits) -> Verdict:
+        """The verdict of limits that are at hand."""
         if not self.has_verdict:
             if self.black_boxes is None:
                 remedy = ONLY_LOGITS
@@ -325,7 +337,7 @@ class Comparison:
             self.logit_correlation,
             self.intervals,
             self.num_inputs,
-            tolerance=tolerance,
+            limits=limits,
         )
 
     def __str__(self) -> str:
@@ -377,18 +389,18 @@ def values_of(comparisons: Sequence[Comparison], name: str) -> list[float]:
     return values
 
 
-def as_dict(comparison: Comparison, tolerance: float = TOLERANCE) -> dict[str, Any]:
+def as_dict(comparison: Comparison, limits: Limits = USUAL_LIMITS) -> dict[str, Any]:
     """Every field and derived fact of a comparison as what JSON can hold: numbers, strings, lists, None.
 
     What is infinite, since some log-odds vary in one model only, is None, and ``infinite`` is true. Where there are
-    intervals, there is the verdict within the tolerance.
+    intervals, there is the verdict within the limits.
     """
     values = numbers(comparison)
     infinite = [name for name in values if getattr(comparison, name) == inf]
     derived = {
         "infinite": bool(infinite),
         "bound_informative": comparison.bound_informative,
-        "verdict": asdict(comparison.verdict(tolerance)) if comparison.has_verdict else None,
+        "verdict": asdict(comparison.within(limits)) if comparison.has_verdict else None,
     }
     bounds = {"broken_bounds": list(comparison.broken_bounds)} if comparison.measures else {}
     return {name: _finite(value) for name, value in values.items()} | derived | bounds

@@ -6,7 +6,7 @@ from itertools import islice
 from math import inf, isinf
 
 from closedist.certainty.interval import Interval
-from closedist.certainty.verdict import LARGE_TOLERANCE, TOLERANCE
+from closedist.certainty.limits import LARGE_TOLERANCE, TOLERANCE, USUAL_LIMITS, Limits
 from closedist.comparison.column import Column
 from closedist.comparison.naming import short_names
 from closedist.comparison.record import COLUMNS, DETAILS, MOST_SUBSETS, ONLY_LOGITS, TWO_LABELS, Comparison
@@ -24,7 +24,7 @@ def pair_table(
     names: Sequence[str] | None = None,
     *,
     details: bool = False,
-    tolerance: float = TOLERANCE,
+    limits: Limits = USUAL_LIMITS,
 ) -> str:
     """A readable table of one comparison, at 80 columns.
 
@@ -32,13 +32,10 @@ def pair_table(
         comparison: of two models.
         names: what to call them; by default what the comparison calls them.
         details: whether to show the terms of d_LLV, the bounds, and what was chosen.
-        tolerance: of the verdict.
-
-    Raises:
-        InputError: a tolerance that is not between 0 and 1.
+        limits: of the verdict.
     """
     c = comparison
-    lines = [*wrapped(_verdict(c, tolerance)), ""] if c.intervals else []
+    lines = [*wrapped(_verdict(c, limits)), ""] if c.intervals else []
     (p, q), _ = short_names(names or c.names, WIDTH - 3)
     lines += [] if (p, q) == ("p", "q") else [f"p  {p}", f"q  {q}", ""]
     size = f", K = {c.subset_size}" if c.subset_size else ""
@@ -55,7 +52,7 @@ def pair_table(
             lines += [group, *(_row(c, column) for column in rows)]
     if details:
         lines += [line for said in _choices(c) for line in wrapped(said, "  ")]
-    notes = [line for note in notes_of(c, tolerance) for line in wrapped(note, "  ", "- ")]
+    notes = [line for note in notes_of(c, limits) for line in wrapped(note, "  ", "- ")]
     if c.p_values:
         titles = {column.name: _title(column) for column in COLUMNS}
         lines += ["p-values", *(f"  {titles[name]:<28}{value:>10.3g}" for name, value in c.p_values.items())]
@@ -87,9 +84,9 @@ def left_out(comparison: Comparison) -> str:
     return TWO_LABELS if comparison.num_labels == 2 and comparison.logit_correlation is not None else ""
 
 
-def notes_of(c: Comparison, tolerance: float = TOLERANCE) -> list[str]:
+def notes_of(c: Comparison, limits: Limits = USUAL_LIMITS) -> list[str]:
     """What must be known to read the numbers of a comparison, a sentence each; none where there is nothing."""
-    notes = [left_out(c)]
+    notes, tolerance = [left_out(c)], limits.tolerance
     if not c.intervals and c.logit_correlation is not None:
         notes.append("no intervals were asked for, so that there is no verdict: compare(…, intervals=True)")
     if c.intervals and tolerance > LARGE_TOLERANCE:
@@ -98,7 +95,7 @@ def notes_of(c: Comparison, tolerance: float = TOLERANCE) -> list[str]:
             f"variance count as the same; the usual one is {TOLERANCE:g}"
         )
     m_cca = c.mean_cca_embeddings
-    same = c.has_verdict and c.verdict(tolerance).kind == "same"
+    same = c.has_verdict and c.within(limits).kind == "same"
     others, kl, back = 1 - (1 if c.same_top_label is None else c.same_top_label), c.kl or 0.0, c.kl_reverse or 0.0
     if same and max(kl, back, others) > tolerance:
         notes.append(
@@ -199,12 +196,12 @@ def written(value: float) -> str:
     return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 else f"{value:.3e}"
 
 
-def _verdict(c: Comparison, tolerance: float) -> str:
+def _verdict(c: Comparison, limits: Limits) -> str:
     if not c.has_verdict and c.black_boxes is None:
         return "No verdict: without embeddings it is not worked out for so many labels."
     if not c.has_verdict:
         return 'No verdict: it rests on measures that were not named ("default" names them).'
-    return str(c.verdict(tolerance))
+    return str(c.within(limits))
 
 
 def _row(c: Comparison, column: Column) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from closedist.certainty.groups import FEWEST, Groups, given_groups, sequence_blocks
-from closedist.certainty.intervals import LOG, jackknife
+from closedist.certainty.intervals import LOG, SHARE, jackknife
 from closedist.certainty.of_pairs import effective_number, means_without
 from closedist.comparison import Comparison
 from closedist.comparison.copies import Copy
@@ -231,25 +231,31 @@ def _row(
     name: str, seen: ByInput, comparison: Comparison, perplexities: Sequence[float | None], groups: Groups | None
 ) -> Copy:
     kl = seen.kl.mean()
-    low = high = None
+    same_top = seen.same_top.double()
+    ends: list[float | None] = [None] * 4
     if groups is not None:
-        without = means_without(seen.kl[None], groups.codes, groups.sizes)[:, 0]
-        interval = jackknife(kl.cpu(), without.cpu(), groups.sizes, LOG)
-        low, high = float(interval.low), float(interval.high)
+        without = means_without(torch.stack([seen.kl, same_top]), groups.codes, groups.sizes).cpu()
+        intervals = (
+            jackknife(values.mean().cpu(), without[:, index], groups.sizes, scale)
+            for index, (values, scale) in enumerate(((seen.kl, LOG), (same_top, SHARE)))
+        )
+        ends = [float(end) for interval in intervals for end in (interval.low, interval.high)]
     at = quantiles(seen.kl)
     own, its = perplexities
     return Copy(
         name=name,
         kl=float(kl),
-        kl_low=low,
-        kl_high=high,
+        kl_low=ends[0],
+        kl_high=ends[1],
         kl_reverse=float(seen.kl_reverse.mean()),
         kl_median=at[50],
         kl_90=at[90],
         kl_99=at[99],
         kl_99_9=at[99.9],
         kl_max=at[100],
-        same_top_label=float(seen.same_top.mean()),
+        same_top_label=float(same_top.mean()),
+        same_top_low=ends[2],
+        same_top_high=ends[3],
         perplexity=its,
         perplexity_ratio=None if own is None or its is None else its / own,
         llv=comparison.llv,

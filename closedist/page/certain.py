@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from closedist.certainty.verdict import TOLERANCE
+from closedist.certainty.limits import TOLERANCE
 from closedist.comparison import Comparison
 from closedist.comparison.table import left_out, notes_of
 from closedist.page.packed import rounded

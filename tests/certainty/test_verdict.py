@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from closedist import InputError, Representations
 from closedist.certainty.groups import contiguous_blocks
 from closedist.certainty.interval import Interval
+from closedist.certainty.limits import Limits
 from closedist.certainty.of_pairs import pair_intervals
 from closedist.certainty.verdict import Verdict, verdict, verdict_of
 from closedist.measures.settings import Settings
@@ -128,7 +129,7 @@ def test_chance_is_said_where_it_is() -> None:
 @pytest.mark.parametrize("tolerance", [0.0, 1.0, -0.1, 5, float("nan")])
 def test_a_tolerance_is_between_zero_and_one(tolerance: float) -> None:
     with pytest.raises(InputError, match=r"tolerance: .*between 0 and 1"):
-        verdict(0.1, interval(0, 1), 0.1, interval(0, 1), 10, tolerance=tolerance)
+        Limits(tolerance)
 
 
 def test_noise_within_the_tolerance_is_the_same_and_beyond_it_is_not() -> None:
@@ -139,8 +140,8 @@ def test_noise_within_the_tolerance_is_the_same_and_beyond_it_is_not() -> None:
 
 def of_numbers(**intervals: Interval) -> Verdict:
     given = {"certificate_centred": interval(1.9, 2), "dissimilarity_centred": interval(0, 0.01)}
-    given |= {"logit_correlation": interval(0.5, 0.6)} | intervals
-    return verdict_of(1.95, 0.005, 0.55, given, 100, tolerance=0.05)
+    given |= {"logit_correlation": interval(0.5, 0.6), "same_top_label": interval(0.9, 1.0)} | intervals
+    return verdict_of(1.95, 0.005, 0.55, given, 100, limits=Limits())
 
 
 def test_chance_is_a_logit_correlation_that_may_be_zero() -> None:
@@ -164,6 +165,7 @@ def test_two_labels_are_judged_by_the_correlation_of_their_log_odds(
     low: float, high: float, kind: str, reason: str
 ) -> None:
     around = Interval(low, high, 0.01, 0.0, low, high)
-    found = verdict_of(None, None, (low + high) / 2, {"logit_correlation": around}, 100, tolerance=0.05)
+    given = {"logit_correlation": around, "same_top_label": interval(0.9, 1.0)}
+    found = verdict_of(None, None, (low + high) / 2, given, 100, limits=Limits())
     assert found.kind == kind
     assert reason in found.reason

@@ -59,6 +59,48 @@ def test_check_tells_a_job_by_its_exit_code(command: Command, capsys: pytest.Cap
     assert UNFORESEEN not in (0, 1, 2, 3)
 
 
+def test_limits_of_kl_and_of_the_same_label_decide_too(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    hot = represent(P)
+    bias = None if hot.bias is None else 4 * hot.bias
+    Representations(4 * hot.embeddings, hot.unembeddings, bias=bias).save("hot.safetensors")  # of another temperature
+    kl = compare(hot, Representations.load("hot.safetensors"), intervals=True).intervals
+    low, high = (max(getattr(kl[name], end) for name in ("kl", "kl_reverse")) for end in ("at_least", "at_most"))
+    for names, options, code, words in (
+        (("p", "hot"), [], 0, "The same within 5 %"),
+        (("p", "hot"), ["--max-kl=0.001"], 1, "Beyond the limits given: KL is at least"),
+        (("p", "hot"), [f"--max-kl={(low + high) / 2}"], 3, "Undecided by the limits given: KL is"),
+        (
+            ("p", "hot"),
+            [f"--max-kl={2 * high}", "--min-same-top=0.9"],
+            0,
+            "Within the limits given: KL is at most",
+        ),
+        (("p", "other"), ["--max-kl=1000"], 1, "Log-odds: not the same within 5 %"),
+        (("p", "other"), ["--tolerance=0.99", "--min-same-top=0.99"], 1, "of the inputs get the same label, and 0.99"),
+    ):
+        assert command(*files(*names), *options, "--check") == code, (names, options)
+        assert words in " ".join(capsys.readouterr().out.split())
+    assert command(*files("p", "hot"), "--max-kl=0.001", "--json") == 0
+    assert json.loads(capsys.readouterr().out)[0]["verdict"]["kind"] == "not the same"
+    assert command(*files("p", "close", "hot"), "--max-kl=0.001", "--check") == 1
+    assert "= the same within 5 % and the limits given" in capsys.readouterr().out
+    assert command(*files("p", "hot"), "--max-kl=0.001", "--no-intervals") == 2
+
+
+def test_a_verdict_of_the_same_says_in_the_same_breath_that_answers_changed() -> None:
+    rng = np.random.default_rng(0)
+    near = rng.normal(size=(400, 3)) * [1, 1, 0.02]  # two labels of three nearly tie at every input
+    p = Representations.from_logits(near @ [[1, 1, -2], [1, 1, -2], [1, -1, 0]])
+    q = Representations.from_logits(near @ [[1, 1, -2], [1, 1, -2], [-1, 1, 0]])
+    found = compare(p, q, intervals=True).verdict(tolerance=0.3)
+    at_most = compare(p, q, intervals=True).intervals["same_top_label"].at_most
+    assert found.kind == "same"
+    assert at_most < 0.7
+    assert found.sentence.endswith(
+        f"Yet at least {1 - at_most:.1%} of the inputs get another label: a limit of its own."
+    )
+
+
 def test_the_verdict_of_two_files_comes_first(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
     assert command(*files("p", "reversed")) == 0
     said = capsys.readouterr().out

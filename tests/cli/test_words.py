@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from closedist import InputError, Representations, compare, compare_all
+from closedist.certainty.limits import Limits
 from closedist.cli import COMMANDS, make_app, run
 from closedist.comparison import pair_table
 from tests.random_models import Model, noisy, random_model, represent
@@ -80,9 +81,9 @@ def test_verdicts_that_are_left_out_are_told_of(files: list[Path], capsys: pytes
 def test_a_tolerance_that_asks_for_little_is_said_to() -> None:
     c = compare(represent(BASE), represent(noisy(BASE, 0.1, 1)), intervals=True)
     assert "a tolerance of 0.5 asks for little: log-odds that share 25%" in " ".join(
-        pair_table(c, tolerance=0.5).split()
+        pair_table(c, limits=Limits(0.5)).split()
     )
-    assert "asks for little" not in pair_table(c, tolerance=0.3)
+    assert "asks for little" not in pair_table(c, limits=Limits(0.3))
 
 
 def test_p_values_have_a_line_each() -> None:

@@ -8,6 +8,7 @@ import torch
 
 import closedist
 from closedist import Comparison, InputError, Representations, compare, compare_all, debiased_cka
+from closedist.certainty.limits import Limits
 from closedist.certainty.of_pairs import SCALES
 from closedist.comparison import as_dict, pair_table
 from closedist.measures.by_input import js_divergence, kl_by_input
@@ -329,7 +330,7 @@ def test_notes_are_there_where_something_must_be_known_and_only_there() -> None:
     other_tops = compare(represent(large), represent(noisy(large, 0.1, 1)), intervals=True)
     assert other_tops.verdict().kind == "same"
     assert f"another one for {1 - other_tops.same_top_label:.0%} of the inputs" in read(other_tops)
-    assert "likeliest label" not in pair_table(other_tops, tolerance=0.5)
+    assert "likeliest label" not in pair_table(other_tops, limits=Limits(0.5))
     box = Representations.from_logits(P.f @ P.g.T + P.b)
     assert "q is a black box, so that K is 4 here" in read(compare(represent(P), box, intervals=True))
     assert "black box" not in read(compare(box, box, intervals=True))
@@ -357,7 +358,7 @@ def test_eighty_columns_hold_everything(details: bool) -> None:
 
 def test_json_has_intervals_and_the_verdict() -> None:
     c = compare(represent(P), represent(CLOSE), intervals=True)
-    read = as_dict(c, 0.2)
+    read = as_dict(c, Limits(0.2))
     assert read["intervals"]["certificate"]["low"] == c.intervals["certificate"].low
     assert read["verdict"]["kind"] == c.verdict(0.2).kind
     assert read["verdict"]["tolerance"] == 0.2
