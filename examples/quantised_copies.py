@@ -22,6 +22,7 @@ from language_models import new_model, next_byte, rounded, train
 SOURCES = Path(__file__).resolve().parents[1] / "closedist"
 VOCABULARY, TRAIN_STEPS, MORE_STEPS = 512, 800, 200
 END = "<|endoftext|>"
+LIMITS = ("--max-kl", "0.01", "--min-same-top", "0.9")
 
 
 def own_tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
@@ -53,8 +54,8 @@ def main(folder: Path) -> int:
         files[-1].write_text(text)
     command = ["compare-models", str(folder / "base"), *(str(folder / name) for name in copies), "--text", *files]
     shown = [f"'{word}'" if " " in str(word) else str(word) for word in command]
-    print("closedist", *shown[: -len(files)], folder / "*.txt", end="\n\n")
-    return run(make_app("closedist", COMMANDS), [*map(str, command), "--differences", "5"])
+    print("closedist", *shown[: -len(files)], folder / "*.txt", *LIMITS, end="\n\n")
+    return run(make_app("closedist", COMMANDS), [*map(str, command), *LIMITS])
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ def unwrapped(model: nn.Module) -> nn.Module:
         InputError: not a module, or one without weights.
     """
     if not isinstance(model, nn.Module):
-        raise InputError(f"model: {type(model).__name__}; a torch.nn.Module is needed")
+        raise InputError(f"model: {type(model).__name__}; a torch.nn.Module is needed, and its batches after it")
     while True:
         if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
             inner: object = model.module

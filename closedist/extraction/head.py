@@ -149,6 +149,13 @@ def _candidates(model: nn.Module) -> str:
         if isinstance(module, nn.Linear)
     ]
     if not linear:
+        kin = [(name, type(module)) for name, module in model.named_modules() if type(module).__name__.endswith("Linear")]
+        if kin:
+            name, kind = kin[-1]
+            return (
+                f"its layer {name} is a {kind.__module__}.{kind.__qualname__}, which rounds what enters it if it is "
+                "quantised; use closedist.extract_logits"
+            )
         return "it has no Linear layers; pass head= the dotted name of its last layer, or use closedist.extract_logits"
     left_out = "… " if len(linear) > _SHOWN else ""
     shown = left_out + ", ".join(linear[-_SHOWN:])

@@ -33,7 +33,10 @@ def check_comparable(
         raise InputError(f"models: {len(models)} of them; at least two are needed for a comparison")
     for model, name in zip(models, names, strict=True):
         if not isinstance(model, Representations):
-            raise InputError(f"model {name}: {type(model).__name__}; closedist.Representations are needed")
+            raise InputError(
+                f"model {name}: {type(model).__name__}; closedist.Representations are needed, which closedist.extract "
+                "(model, batches), closedist.from_sklearn and others make"
+            )
     first, first_name = models[0], names[0]
     for model, name in zip(models[1:], names[1:], strict=True):
         if model.num_inputs != first.num_inputs:

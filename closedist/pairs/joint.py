@@ -32,6 +32,11 @@ def members_and_names(
         if names is not None:
             raise InputError("names: the dictionary of models has them already; leave one out")
         return list(models.values()), list(models)
+    if not isinstance(models, Sequence):
+        raise InputError(
+            f"models: {type(models).__name__}; a list of Representations is needed, or a dictionary by name, as in "
+            '{"p": p, "q": q}'
+        )
     called = model_names(len(models)) if names is None else names
     if len(called) != len(models):
         raise InputError(f"names: {len(called)} for {len(models)} models; give each model one")
