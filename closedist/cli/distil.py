@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from textwrap import fill
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
@@ -90,11 +91,14 @@ def distil(
     plan = Distillation(set_up, teachers, students, kinds, temperature, label_share, keep)
     with progress("training", epochs_in_all(plan)) as advance:
         files = run(plan, output, data_folder, advance, on)
-    print(f"{len(files)} students; weights, test representations and scores of every epoch evaluated are in {output}\n")
+    said = f"{len(files)} students; weights, test representations and scores of every epoch evaluated are in {output}"
+    print(fill(said, 80), end="\n\n")
     written = {path.name for path in files}
     trained = [one for one in read_metrics(open_results(output)) if f"metrics-{one.name.text}.json" in written]
     print(as_text(last_epoch(trained, kinds)))
     distilled = [kind for kind in kinds if kind != LABELS]
     if len(distilled) > 1:
         print(as_text(at_this_kl(at_one_kl(trained, distilled))))
-    print("Test inputs, each teacher's coordinates; in brackets 95 % over teachers and students drawn at random")
+    few = "" if min(teachers, students) > 2 else "; of so few they are wide"
+    note = f"Test inputs, each teacher's coordinates; in brackets 95 % over teachers and students drawn at random{few}"
+    print(fill(note, 80))

@@ -62,3 +62,8 @@ def export_representations(
         print(path)
         written += 1
     print(f"{written} files written, for trainings of date {date} whose {seeds} models are all there")
+    if not written:
+        print(
+            f"In {checkpoint_folder} none has all of its models, or {representations_folder} has its file already; "
+            "--date-str names another date, --checkpoint-folder another folder"
+        )

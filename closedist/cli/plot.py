@@ -43,7 +43,7 @@ else:
     PlotType = Literal[tuple(registry.FIGURES)]
 SMALLEST_LABELS = 3
 WHICH = "Which figure, by what it shows in the papers, of which the second is on distillation:\n\n" + "\n".join(
-    f"- {figure.name}: {figure.shows}{' (second)' if figure.paper == registry.SECOND else ''}"
+    f"- {figure.name}: {figure.shows}{' (second)' if figure.paper == registry.SECOND else ''}."
     for figure in registry.FIGURES.values()
 )
 

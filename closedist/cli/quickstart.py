@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from closedist.cli.options import DEFAULTS, Common, Seed
 from closedist.comparison import values_of
+from closedist.errors import InputError
 
 MEASURED = ("mean_cca_embeddings", "llv", "dissimilarity")
 BOUNDS = ("certificate", "quadratic_bound", "bound")
@@ -30,6 +31,8 @@ def quickstart(
     Args:
         folder: Everything is written below it.
     """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"--folder: {folder} is a file; give a folder, which is written to")
     common.set_up()
     from closedist.paper.folders import Folders
     from closedist.paper.quickstart import (

@@ -62,8 +62,13 @@ def train_variations(
     """
     common.set_up()
     cluster.check(common, cuda)
+    from closedist.paper.config import PAPERS
+
     if not (configs.dataset_config and configs.model_var_config and configs.train_config):
-        raise InputError("train-variations needs --dataset-config, --model-var-config and --train-config")
+        raise InputError(
+            "train-variations needs --dataset-config, --model-var-config and --train-config, names of files in "
+            f"--config-folder, as in --dataset-config=radial_classification_20000_0_cls4.json; the papers' are in {PAPERS}"
+        )
     from closedist.paper.runs import training_runs
     from closedist.paper.sweep import Workplace, train_runs
     from closedist.system.progress import progress

@@ -35,8 +35,10 @@ def asked(names: Sequence[str] | None) -> frozenset[str] | None:
 
 
 def _known(word: str) -> str:
-    """All names, those first that are spelt much as a word is."""
+    """The names that are spelt much as a word is, or else all."""
     columns = [column for column in _NUMBERS if not column.name.endswith(REVERSE)]
-    close = get_close_matches(word, [name for column in columns for name in (column.name, *column.called)], n=3)
-    shown = [name for name in (DEFAULT_MEASURES, *(column.name for column in columns)) if name not in close]
-    return f"these are {', '.join([*close, *shown])}"
+    names = dict.fromkeys(name for column in columns for name in (column.name, *column.called))
+    close = get_close_matches(word, names, n=3)
+    if close:
+        return f"these are {', '.join(close)}, and others; closedist.list_measures() has all"
+    return f"these are {', '.join([DEFAULT_MEASURES, *(column.name for column in columns)])}"

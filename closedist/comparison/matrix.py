@@ -51,7 +51,8 @@ def matrix_table(
             f"names: {len(names)} models have {len(pairs)} pairs, but there are {len(comparisons)} comparisons"
         )
     short, pattern = short_names(names, WIDTH - 2 - len(str(len(names))))
-    blocks = ["\n".join(f"{index}  {name}" for index, name in enumerate(short))]
+    width = len(str(len(names) - 1))
+    blocks = ["\n".join(f"{index:>{width}}  {name}" for index, name in enumerate(short))]
     if pattern:
         blocks.append(_of_pattern(pattern))
     blocks.append(_one_number(dict(zip(pairs, comparisons, strict=True)), len(names), number, limits))

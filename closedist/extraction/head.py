@@ -149,7 +149,8 @@ def _candidates(model: nn.Module) -> str:
         if isinstance(module, nn.Linear)
     ]
     if not linear:
-        kin = [(name, type(module)) for name, module in model.named_modules() if type(module).__name__.endswith("Linear")]
+        modules = ((name, type(module)) for name, module in model.named_modules())
+        kin = [(name, kind) for name, kind in modules if kind.__name__.endswith("Linear")]
         if kin:
             name, kind = kin[-1]
             return (

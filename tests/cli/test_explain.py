@@ -41,8 +41,10 @@ def test_the_labels_that_were_exchanged_come_first_by_name_and_the_columns_are_e
     lines = shown.splitlines()
     assert max(map(len, lines)) <= 80
     assert lines[0] == "where p and q differ, over 60 inputs"
-    assert {" ".join(line.split()[:2]) for line in lines[4:6]} == {"class 3", "class 7"}
-    assert "mean, deviation: of q's such logit less p's" in shown
+    start = lines.index("labels, those that carry most of KL first")
+    assert {" ".join(line.split()[:2]) for line in lines[start + 2 : start + 4]} == {"class 3", "class 7"}
+    assert "of q's logit of it less p's" in shown
+    assert "of 60 inputs get another label" in lines[2]
     assert "… and 2 more" in shown
 
 

@@ -13,6 +13,7 @@ from closedist.paper.results.matched import DISTANCES, AtOneKL, by_teacher_and_s
 from closedist.paper.results.student_metrics import Metrics
 
 Table = NDArray[np.float64]
+_COLUMNS = 80
 Rows = list[list[str]]  # the head first; the first cell of each names it
 WORDS = {  # the scores shown, and what a reader calls them
     "acc": "right label",
@@ -107,13 +108,20 @@ def table_formats(rows: Rows) -> dict[str, tuple[str, str]]:
 
 
 def as_text(rows: Rows) -> str:
-    """A table with columns of one width."""
+    """A table with columns of one width, in parts below each other where one would be wider than a terminal."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = [
-        "  ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
-        for row in rows
-    ]
-    return "".join(line + "\n" for line in lines)
+    parts: list[list[int]] = [[]]
+    for column, width in enumerate(widths[1:], 1):
+        if parts[-1] and widths[0] + sum(2 + widths[other] for other in parts[-1]) + 2 + width > _COLUMNS:
+            parts.append([])
+        parts[-1].append(column)
+    return "\n".join(
+        "".join(
+            "  ".join([row[0].ljust(widths[0]), *(row[column].rjust(widths[column]) for column in part)]) + "\n"
+            for row in rows
+        )
+        for part in parts
+    )
 
 
 def _scores(students: Sequence[Metrics]) -> list[tuple[str, str]]:
