@@ -224,9 +224,9 @@ class TestExported:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 def test_a_model_whose_layers_pytorch_quantised_is_named_with_the_way_that_works() -> None:
-    linear = {nn.Linear: torch.ao.quantization.default_dynamic_qconfig}
+    quantize: Any = torch.ao.quantization.quantize_dynamic
     try:
-        model = torch.ao.quantization.quantize_dynamic(mlp().eval(), linear)
+        model = quantize(mlp().eval(), {nn.Linear}, dtype=torch.qint8)
     except RuntimeError as error:  # a build without a quantised engine
         pytest.skip(str(error))
     with pytest.raises(
