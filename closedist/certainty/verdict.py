@@ -114,8 +114,8 @@ def verdict(
 
     The certificate is one minus the least mean correlation of the two models' log-odds, label by label; d_SVD is one
     minus it after the best rotation. So a certificate below the tolerance makes them the same, and a d_SVD above it
-    makes them different even when turned. A certificate above it with a d_SVD below it says that the labels do not
-    correspond.
+    makes them different even when turned. A certificate above it with a d_SVD below it says that they are
+    the same up to a rotation: labels in another order, a reversal, or errors of rounding near the tolerance.
 
     Args:
         certificate, certificate_interval: the signed one, of log-odds against the mean of all labels.
@@ -130,8 +130,8 @@ def verdict(
     if upright.at_most <= tolerance:
         return Verdict(
             "same",
-            f"The same {within}: label by label, even those log-odds of the two models that agree least have a mean "
-            f"correlation of at least {_correlation(upright.at_most)} (95 % sure); {asked}.",
+            f"The same {within}: preferences between labels (log-odds) correlate by at least "
+            f"{_correlation(upright.at_most)} where they agree least (95 % sure); {asked}.",
             f"the upper limit of the certificate, {upright.at_most:.3g}, is at most {tolerance:g}",
             tolerance,
             None,
@@ -151,10 +151,11 @@ def verdict(
     if upright.at_least > tolerance and turned.at_most <= tolerance:
         return Verdict(
             "not the same",
-            f"Not the same {within}: the same up to a rotation of the log-odds, but labels do not correspond. Turned, "
-            f"their mean correlation is at least {_correlation(turned.at_most)}, label by label at most "
-            f"{_correlation(upright.at_least)} (95 % sure); {asked}.",
-            "the same up to a rotation of the log-odds, but labels do not correspond",
+            f"Not the same {within}: the same up to a rotation of the log-odds, but not label by label; another order "
+            "of labels, a reversal or coarse rounding looks like this. Turned, their mean correlation is at least "
+            f"{_correlation(turned.at_most)}, label by label at most {_correlation(upright.at_least)} (95 % sure); "
+            f"{asked}.",
+            "the same up to a rotation of the log-odds, but not label by label",
             tolerance,
             None,
         )

@@ -158,7 +158,7 @@ def compare_models(
     if json_output and csv_output:
         raise InputError("--json and --csv: output is one or the other; leave one out")
     files = text or tuple(map(Path, rest))
-    _check_named(second, files, bool(text))
+    _check_named(first, second, files, bool(text))
     if report is not None and report.is_dir():
         raise InputError(f"--report: {report} is a folder; name the page's file, as in {report / 'report.html'}")
     look = None if report is None else _look(report, [first, second, *(rest if text else ())])
@@ -230,8 +230,13 @@ def _look(path: Path, models: list[str]) -> "Look":
     return look
 
 
-def _check_named(second: str, texts: tuple[Path, ...], of_copies: bool) -> None:
+def _check_named(first: str, second: str, texts: tuple[Path, ...], of_copies: bool) -> None:
     """Find out that models or texts were not named, or are where the other belongs."""
+    if Path(first).suffix == ".txt" and Path(first).is_file():
+        raise InputError(
+            f"{first} is a text where a model should be; models come first, as in: closedist compare-models MODEL "
+            "OTHER text.txt"
+        )
     if of_copies and not second:
         raise InputError(
             "compare-models needs a reference and one or more copies of it before --text, as in: closedist "

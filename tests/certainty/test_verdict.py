@@ -51,7 +51,7 @@ def test_a_person_would_say_the_same_of_copies() -> None:
     for other in (P, twin, eight_bit, Model(2 * P.f, P.g, P.b), Representations.from_logits(P.f @ P.g.T + P.b)):
         found = judged(P, other)
         assert found.kind == "same"
-        assert str(found).startswith("The same within 5 %: label by label, even those log-odds")
+        assert str(found).startswith("The same within 5 %: preferences between labels (log-odds) correlate by at least")
         assert found.inputs_needed is None
 
 
@@ -72,7 +72,7 @@ def test_a_person_would_say_not_the_same_of_strangers() -> None:
 def test_a_model_and_its_reverse_are_not_the_same_and_it_says_why() -> None:
     found = judged(P, Model(-P.f, P.g, P.b))
     assert found.kind == "not the same"
-    assert found.reason == "the same up to a rotation of the log-odds, but labels do not correspond"
+    assert found.reason == "the same up to a rotation of the log-odds, but not label by label"
     assert "label by label at most -1.00" in found.sentence
     assert "Turned, their mean correlation is at least 1, label" in found.sentence
 
@@ -156,7 +156,7 @@ def test_chance_is_a_logit_correlation_that_may_be_zero() -> None:
     [
         (0.97, 0.99, "same", "upper limit of the certificate"),
         (0.1, 0.3, "not the same", "lower limit of d_SVD"),
-        (-0.99, -0.97, "not the same", "labels do not correspond"),
+        (-0.99, -0.97, "not the same", "but not label by label"),
         (0.9, 0.97, "undecided", "lies between"),
         (-0.4, 0.6, "not the same", "lower limit of d_SVD"),
     ],

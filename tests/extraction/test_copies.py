@@ -373,6 +373,11 @@ def test_one_of_several_copies_with_another_vocabulary_is_named(folder: Path, tm
         compare_copies(str(folder / "base"), [str(folder / "4 bits"), str(tmp_path / "swapped")], Text(texts(folder)))
 
 
+def test_a_text_before_the_models_is_told_where_it_belongs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("compare-models", texts(folder)[0], folder / "base", folder / "3 bits") == 2
+    assert "is a text where a model should be; models come first" in " ".join(capsys.readouterr().err.split())
+
+
 def test_a_job_is_told_by_its_exit_code_which_copies_keep_the_limits(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -222,6 +222,33 @@ class TestExported:
             closedist.extract(self.exported(), [points()])
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+def test_a_model_whose_layers_pytorch_quantised_is_named_with_the_way_that_works() -> None:
+    quantize: Any = torch.ao.quantization.quantize_dynamic
+    try:
+        model = quantize(mlp().eval(), {nn.Linear}, dtype=torch.qint8)
+    except RuntimeError as error:  # a build without a quantised engine
+        pytest.skip(str(error))
+    with pytest.raises(
+        InputError, match=r"its layer 2 is a torch\.ao\.\S*dynamic\S*Linear, .*use closedist\.extract_logits"
+    ) as said:
+        closedist.extract(model, [points()])
+    assert "pass head=" not in str(said.value)
+    torch.testing.assert_close(closedist.extract_logits(model, [points()]).num_labels, LABELS)
+
+
+def test_what_stands_in_another_s_place_is_told_where_it_belongs() -> None:
+    model: Any = mlp()
+    batches: Any = [points()]
+    with pytest.raises(InputError, match=r"model: list; a torch\.nn\.Module is needed, and its batches after it"):
+        closedist.extract(batches, model)
+    with pytest.raises(InputError, match=r"model p: Sequential; .*which closedist\.extract"):
+        closedist.compare(model, model)
+    p: Any = closedist.extract(model, batches)
+    with pytest.raises(InputError, match=r'models: Representations; .*as in \{"p": p, "q": q\}'):
+        closedist.report(p, p)
+
+
 @pytest.mark.parametrize("name", ["./lost", "models/bass", "runs/7/base", "bass"])
 def test_a_model_folder_with_a_slip_is_missed_at_once(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -126,7 +126,7 @@ def test_what_a_person_would_say() -> None:
             assert found.kind == kind
     reversed_model = compare(represent(P), represent(Model(-P.f, P.g, -P.b)), intervals=True)
     assert reversed_model.dissimilarity < 1e-12 < reversed_model.certificate
-    assert reversed_model.verdict().reason.endswith("rotation of the log-odds, but labels do not correspond")
+    assert reversed_model.verdict().reason.endswith("rotation of the log-odds, but not label by label")
     by_chance = compare(represent(P), represent(shuffled), intervals=True).verdict()
     assert "no closer than models that have nothing to do with each other" in by_chance.sentence
     assert "nothing to do" not in compare(represent(P), represent(noisy(P, 1.0, 3)), intervals=True).verdict().sentence
