@@ -67,7 +67,7 @@ def train_variations(
     if not (configs.dataset_config and configs.model_var_config and configs.train_config):
         raise InputError(
             "train-variations needs --dataset-config, --model-var-config and --train-config, names of files in "
-            f"--config-folder, as in --dataset-config=radial_classification_20000_0_cls4.json; the papers' are in {PAPERS}"
+            f"--config-folder, as in radial_classification_20000_0_cls4.json; the papers' are in {PAPERS}"
         )
     from closedist.paper.runs import training_runs
     from closedist.paper.sweep import Workplace, train_runs
