@@ -15,10 +15,12 @@ from closedist.paper.results.student_metrics import read_metrics
 
 ROOT = Path(__file__).resolve().parents[2]
 ARCHIVE = ROOT / "distilled_digits.zip"
+SPIRALS = ROOT / "distilled_spirals.zip"
 
 
-def test_the_page_has_every_line_that_its_command_prints(capsys):
-    runpy.run_path(str(ROOT / "examples" / "distillation.py"))["main"](str(ARCHIVE))
+@pytest.mark.parametrize("archive", [ARCHIVE, SPIRALS])
+def test_the_page_has_every_line_that_its_command_prints(archive, capsys):
+    runpy.run_path(str(ROOT / "examples" / "distillation.py"))["main"](str(archive))
     page = (ROOT / "docs" / "second-paper.md").read_text()
     printed = [line for line in capsys.readouterr().out.splitlines() if line]
     assert len(printed) > 40
@@ -35,6 +37,17 @@ def test_the_shipped_run_is_whole():
         assert student.epochs == tuple(range(4, 150, 5))
         for apart, distance in zip(student.test["variance_apart"], student.test["d_logit_centred"], strict=True):
             assert apart <= distance**2
+
+
+def test_every_teacher_of_the_shipped_spirals_has_all_its_students():
+    models = read_metrics(open_results(SPIRALS))
+    teachers = {model.name.seed for model in models if model.name.teacher is None}
+    students = {(one.name.teacher, one.name.loss, one.name.seed) for one in models if one.name.teacher is not None}
+    assert teachers <= set(range(400, 405))
+    losses, seeds = ("kl", "l1-raw", "l2-raw"), range(40, 45)
+    assert students == {(teacher, loss, seed) for teacher in teachers for loss in losses for seed in seeds}
+    for student in (model for model in models if model.name.teacher is not None):
+        assert student.epochs == tuple(range(4, 250, 5))
 
 
 @pytest.mark.parametrize("figure", ["distillation_curves", "distillation_at_one_kl", "distillation_bound"])
