@@ -15,7 +15,7 @@ from closedist.measures.settings import DEFAULTS, Settings
 from closedist.pairs import measure_pairs
 from closedist.paper.folders import Folders
 from closedist.paper.registry import load_split
-from closedist.paper.result_files import configuration, loss_file, mcca_file
+from closedist.paper.result_files import configuration, mcca_file
 from closedist.paper.results.names import (
     accuracies_file_name,
     distances_file_name,
@@ -26,14 +26,12 @@ from closedist.paper.results.tables import (
     read_accuracies,
     write_accuracies,
     write_distances,
-    write_losses,
     write_mcca,
 )
 from closedist.paper.runs import TrainingRun
 from closedist.paper.trained_models import (
     accuracy,
     family_representations,
-    final_losses,
     runs_with_models,
 )
 from closedist.representations import Representations
@@ -170,15 +168,4 @@ def measure_mcca(run: TrainingRun, folders: Folders, device: torch.device) -> Pa
     ]
     path = mcca_file(run, folders)
     write_mcca(path, rows)
-    return path
-
-
-def collect_losses(run: TrainingRun, folders: Folders) -> Path:
-    """Gather the final losses of all seeds from their metrics files; returns the file written.
-
-    Raises:
-        InputError: a metrics file is missing or broken, or a folder cannot be written.
-    """
-    path = loss_file(run, folders)
-    write_losses(path, final_losses(run, folders))
     return path

@@ -17,14 +17,13 @@ from closedist.paper.figures.registry import FIGURES
 from closedist.paper.folders import Folders
 from closedist.paper.measurements import (
     Measurement,
-    collect_losses,
     complete_accuracies,
     measure_distances,
     measure_mcca,
 )
 from closedist.paper.pages import write_pages
 from closedist.paper.plan import Piece
-from closedist.paper.result_files import loss_file, mcca_file
+from closedist.paper.result_files import collect_losses, loss_file, mcca_file
 from closedist.paper.results.tables import read_distances, read_losses, read_mcca
 from closedist.paper.runs import TrainingRun
 from closedist.paper.shipped import take_over

@@ -36,6 +36,19 @@ def loss_file(run: TrainingRun, folders: Folders) -> Path:
     return folders.results / loss_file_name(configuration(run))
 
 
+def collect_losses(run: TrainingRun, folders: Folders) -> Path:
+    """Gather the final losses of all seeds from their metrics files; returns the file written.
+
+    Raises:
+        InputError: a metrics file is missing or broken, or a folder cannot be written.
+    """
+    from closedist.paper.trained_models import final_losses
+
+    path = loss_file(run, folders)
+    write_losses(path, final_losses(run, folders))
+    return path
+
+
 def losses_beside(
     correlations: Sequence[MCCARow], run: TrainingRun, source: ResultsSource, folders: Folders
 ) -> tuple[list[LossRow], list[str]]:

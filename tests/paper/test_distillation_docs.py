@@ -23,7 +23,7 @@ def test_the_page_has_every_line_that_its_command_prints(archive, capsys):
     runpy.run_path(str(ROOT / "examples" / "distillation.py"))["main"](str(archive))
     page = (ROOT / "docs" / "second-paper.md").read_text()
     printed = [line for line in capsys.readouterr().out.splitlines() if line]
-    assert len(printed) > 40
+    assert len(printed) > 30
     for line in printed:
         assert line in page
 

@@ -20,7 +20,7 @@ from closedist.errors import InputError
 from closedist.measures.settings import DEFAULTS
 from closedist.paper.checkpoint import read_weights, saved_states
 from closedist.paper.config import DatasetConfig, ModelVariationsConfig, TrainConfig, read_config
-from closedist.paper.measurements import collect_losses
+from closedist.paper.result_files import collect_losses
 from closedist.paper.results.archive import open_results
 from closedist.paper.results.names import Configuration, distances_file_name
 from closedist.paper.results.tables import read_accuracies
