@@ -23,33 +23,44 @@ class Scale:
     Attributes:
         transform, inverse: h and h⁻¹, on tensors.
         lowest, highest: what the statistic can be.
-        corrected: whether the interval is centred at the value less its bias where the bias exceeds the standard error.
+        corrected: where its bias is constant, as a function and its inverse, if the interval is to be centred at the
+            value less its bias where that exceeds the standard error.
     """
 
     transform: Callable[[Tensor], Tensor]
     inverse: Callable[[Tensor], Tensor]
     lowest: float
     highest: float
-    corrected: bool = False
+    corrected: tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]] | None = None
 
 
+def _root(squares: Tensor) -> Tensor:
+    return squares.clamp(min=0.0).sqrt()
+
+
+ITSELF = (torch.clone, torch.clone)
+SQUARED = (torch.square, _root)  # noise adds to squared distances
 LOG = Scale(torch.log, torch.exp, 0.0, math.inf)  # divergences, distances
 LOG_TO_ONE = Scale(torch.log, torch.exp, 0.0, 1.0)  # d_SVD and what bounds it whatever the sign
 LOG_TO_TWO = Scale(torch.log, torch.exp, 0.0, 2.0)  # one minus a correlation
 ARTANH = Scale(torch.atanh, torch.tanh, -1.0, 1.0)  # correlations
 SIMILARITY = Scale(torch.atanh, torch.tanh, 0.0, 1.0)  # those that are never negative, such as CKA
-CORRECTED_SIMILARITY = Scale(torch.atanh, torch.tanh, 0.0, 1.0, corrected=True)  # m_CCA: on few inputs it is too large
-CORRECTED_LOG = Scale(torch.log, torch.exp, 0.0, math.inf, corrected=True)  # d_SVD: on few inputs too large
+CORRECTED_SIMILARITY = Scale(torch.atanh, torch.tanh, 0.0, 1.0, corrected=ITSELF)  # m_CCA: of few inputs too large
+CORRECTED_LOG = Scale(torch.log, torch.exp, 0.0, math.inf, corrected=ITSELF)  # d_SVD: on few inputs too large
 SHARE = Scale(torch.clone, torch.clone, 0.0, 1.0)  # rates
 
 
 def scale_of(low: float, high: float, larger_is_closer: bool | None, *, corrected: bool = False) -> Scale:
-    """Where a number of this range is nearly normal: the log of a distance, artanh of a similarity, else itself."""
+    """Where a number of this range is nearly normal: the log of a distance, artanh of a similarity, else itself.
+
+    A distance that is corrected for its bias is so where noise adds up, squared: of two equal spectra it is nothing but
+    noise, whose log is far from 0.
+    """
     if larger_is_closer is None:
         return Scale(torch.clone, torch.clone, low, high)
     if larger_is_closer:
-        return replace(ARTANH, lowest=max(low, -1.0), highest=high, corrected=corrected)
-    return replace(LOG, highest=high, corrected=corrected)
+        return replace(ARTANH, lowest=max(low, -1.0), highest=high, corrected=ITSELF if corrected else None)
+    return Scale(*SQUARED, 0.0, high, SQUARED) if corrected else replace(LOG, highest=high)
 
 
 @dataclass(frozen=True)
@@ -95,7 +106,7 @@ def jackknife(values: Tensor, replicates: Tensor, sizes: Tensor, scale: Scale) -
     bias = ((1.0 - share) * (replicates - values)).sum(0)
     own_error = _error(replicates)
 
-    centre = torch.where(bias.abs() > own_error, values - bias, values) if scale.corrected else values
+    centre = values if scale.corrected is None else _without_bias(values, replicates, share, *scale.corrected)
     transformed, transformed_centre = scale.transform(replicates), scale.transform(centre)
     inside = torch.isfinite(transformed).all(0) & torch.isfinite(transformed_centre)
     inside &= torch.isfinite(scale.transform(values))
@@ -113,6 +124,19 @@ def jackknife(values: Tensor, replicates: Tensor, sizes: Tensor, scale: Scale) -
     own_error = torch.where(finite, own_error, torch.inf).masked_fill(constant, 0.0)
     bias = torch.where(finite, bias, torch.nan).masked_fill(constant, 0.0)
     return Intervals(end(-both), end(both), own_error, bias, end(-one), end(one))
+
+
+def _without_bias(
+    values: Tensor,
+    replicates: Tensor,
+    share: Tensor,
+    transform: Callable[[Tensor], Tensor],
+    inverse: Callable[[Tensor], Tensor],
+) -> Tensor:
+    """The values less their bias on this scale, where it exceeds the standard error."""
+    values, replicates = transform(values), transform(replicates)
+    bias = ((1.0 - share) * (replicates - values)).sum(0)
+    return inverse(torch.where(bias.abs() > _error(replicates), values - bias, values))
 
 
 def _error(replicates: Tensor) -> Tensor:

@@ -45,6 +45,13 @@ def test_clusters_that_are_ignored_make_them_too_narrow(example: dict[str, Any])
         assert min(shares[field] for field in COVERED) < ALL_BUT_CHANCE
 
 
+@pytest.mark.slow
+def test_so_do_those_of_the_measures_that_are_named(example: dict[str, Any]) -> None:
+    for name, members in pairs(example).items():
+        shares = example["coverage_of_named"](members, 1000, 60, 1)
+        assert all(share >= ALL_BUT_CHANCE - 0.02 for share in shares.values()), (name, shares)
+
+
 def test_a_few_repetitions_run(example: dict[str, Any]) -> None:
     """What the slow ones do, so that it cannot break unseen."""
     members = [member.at(inputs=range(1000)) for member in example["random_pair"]()]
@@ -52,3 +59,5 @@ def test_a_few_repetitions_run(example: dict[str, Any]) -> None:
         shares = example["coverage"](members, 200, 3, 0, kind, Settings())
         assert set(COVERED) <= set(shares)
         assert all(0 <= share <= 1 for share in shares.values())
+    of_distances = example["coverage_of_named"](members, 200, 3, 0)
+    assert {"bures_distance", "procrustes_distance"} <= set(of_distances)

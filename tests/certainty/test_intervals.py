@@ -18,6 +18,7 @@ from closedist.certainty.intervals import (
     SIMILARITY,
     Scale,
     jackknife,
+    scale_of,
     wilson,
 )
 
@@ -120,6 +121,22 @@ def test_the_centre_moves_by_the_bias_only_where_it_exceeds_the_standard_error()
     plain = jackknife(numbers(0.4, 0.4), replicates, torch.ones(20), SIMILARITY)
     middle = torch.tanh((torch.atanh(plain.low) + torch.atanh(plain.high)) / 2)
     torch.testing.assert_close(middle, numbers(0.4, 0.4), rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("distance", [0.0, 0.03, 1.0])
+def test_noise_that_adds_to_a_distance_does_not_pass_for_it(distance: float) -> None:
+    """‖mean of the rows‖, whose square noise makes larger by its variance: of a distance 0 it is nothing else."""
+    generator = torch.Generator().manual_seed(0)
+    scale, sizes = scale_of(0.0, math.inf, larger_is_closer=False, corrected=True), torch.full((20,), 10)
+    held = 0
+    for _ in range(200):
+        rows = torch.randn(200, 30, generator=generator, dtype=torch.float64)
+        rows[:, 0] += distance
+        value, without = means_without(rows, sizes)
+        found = jackknife(value.norm(), without.norm(dim=1), sizes, scale)
+        held += bool(found.low <= distance <= found.high)
+        assert float(value.norm()) > 0.2  # the log of which is far from that of the distance
+    assert held >= 0.87 * 200
 
 
 @pytest.mark.parametrize("unequal", [False, True])
