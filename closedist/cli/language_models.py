@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from closedist.extraction.texts import Text
 
 MODEL = "A folder that save_pretrained wrote, or a name on the Hugging Face hub."
-TEXTS = Parameter(help="UTF-8 text files.", json_list=False)
+TEXTS = Parameter(name=["--text", "-t"], help="UTF-8 text files.", json_list=False, consume_multiple=True)
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 Shown = Literal["json", "csv", "table"]
 DeviceMap = Literal["auto", "balanced", "balanced_low_0", "sequential"]
@@ -81,8 +81,8 @@ ALL_OF_IT = Reading()
 
 def extract(
     model: Annotated[str, Parameter(help=MODEL)],
-    texts: Annotated[tuple[Path, ...], TEXTS],
     /,
+    text: Annotated[tuple[Path, ...], TEXTS],
     *,
     output: Annotated[Path, Parameter(name=["--output", "-o"])],
     reading: Reading = ALL_OF_IT,
@@ -99,8 +99,8 @@ def extract(
     common.set_up()
     from closedist.extraction.language_models import extract_language_model
 
-    text, loading = reading.of(texts)
-    found = extract_language_model(model, text, output, loading)
+    read, loading = reading.of(text)
+    found = extract_language_model(model, read, output, loading)
     print(f"{output}: {found.num_inputs:,} inputs, {found.num_labels:,} labels, dimension {found.dimension}")
 
 

@@ -1,14 +1,18 @@
 """What closedist asks of ``transformers``, an optional extra, and its many-line errors as one line."""
 
 import logging
+import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, cast
+from urllib.parse import urlsplit
 from weakref import finalize
 
 import torch
@@ -73,6 +77,18 @@ def _meant_here(path: Path) -> bool:
     return bool(models) if len(path.parts) == 2 else bool(get_close_matches(path.name, models))
 
 
+@cache
+def _hub_is_known() -> bool:
+    """Whether the hub's address has a number here: without a network the hub's library tries for a minute."""
+    if any(key.lower() in ("https_proxy", "http_proxy", "all_proxy") for key in os.environ):
+        return True  # which looks addresses up itself
+    try:
+        socket.getaddrinfo(urlsplit(os.environ.get("HF_ENDPOINT") or "https://huggingface.co").hostname, None)
+    except OSError:
+        return False
+    return True
+
+
 def read_with(read: Any, name: str, what: str, remedy: str = SAVED, **options: Any) -> Any:
     """Call a reader of ``transformers``, which says of every failure what it is in many lines.
 
@@ -91,6 +107,9 @@ def read_with(read: Any, name: str, what: str, remedy: str = SAVED, **options: A
         raise InputError(f"there is no folder {name}; {remedy}")
     if path.is_file():
         raise InputError(f"{name} is a file and no folder; {_OF_GGUF if kind_of(path) == 'gguf' else remedy}")
+    cached_only = not path.exists() and not _hub_is_known()
+    if cached_only:
+        options["local_files_only"] = True
     try:
         with quiet():
             return read(name, **options)
@@ -100,6 +119,11 @@ def read_with(read: Any, name: str, what: str, remedy: str = SAVED, **options: A
             raise InputError(
                 f"{name}: its {what} do not fit into memory ({first_line(error)}); take a smaller model, a smaller "
                 "--dtype or a machine with more memory"
+            ) from error
+        if cached_only:
+            raise InputError(
+                f"there is no folder {name} here, the Hugging Face hub cannot be reached (is there a network?), and "
+                f"its cache lacks the {what} of {name}; {remedy}"
             ) from error
         raise InputError(f"cannot read the {what} of {name}: {first_line(error)}; {remedy}") from error
 

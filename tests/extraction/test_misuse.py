@@ -20,6 +20,7 @@ from torch.utils.data import (
 
 import closedist
 from closedist.errors import InputError
+from closedist.extraction import hugging_face
 from closedist.extraction.hugging_face import read_with
 
 LABELS = 4
@@ -262,5 +263,30 @@ def test_a_model_folder_with_a_slip_is_missed_at_once(
         read_with(asked.append, name, "config")
     assert not asked
     for on_the_hub in ("gpt2", "org/model"):
-        read_with(asked.append, on_the_hub, "config")
+        read_with(lambda name, **_: asked.append(name), on_the_hub, "config")
     assert asked == ["gpt2", "org/model"]
+
+
+@pytest.mark.parametrize("proxy", [False, True])
+def test_without_a_network_a_name_is_looked_for_in_the_cache_alone(
+    proxy: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(key, raising=False)
+        monkeypatch.delenv(key.upper(), raising=False)
+    monkeypatch.setenv("HF_ENDPOINT", "https://no-such-host.invalid")
+    if proxy:
+        monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    options: dict[str, object] = {}
+
+    def read(name: str, **given: object) -> None:
+        options.update(given)
+        raise OSError("not there")
+
+    hugging_face._hub_is_known.cache_clear()
+    try:
+        with pytest.raises(InputError, match=("cannot read the config of gpt2" if proxy else "hub cannot be reached")):
+            read_with(read, "gpt2", "config")
+    finally:
+        hugging_face._hub_is_known.cache_clear()
+    assert options == ({} if proxy else {"local_files_only": True})
