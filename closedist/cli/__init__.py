@@ -37,6 +37,10 @@ PAPER_COMMANDS = ("train-variations", "get-distances", "get-accuracies", "cal-mc
 GOES_ON = ("quickstart", "reproduce", "extract", "distil", "train-variations", "export-representations")
 USER_ERROR = 2
 UNFORESEEN = 70  # of sysexits.h; 1 is what compare --check says of models that are not the same
+USAGE = {  # where what is made from the parameters would hide the models
+    "layers": "MODEL [OTHER] --text PATH...",
+    "compare-models": "MODEL OTHER... [--text] TEXT...",
+}
 STOPPED = 130  # what a shell reports for a program that Ctrl-C ended
 
 log = logging.getLogger(__name__)
@@ -56,7 +60,8 @@ def make_app(name: str, commands: Iterable[str]) -> App:
     own, papers = Group("Your own models", sort_key=0), Group("The papers' experiments", sort_key=1)
     for position, command in enumerate(commands):
         group = own if command in OWN else papers
-        app.command(_place(command), name=command, help=COMMANDS[command], sort_key=position, group=group)
+        usage = f"Usage: {name} {command} {USAGE[command]} [OPTIONS]" if command in USAGE else None
+        app.command(_place(command), name=command, help=COMMANDS[command], sort_key=position, group=group, usage=usage)
     return app
 
 

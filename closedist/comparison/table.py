@@ -241,7 +241,7 @@ def _choices(c: Comparison) -> list[str]:
     else:
         pivot, left = map(repr, c.label_names or (c.pivot_label, c.left_out_label))  # a token may be a space
         tried = "" if c.num_pivots == c.num_labels else f", of {c.num_pivots} pivots tried"
-        kept = "" if c.choice_kept is None else f"; chosen again without {c.choice_kept} of the {c.groups}"
+        kept = "" if c.choice_kept is None else f"; without each of the {c.groups} in turn, {c.choice_kept} times again"
         said.append(f"pivot label {pivot}, left-out label {left}{tried}{kept}")
         exact = "the largest of all" if c.dissimilarity_exact else "the largest found of"
         said.append(f"worst labels {_list(c.worst_labels)}: {exact} {_count(c.num_label_subsets)} subsets")
