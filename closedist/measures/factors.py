@@ -9,7 +9,7 @@ from torch import Tensor
 
 from closedist.measures.joint import Columns, Joint
 from closedist.measures.orthonormal import orthonormal_basis, rounding
-from closedist.measures.pair_norms import gram
+from closedist.measures.pair_norms import gram, grams
 
 _TALL = 8  # rows to a column, from which Gram matrices are less work than QR
 _WELL_CONDITIONED = 1e-3  # of singular values: a product of two such bases by one Gram matrix each is good to 1e-10
@@ -38,8 +38,7 @@ class Factors:
     def spread(self, coordinates: Sequence[Tensor]) -> Columns:
         """What has these (k, m) coordinates in the bases."""
         assert self.bases.turns is not None
-        turns = tuple(turn @ one for turn, one in zip(self.bases.turns, coordinates, strict=True))
-        return Columns(self.bases.side, self.bases.widths, turns)
+        return self.bases.turned([turn @ one for turn, one in zip(self.bases.turns, coordinates, strict=True)])
 
 
 def factors(views: Joint) -> Factors:
@@ -98,7 +97,8 @@ def _each(
             some = [members[at] for at in which]
             precision = views.precision if len(some) == len(members) else views.precision[which]
             least = rounding(precision, precision.new_tensor(width))
-            for at, part in zip(which, from_grams(torch.stack([gram(one) for one in some]), least, some), strict=True):
+            of_these = grams(columns) if len(some) == len(members) else [gram(one) for one in some]
+            for at, part in zip(which, from_grams(torch.stack(of_these), least, some), strict=True):
                 parts[at] = part
     made = [
         otherwise(view, precision) if part is None else part
@@ -107,7 +107,7 @@ def _each(
     talls, turns, roots = zip(*made, strict=True)
     own = all(tall is view for tall, view in zip(talls, members, strict=True))
     shared = columns if own else Columns.of(talls)
-    return Factors(Columns(shared.side, shared.widths, turns), roots)
+    return Factors(shared.turned(turns), roots)
 
 
 def _again(nearly: Tensor, root: Tensor) -> _Part:

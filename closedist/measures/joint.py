@@ -18,7 +18,8 @@ from closedist.system.progress import progress
 
 _VARIES = 1e-14  # of a view's norm about its mean beside the largest it may have: less is looked at entry by entry
 _CACHED = 1 << 17  # entries of views side by side; more are centred view by view, which is a pass less over memory
-_SQUARED_ROWS = 2048
+_SQUARED_ROWS = 512  # of wide views, so that their squares stay near the processor
+FEW = 128  # columns, of which one product of all with each other is less work than its parts
 _TOGETHER_BYTES = 1 << 30  # of views side by side; more are compared a part of them with another at a time
 
 Views = Sequence[ArrayLike | Tensor] | Mapping[str, ArrayLike | Tensor]
@@ -33,11 +34,13 @@ class Columns:
         widths: (n) the d of each.
         turns: (n) matrices (d, k) that a view's columns are to be multiplied by, or None: of products of tall columns
             the small matrices cost next to nothing, of the columns themselves a pass.
+        products: (Σd, Σd) of all columns with each other, not turned, where they are few: all measures come from it.
     """
 
     side: Tensor
     widths: tuple[int, ...]
     turns: tuple[Tensor, ...] | None = None
+    products: Tensor | None = None
 
     @classmethod
     def of(cls, views: Sequence[Tensor]) -> "Columns":
@@ -57,6 +60,10 @@ class Columns:
     def __len__(self) -> int:
         """How many views there are."""
         return len(self.widths)
+
+    def turned(self, turns: Sequence[Tensor]) -> "Columns":
+        """The same columns, to be turned."""
+        return Columns(self.side, self.widths, tuple(turns), self.products)
 
     def each(self, change: Callable[[Tensor], Tensor]) -> "Columns":
         """Every view changed."""
@@ -103,6 +110,8 @@ class Joint:
     @cached_property
     def column_norms(self) -> Tensor:
         """(Σd,) norms of all views' columns."""
+        if self.columns.products is not None:
+            return self.columns.products.diagonal().sqrt()
         squares = torch.zeros_like(self.columns.side[0])
         for rows in torch.split(self.columns.side, _SQUARED_ROWS):  # vector_norm over rows takes three times as long
             squares += rows.square().sum(0)
@@ -183,8 +192,9 @@ def _centred(tensors: Sequence[Tensor], names: Sequence[str], first: int | None)
         means = tuple(view.mean(0) for view in every)
         for view, own, out in zip(every, means, torch.split(side, list(widths), 1), strict=True):
             torch.sub(view, own, out=out)
+    products = side.mT @ side if side.shape[1] <= FEW else None
     return Joint(
-        Columns(side, widths),
+        Columns(side, widths, products=products),
         len(side),
         means,
         precisions(tensors, device),

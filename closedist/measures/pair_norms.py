@@ -1,17 +1,18 @@
 """Norms of AᵀB for all pairs of views: squared Frobenius norms and nuclear norms, by a few large products."""
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from closedist.measures.joint import Columns
+from closedist.measures.joint import FEW, Columns
 from closedist.measures.singular_values import nuclear_norm
 
 _SMALL = 1e-4  # of 1 − ‖AᵀB‖_*: below, the distance is taken from the rotated columns themselves, which keeps digits
 _ELEMENTS = 1 << 23  # of a product at once: 64 MB
-_STRIP = 128  # columns against all others at once; of fewer a product is slow
+_STRIP = FEW  # columns against all others at once; of fewer a product is slow
 
 
 def products(
@@ -24,7 +25,7 @@ def products(
     """
     starts, widths, device = columns.starts, columns.widths, columns.side.device
     if len(columns) == 2 and first in (None, 1):  # the steps below cost more than a small product
-        product, turns = columns.side[:, : widths[0]].mT @ columns.side[:, widths[0] :], columns.turns
+        product, turns = _between(columns, 0, widths[0], widths[0]), columns.turns
         if lengths is not None:
             product.div_(lengths[: widths[0], None]).div_(lengths[widths[0] :])
         index = torch.arange(2, device=device)
@@ -35,7 +36,7 @@ def products(
         low = first if first is not None else start + 1 if stop == start + 1 else start  # a view's own is not asked for
         if low == len(columns):
             return
-        product = columns.side[:, starts[start] : starts[stop]].mT @ columns.side[:, starts[low] :]
+        product = _between(columns, starts[start], starts[stop], starts[low])
         if lengths is not None:
             product.div_(lengths[starts[start] : starts[stop], None]).div_(lengths[starts[low] :])
         asked = torch.arange(low, len(columns), device=device) > torch.arange(start, stop, device=device)[:, None]
@@ -53,6 +54,13 @@ def products(
             for part in which.split(max(1, _ELEMENTS // (shape[0] * shape[1]))):
                 of_pairs = _gathered(product, begins[i[part]] - starts[start], begins[j[part]] - starts[low], shape)
                 yield i[part], j[part], alike.turned(of_pairs, i[part], j[part])
+
+
+def _between(columns: Columns, start: int, stop: int, low: int) -> Tensor:
+    """Products of columns start to stop with those from low on, not turned; the caller may change them."""
+    if columns.products is None:
+        return columns.side[:, start:stop].mT @ columns.side[:, low:]
+    return columns.products[start:stop, low:].clone()
 
 
 class _Alike:
@@ -122,6 +130,13 @@ def gram(view: Tensor) -> Tensor:
     return found
 
 
+def grams(columns: Columns) -> list[Tensor]:
+    """(d, d) XᵀX of each view, not turned."""
+    if columns.products is not None:
+        return [columns.products[at:to, at:to] for at, to in pairwise(columns.starts)]
+    return [gram(columns.side[:, at:to]) for at, to in pairwise(columns.starts)]
+
+
 def squared_products(columns: Columns, first: int | None = None) -> Tensor:
     """(n, n) squared Frobenius norms of AᵀB of all pairs of different views, symmetric; 0 where not asked for."""
     return _of_products(products(columns, first), columns, lambda product: product.square().sum((1, 2)))
@@ -129,12 +144,13 @@ def squared_products(columns: Columns, first: int | None = None) -> Tensor:
 
 def all_squared_products(columns: Columns, first: int | None = None) -> Tensor:
     """(n, n) the same, and of each view with itself."""
-    if columns.side.shape[1] <= _STRIP and columns.turns is None:  # one product is less work than its parts
-        squares, starts = (columns.side.mT @ columns.side).square().cpu().numpy(), columns.starts[:-1]
+    if columns.side.shape[1] <= FEW and columns.turns is None:
+        product = columns.side.mT @ columns.side if columns.products is None else columns.products
+        squares, starts = product.square().cpu().numpy(), columns.starts[:-1]
         sums = np.add.reduceat(np.add.reduceat(squares, starts, 0), starts, 1)
         return torch.from_numpy(sums).to(columns.side.device)
     result = squared_products(columns, first)
-    result.diagonal().copy_(torch.stack([gram(view).square().sum() for view in columns]))
+    result.diagonal().copy_(torch.stack([own.square().sum() for own in grams(columns)]))
     return result
 
 
