@@ -20,6 +20,7 @@ from closedist.measures.likelihood import LogLikelihoods, divergence_terms, norm
 from closedist.measures.logit_roots import LogitRoots, label_rows, logit_roots
 from closedist.measures.settings import DEFAULTS
 from closedist.measures.stack import Stack, stacked
+from closedist.pairs import fitting_threads
 from closedist.representations import Representations
 
 _ROWS = 1 << 20  # logits of a block
@@ -70,35 +71,36 @@ def explain(
         raise InputError(f"pivot_label: {pivot_label}; the models have labels 0 … {p.num_labels - 1}")
     if input_names is not None and len(input_names) != p.num_inputs:
         raise InputError(f"input_names: {len(input_names):,} for {p.num_inputs:,} inputs; give each input one")
-    models = stacked([p, q])
-    roots, _ = logit_roots(p, q, same_inputs=same_inputs)
-    rows = _rows(models, (p.dimension, q.dimension))
-    seen = _look_at_inputs(models, roots, rows, min(num_inputs, p.num_inputs))
-    of_label = [_label_name(p, q, index) for index in range(p.num_labels)]
-    terms = label_terms(models, pivot_label)
-    distance = float(roots.delta.norm())
-    equal = distance <= _SAME * max(float(part.norm()) for part in roots.logits(centred=False))
-    black_box = p.black_box or q.black_box
-    ids = p.input_ids if p.input_ids is not None else q.input_ids
-    found, only_first, only_second = ([], 0, 0) if black_box else directions(models, roots, of_label)
-    return Explanation(
-        names=(str(names[0]), str(names[1])),
-        labels=tuple(label_differences(roots, rows, seen.of_labels, terms, of_label, equal=equal)),
-        label_pairs=tuple(
-            LabelPair(of_label[first], of_label[second], count, count / p.num_inputs)
-            for (first, second), count in sorted(seen.pairs.items(), key=lambda pair: (-pair[1], pair[0]))
-        ),
-        inputs=tuple(_inputs(seen, of_label, ids if input_names is None else input_names)),
-        directions=tuple(found),
-        only_first=only_first,
-        only_second=only_second,
-        pivot_label=None if terms is None else of_label[terms.pivot],
-        left_out_label=None if terms is None else of_label[terms.left_out],
-        num_inputs=p.num_inputs,
-        kl=float(seen.of_labels.kl.sum()),
-        distance=distance,
-        equal=equal,
-    )
+    with fitting_threads([p, q]):
+        models = stacked([p, q])
+        roots, _ = logit_roots(p, q, same_inputs=same_inputs)
+        rows = _rows(models, (p.dimension, q.dimension))
+        seen = _look_at_inputs(models, roots, rows, min(num_inputs, p.num_inputs))
+        of_label = [_label_name(p, q, index) for index in range(p.num_labels)]
+        terms = label_terms(models, pivot_label)
+        distance = float(roots.delta.norm())
+        equal = distance <= _SAME * max(float(part.norm()) for part in roots.logits(centred=False))
+        black_box = p.black_box or q.black_box
+        ids = p.input_ids if p.input_ids is not None else q.input_ids
+        found, only_first, only_second = ([], 0, 0) if black_box else directions(models, roots, of_label)
+        return Explanation(
+            names=(str(names[0]), str(names[1])),
+            labels=tuple(label_differences(roots, rows, seen.of_labels, terms, of_label, equal=equal)),
+            label_pairs=tuple(
+                LabelPair(of_label[first], of_label[second], count, count / p.num_inputs)
+                for (first, second), count in sorted(seen.pairs.items(), key=lambda pair: (-pair[1], pair[0]))
+            ),
+            inputs=tuple(_inputs(seen, of_label, ids if input_names is None else input_names)),
+            directions=tuple(found),
+            only_first=only_first,
+            only_second=only_second,
+            pivot_label=None if terms is None else of_label[terms.pivot],
+            left_out_label=None if terms is None else of_label[terms.left_out],
+            num_inputs=p.num_inputs,
+            kl=float(seen.of_labels.kl.sum()),
+            distance=distance,
+            equal=equal,
+        )
 
 
 @dataclass(frozen=True)

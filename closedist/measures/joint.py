@@ -15,6 +15,7 @@ from closedist.measures.orthonormal import precisions
 from closedist.measures.views import LARGEST, SMALLEST, as_matrix, check_same_inputs, check_varies, in_float64
 from closedist.representations.arrays import as_tensor
 from closedist.system.progress import progress
+from closedist.system.threads import threads_for
 
 _VARIES = 1e-14  # of a view's norm about its mean beside the largest it may have: less is looked at entry by entry
 _CACHED = 1 << 17  # entries of views side by side; more are centred view by view, which is a pass less over memory
@@ -219,8 +220,10 @@ def of_all(measure: Callable[[Joint], Tensor], views: Views) -> NDArray[np.float
 
     def of_some(own: list[int], others: list[int]) -> NDArray[np.float64]:
         chosen, first = own + others, len(own) if others else None
-        made = joint([tensors[at] for at in chosen], [names[at] for at in chosen], first)
-        found: NDArray[np.float64] = measure(made).cpu().numpy()
+        some = [tensors[at] for at in chosen]
+        with threads_for(_products(some)):
+            made = joint(some, [names[at] for at in chosen], first)
+            found: NDArray[np.float64] = measure(made).cpu().numpy()
         return found
 
     if len(parts) <= 1:
@@ -257,4 +260,12 @@ def _parts(tensors: Sequence[Tensor]) -> list[list[int]]:
 
 def of_two(measure: Callable[[Joint], Tensor], z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:
     """One number of two views, from the measure of all pairs."""
-    return float(measure(joint([z, w], ("z", "w")))[0, 1])
+    views = [as_tensor(z, "z"), as_tensor(w, "w")]
+    with threads_for(_products(views)):
+        return float(measure(joint(views, ("z", "w")))[0, 1])
+
+
+def _products(views: Sequence[Tensor]) -> int:
+    """How many products of numbers a table of all columns, or of all inputs, takes; an estimate from the shapes."""
+    rows, numbers = max(map(len, views), default=0), sum(view.numel() for view in views)
+    return numbers * max(rows, numbers // max(1, rows))

@@ -13,7 +13,7 @@ from closedist.page.content import content
 from closedist.page.details import MOST_EXPLAINED
 from closedist.page.inputs import Input, check_count
 from closedist.page.render import page
-from closedist.pairs import measure_pairs, members_and_names, with_certainty
+from closedist.pairs import fitting_threads, measure_pairs, members_and_names, with_certainty
 from closedist.representations import Representations
 from closedist.system.files import write_atomically
 
@@ -63,7 +63,9 @@ def report(
     found = compare_for_page(members, called, DEFAULTS) if comparisons is None else comparisons
     if len(found) != pairs:
         raise InputError(f"comparisons: {len(found)}, but {len(members)} models have {pairs} pairs; pass all of them")
-    write_atomically(Path(path), page(content(members, called, found, inputs, notes)).encode())
+    with fitting_threads(members):
+        shown = content(members, called, found, inputs, notes)
+    write_atomically(Path(path), page(shown).encode())
 
 
 def compare_for_page(

@@ -24,6 +24,7 @@ from closedist.measures.views import as_view
 from closedist.pairs.measured_certainty import certainty_by_name
 from closedist.pairs.of_predictions import of_predictions
 from closedist.pairs.of_roots import Batch, llv_by_seed
+from closedist.pairs.threads import fitting_threads
 from closedist.pairs.wanted import kept, wants_pass
 from closedist.representations import Representations
 
@@ -60,23 +61,25 @@ def with_certainty(
     Raises:
         InputError: the groups are not one for each input, or fewer than 8.
     """
-    left_out = groups_of(models, names, groups) if intervals else None
-    passed = wants_pass(settings)
-    found: list[Fields] = of_predictions(models, pairs, left_out) if passed else [{} for _ in pairs]
-    if left_out is not None:
-        found = [of_pair | {"groups": str(left_out)} for of_pair in found]
-    known = not only_logits(*models)
-    width = max(model.dimension for model in models)
-    if known:
-        for place, of_pair in certainty_by_name(models, names, pairs, comparisons, settings, left_out):
-            _merge(found[place], of_pair)
-    if passed and known and (intervals or models[0].num_inputs * models[0].num_labels * width <= _PASS_WORK):
-        for tile in _tiles(models, pairs):
-            for place, of_pair in _of_tile(tile, names, comparisons, settings, left_out, spread):
+    with fitting_threads(models):
+        left_out = groups_of(models, names, groups) if intervals else None
+        passed = wants_pass(settings)
+        found: list[Fields] = of_predictions(models, pairs, left_out) if passed else [{} for _ in pairs]
+        if left_out is not None:
+            found = [of_pair | {"groups": str(left_out)} for of_pair in found]
+        known = not only_logits(*models)
+        width = max(model.dimension for model in models)
+        if known:
+            for place, of_pair in certainty_by_name(models, names, pairs, comparisons, settings, left_out):
                 _merge(found[place], of_pair)
-    return [
-        replace(comparison, **_kept(of_pair, settings)) for of_pair, comparison in zip(found, comparisons, strict=True)
-    ]
+        if passed and known and (intervals or models[0].num_inputs * models[0].num_labels * width <= _PASS_WORK):
+            for tile in _tiles(models, pairs):
+                for place, of_pair in _of_tile(tile, names, comparisons, settings, left_out, spread):
+                    _merge(found[place], of_pair)
+        return [
+            replace(comparison, **_kept(of_pair, settings))
+            for of_pair, comparison in zip(found, comparisons, strict=True)
+        ]
 
 
 def _kept(fields: Fields, settings: Settings) -> Fields:

@@ -21,6 +21,7 @@ from closedist.measures.settings import Settings
 from closedist.measures.stack import Stack, stacked
 from closedist.measures.svd import MAX_ENUMERATED, label_subsets
 from closedist.pairs.measured_certainty import permuted_by_name
+from closedist.pairs.threads import fitting_threads
 from closedist.pairs.wanted import kept
 from closedist.representations import Representations
 
@@ -40,14 +41,15 @@ def with_p_values(
     """
     if c.black_boxes is None:
         return c
-    orders = permutations(c.num_inputs, count, settings.seed)
-    named = permuted_by_name(models, names, settings, orders)
-    named = {name: values for name, values in named.items() if _COLUMNS[name].larger_is_closer is not None}
-    permuted = (kept(_permuted(models, c, settings, orders), settings) if c.subset_size else {}) | named
-    values = {name: value for name in permuted if (value := getattr(c, name)) is not None}
-    closer = {name for name in values if _COLUMNS[name].larger_is_closer}
-    found = p_values(values, {name: permuted[name] for name in values}, closer)
-    return replace(c, p_values=found, chance={name: float(part.mean()) for name, part in named.items()} | c.chance)
+    with fitting_threads(models):
+        orders = permutations(c.num_inputs, count, settings.seed)
+        named = permuted_by_name(models, names, settings, orders)
+        named = {name: values for name, values in named.items() if _COLUMNS[name].larger_is_closer is not None}
+        permuted = (kept(_permuted(models, c, settings, orders), settings) if c.subset_size else {}) | named
+        values = {name: value for name in permuted if (value := getattr(c, name)) is not None}
+        closer = {name for name in values if _COLUMNS[name].larger_is_closer}
+        found = p_values(values, {name: permuted[name] for name in values}, closer)
+        return replace(c, p_values=found, chance={name: float(part.mean()) for name, part in named.items()} | c.chance)
 
 
 def _permuted(

@@ -6,7 +6,6 @@ the number of inputs or of other models.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -21,6 +20,7 @@ from closedist.pairs.choices import at_choices
 from closedist.pairs.measured import measured_by_name
 from closedist.pairs.parts import tiles
 from closedist.pairs.records import Columns, of_call
+from closedist.pairs.threads import are_large, fitting_threads
 from closedist.pairs.wanted import kept, wants_pass
 from closedist.pairs.whole import facts_of, of_all_pairs
 from closedist.representations import Representations
@@ -30,7 +30,6 @@ from closedist.system.threads import one_thread, side_by_side
 TILE = 30  # models on each side: what they need for themselves is then little beside their pairs
 STACK_BYTES = 1 << 28  # unembeddings of models that are gone through together
 TILE_BYTES = 1 << 29  # of what the models of a tile need for themselves, and of their angles
-LARGE = 10**9  # products of numbers for a model, from which on its matrices keep several threads busy
 BATCH_BYTES = 1 << 25  # of what pairs need that are measured at once
 
 
@@ -62,14 +61,15 @@ def in_tiles(
         InputError: a model's embeddings or unembeddings do not vary, or what was asked for cannot be had.
     """
     width = max(model.dimension for model in models)
-    by_name = measured_by_name(models, names, pairs, settings)
+    with fitting_threads(models):
+        by_name = measured_by_name(models, names, pairs, settings)
     if not wants_pass(settings):
         facts: Columns = dict(facts_of(models, pairs))
         yield Found(torch.arange(len(pairs)), by_name | facts | of_call(models[0], 0, settings))
         return
     keep_freed_memory()
-    large = _large(models[0], width)
-    with nullcontext(torch.get_num_threads()) if large else one_thread() as threads:
+    large = are_large(models)
+    with fitting_threads(models) as threads:
         alone, kl = each_model(models, names, pairs, width, 1 if large else threads)
     most = int(sizes.max()) + 1 if len(sizes) else 1
     largest = TILE_BYTES // threads
@@ -103,11 +103,6 @@ def in_tiles(
     with one_thread():
         for found in side_by_side(of_tile, all_tiles, min(threads, len(all_tiles)) or 1):
             yield from found
-
-
-def _large(model: Representations, width: int) -> bool:
-    """Whether a model's matrices are so large that several threads on one are worth it."""
-    return model.num_inputs * width * (model.num_labels + width) >= LARGE
 
 
 def each_model(
