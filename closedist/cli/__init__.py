@@ -5,12 +5,12 @@ import logging
 import sys
 from collections.abc import Iterable
 
-from cyclopts import App, CycloptsError, Group, Parameter
+from cyclopts import App, CycloptsError, Group, MissingArgumentError, Parameter
 
 import closedist
 from closedist.cli.paper_options import check_whole_numbers, without_unused_options
 from closedist.cli.surroundings import make_fit
-from closedist.cli.wording import in_options
+from closedist.cli.wording import in_options, missing
 from closedist.errors import InputError, brief, printable
 
 COMMANDS = {
@@ -119,6 +119,8 @@ def run(app: App, tokens: list[str]) -> int:
         return _stop(tokens, str(stop))
     except InputError as error:
         return _fail(in_options(str(error), _options(app, tokens)))
+    except MissingArgumentError as error:
+        return _fail(missing(error))
     except CycloptsError as error:
         return _fail(" ".join(str(error).split()))
     except BrokenPipeError:

@@ -27,6 +27,7 @@ from closedist.cli.options import (
     Tolerance,
     Words,
 )
+from closedist.cli.wording import two_files
 from closedist.errors import InputError
 from closedist.measures.settings import InputSearch, Settings
 
@@ -88,7 +89,7 @@ def compare(
         raise InputError("--json and --csv: output is one or the other; leave one out")
     paths = [*files] if against is None else [against, *(path for path in files if path.resolve() != against.resolve())]
     if len(paths) < 2:
-        raise InputError("compare needs two files or more, as in: closedist compare p.safetensors q.safetensors")
+        raise InputError(two_files("compare", paths))
     alone = len(paths) == 2
     if alone and cluster.slurm:
         raise InputError("--slurm: for three files or more; two are one pair, which takes no cluster; leave it out")
@@ -149,8 +150,9 @@ def compare(
         print(pair_table(comparisons[0], names, details=details, limits=limits))
     elif against is None:
         print(matrix_table(comparisons, names, number=number, everything=everything, limits=limits))
-        verdicts = "" if sure else f"; --intervals adds verdicts, which are left out above {MOST_PAIRS} pairs"
-        print(f"\n{clusters(comparisons, names)}--all shows every number, --number NAME another one{verdicts}")
+        print(f"\n{clusters(comparisons, names)}--all shows every number, --number NAME another one")
+        if not sure:
+            print(f"--intervals adds verdicts, which are left out above {MOST_PAIRS} pairs")
     else:
         print(reference_table(comparisons, names[0], names[1:], everything=everything, limits=limits))
     if note:

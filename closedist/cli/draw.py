@@ -16,6 +16,7 @@ from closedist.cli.options import (
     NonNegative,
     check_output,
 )
+from closedist.cli.wording import two_files
 from closedist.errors import InputError
 
 Kind = Literal["heatmap", "map", "dendrogram", "pair", "labels"]
@@ -28,7 +29,7 @@ def draw(
     /,
     *,
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
-    measure: str = "logit_correlation",
+    measure: Annotated[str, Parameter(name=["--measure", "--number"])] = "logit_correlation",
     threshold: NonNegative | None = None,
     measuring: Measuring = USUAL,
     read: Files = PLAIN_FILES,
@@ -51,7 +52,7 @@ def draw(
             f"--output: {path} ends in none of .png, .pdf and .svg; write it as {path.with_suffix('.pdf')}"
         )
     if len(files) < 2:
-        raise InputError(f"draw needs two files or more, as in: closedist draw {kind} p.safetensors q.safetensors")
+        raise InputError(two_files(f"draw {kind}", files))
     from closedist.comparison.naming import short_names
     from closedist.extraction.files import distinct_names
     from closedist.page.draw import OF_A_PAIR, Drawn, picture

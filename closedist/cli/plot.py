@@ -102,6 +102,8 @@ def make_plot(
             device=device(cuda) if figure.needs == "representations" else None,
         )
         folder, archive = results_folder, unread_archive(results_folder) if figure.reads_results else None
+        if figure.paper == registry.SECOND:  # whose students are in archives of their own
+            archive = None
         unread = f"Results are read from {folder}, and not from {archive}: for that, add --results-folder={archive}"
         try:
             plots = draw(figure.name, sources)

@@ -6,6 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from closedist.cli.options import DEFAULTS, MEASURING, PLAIN_FILES, USUAL, Common, Files, Measuring, Words, check_output
+from closedist.cli.wording import two_files
 from closedist.errors import InputError
 from closedist.measures.settings import DEFAULT_MEASURES
 
@@ -31,7 +32,7 @@ def report(
     """
     common.set_up()
     if len(files) < 2:
-        raise InputError("report needs two files or more, as in: closedist report p.safetensors q.safetensors")
+        raise InputError(two_files("report", files))
     check_output(output, "report.html")
     from closedist.comparison import asked
     from closedist.comparison.naming import short_names

@@ -112,7 +112,7 @@ def reproduce(
     from closedist.paper.reproduce import run_plan, train_plan
     from closedist.paper.shipped import runs_with_results
     from closedist.paper.sweep import Workplace
-    from closedist.system.progress import progress
+    from closedist.system.progress import changing_progress
 
     formats, on = formats_of(format, PICTURES, ()), device(cuda)
     queue = cluster.queue(common, folders.checkpoints) if cluster.slurm else None
@@ -132,8 +132,14 @@ def reproduce(
     if queue:
         report = _on_cluster(queue, pieces, replace(place, device=cluster.device), finish, on, cluster.no_wait)
     else:
-        with progress("training", sum(piece.seconds for piece in pieces)) as advance:
-            report = finish(folders=folders, device=on, train=lambda part: train_plan(part, place, advance))
+        with changing_progress(sum(piece.seconds for piece in pieces)) as show:
+
+            def train(part: "Sequence[Piece]") -> int:
+                if any(piece.missing for piece in part):
+                    show(0, "training")
+                return train_plan(part, place, lambda seconds: show(seconds, "training"))
+
+            report = finish(folders=folders, device=on, train=train, say=lambda what: show(0, what))
     if report:
         _print_summary(report, folders.results, folders.figures)
 
@@ -148,6 +154,8 @@ def _second_paper(teachers: int, students: int, formats: "Sequence[str]", folder
         there, estimate = part.models - part.missing, _duration(part.seconds(folders.data))
         print(f"{part.name:<26}{part.models:>8}{there:>15}{part.missing:>10}{estimate:>12}")
     if dry_run:
+        if any(part.missing for part in parts):
+            print("Figures of the shipped students need no training: closedist make-plot --help")
         return
     with progress("training", epochs_of(parts)) as advance:
         report = run_second_paper(parts, folders, formats, advance)

@@ -1,7 +1,6 @@
 """What the command compare does with verdicts: groups from a file, clusters of many models, exit codes."""
 
 import csv
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,7 +66,7 @@ def exit_code_of_copies(copies: "Sequence[Copy]", limits: "Limits") -> int:
 
 
 def clusters(comparisons: "Sequence[Comparison]", names: Sequence[str]) -> str:
-    """The groups of models any two of which have alike logits, by their numbers, a line; "" where logits are not known.
+    """The groups of models any two of which have alike logits, a line each; "" where logits are not known.
 
     Args:
         comparisons: of all pairs, in ``itertools.combinations`` order.
@@ -75,6 +74,8 @@ def clusters(comparisons: "Sequence[Comparison]", names: Sequence[str]) -> str:
     """
     import numpy as np
 
+    from closedist.comparison.naming import short_names
+    from closedist.comparison.table import wrapped
     from closedist.explanation.groups import group_models
 
     correlations = [comparison.logit_correlation for comparison in comparisons]
@@ -83,7 +84,13 @@ def clusters(comparisons: "Sequence[Comparison]", names: Sequence[str]) -> str:
     matrix = np.zeros((len(names), len(names)))
     matrix[np.triu_indices(len(names), 1)] = np.sqrt(2.0 * (1.0 - np.array(correlations)).clip(min=0.0))
     matrix += matrix.T
-    found = group_models(matrix, (2.0 * (1.0 - CLUSTERED)) ** 0.5, names=list(map(str, range(len(names)))))
-    told = "; ".join(" ".join(map(str, sorted(group))) for group in found.members)
-    said = f"groups in which any two logit correlations are {CLUSTERED:g} or more: {told}"
-    return textwrap.fill(said, 79, subsequent_indent="  ") + "\n"
+    found = group_models(matrix, (2.0 * (1.0 - CLUSTERED)) ** 0.5)
+    short, _ = short_names(names, 24)
+    groups = [sorted(group) for group in found.members if len(group) > 1]
+    lines = [f"groups in which any two logit correlations are {CLUSTERED:g} or more:"]
+    lines += [f"{len(group)}: {', '.join(short[model] for model in group)}" for group in groups]
+    alone = sorted(model for group in found.members if len(group) == 1 for model in group)
+    if alone:
+        lines.append(f"in none: {', '.join(short[model] for model in alone)}")
+    first, *others = lines
+    return "\n".join([first, *(line for other in others for line in wrapped(other, "  "))]) + "\n"

@@ -14,6 +14,7 @@ from closedist.errors import InputError
 
 NUMBER = "logit_correlation"  # what the matrix of many models shows unless another is asked for
 MARKS = {"same": "=", "not the same": "≠", "undecided": "?"}
+_OF_VERDICTS = "a verdict is about where two models agree least, the number about all at once"
 _NAME_ROOM = 24  # of a name beside numbers
 MATRICES = (  # upper right and lower left
     ("logit_correlation", "same_top_label"),
@@ -116,7 +117,8 @@ def _one_number(by_pair: dict[tuple[int, int], Comparison], count: int, number: 
     unit = f" in {column.unit}" if column.unit else ""
     unit += ", row to column" if back != column.name else ""
     legend = f"; {_legend(limits)}" if any(marks.values()) else ""
-    return f"{column.title}{unit}{legend}\n{_square(cells, '·', count)}"
+    square = f"{column.title}{unit}{legend}\n{_square(cells, '·', count)}"
+    return f"{square}\n{_OF_VERDICTS}" if any(marks.values()) else square
 
 
 def _back(name: str, comparisons: Sequence[Comparison]) -> str:

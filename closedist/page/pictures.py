@@ -103,7 +103,8 @@ def draw_heatmap(
     scale.set_xticklabels([f"far, {written(found.low)}", f"{written(found.high)}, close"])
     scale.tick_params(length=0)
     scale.spines[:].set_visible(False)
-    axes.set_title(f"{title}{', logarithmic shades' if found.logarithmic else ''}")
+    above = 2 + 1.4 * float(size) + 3  # points: the columns' numbers, which a title at a fixed height would lie on
+    axes.set_title(f"{title}{', logarithmic shades' if found.logarithmic else ''}", pad=above)
 
 
 def draw_dendrogram(axes: Axes, groups: Groups) -> None:

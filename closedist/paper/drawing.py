@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from closedist.errors import InputError
 from closedist.paper.figures.plots import Plots
 from closedist.paper.figures.registry import FIGURES, Need
 from closedist.paper.folders import Folders
-from closedist.paper.results.archive import open_results
+from closedist.paper.results.archive import open_results, unpack
 
 if TYPE_CHECKING:  # each need imports what it takes, so that drawing result files does not load torch
     import torch
@@ -130,30 +132,41 @@ def _students(sources: Sources, notes: list[str]) -> Material:
 def _spirals(sources: Sources, notes: list[str]) -> Material:
     """The spirals' test inputs and labels, and a teacher's embeddings with those of a student of each loss."""
     from closedist.paper.data.spirals import SPIRALS_SEED, spiral_splits
-    from closedist.paper.results.student_metrics import parse_name
     from closedist.representations import Representations
 
-    folder = sources.folders.results
-    ending = "_reps_test.safetensors"
+    place, ending = sources.folders.results, "_reps_test.safetensors"
+    with TemporaryDirectory() as unpacked:
+        folder = place
+        if place.is_file():
+            folder = Path(unpacked)
+            unpack(place, ending, folder)
+        chosen = _of_one_teacher(folder, place, ending)
+        models = {title: Representations.load(folder / f"{text}{ending}") for title, text in chosen.items()}
+        models = {
+            title: Representations(model.embeddings.clone(), model.unembeddings.clone())
+            for title, model in models.items()
+        }
+    notes += [f"{title}: {text}" for title, text in chosen.items()]
+    return (*spiral_splits(SPIRALS_SEED).test, models)
+
+
+def _of_one_teacher(folder: Path, place: Path, ending: str) -> dict[str, str]:
+    """The names of a teacher of the spirals and of a student of each loss, by their titles."""
+    from closedist.paper.results.student_metrics import parse_name
+
     names = [parse_name(path.name.removesuffix(ending), published=False) for path in sorted(folder.glob(f"*{ending}"))]
     of_spirals = [name for name in names if name.data == "synthetic"]
     teachers = [name for name in of_spirals if name.teacher is None]
     if not teachers:
         raise InputError(
-            f"{folder} has no representations of a teacher of the spirals; make them with `closedist distil "
-            f"--data=spirals -o {folder}`"
+            f"{place} has no representations of a teacher of the spirals; `closedist distil --data=spirals -o FOLDER` "
+            "makes them, and the repository ships some: --results-folder=distilled_spirals.zip"
         )
     chosen = {"teacher": teachers[0]}
     for name in of_spirals:
         if name.loss and name.teacher == teachers[0].seed:
             chosen.setdefault(f"student, {name.loss}", name)
-    notes += [f"{title}: {name.text}" for title, name in chosen.items()]
-    test, labels = spiral_splits(SPIRALS_SEED).test
-    return (
-        test,
-        labels,
-        {title: Representations.load(folder / f"{name.text}{ending}") for title, name in chosen.items()},
-    )
+    return {title: name.text for title, name in chosen.items()}
 
 
 def _points(sources: Sources, notes: list[str]) -> Material:

@@ -69,7 +69,11 @@ def _seconds(piece: Piece, advance: Callable[[float], None]) -> Callable[[int], 
 
 
 def measure_runs(
-    runs: Sequence[TrainingRun], measurement: Measurement, folders: Folders, device: torch.device
+    runs: Sequence[TrainingRun],
+    measurement: Measurement,
+    folders: Folders,
+    device: torch.device,
+    say: Callable[[str], None] = lambda _: None,
 ) -> list[Path]:
     """Accuracies and distances of every run; result files that have these seeds, measured so, are kept.
 
@@ -79,11 +83,13 @@ def measure_runs(
         log.info("trainings without models, whose results of another date are taken as they are: %d", copied)
     files, settings = [], measurement.settings
     larger = replaced = 0
+    in_all = len(runs) + len({(run.name.num_classes, run.name.rep_dim, run.name.width) for run in runs})
     by_data = sorted(runs, key=lambda run: (run.name.num_classes, run.name.rep_dim, run.name.width))
     for _, group in groupby(by_data, key=lambda run: (run.name.num_classes, run.name.rep_dim, run.name.width)):
         family = list(group)
         files.append(complete_accuracies(family, folders, device))
         for run in family:
+            say(f"measuring {len(files) + 1} of {in_all}")
             path = folders.results / measurement.file_name(run)
             wanted = set(combinations(run.models.random_seeds, 2))
             known = read_distances(path.parent, path.name) if path.exists() else None
@@ -126,6 +132,7 @@ def run_plan(
     device: torch.device,
     formats: Sequence[str],
     train: Callable[[Sequence[Piece]], int],
+    say: Callable[[str], None] = lambda _: None,
 ) -> Report:
     """Train, measure and draw, the synthetic experiments before those on images.
 
@@ -137,16 +144,19 @@ def run_plan(
         device: where models are measured.
         formats: of figures.
         train: sees to it that the models of a part are there, and returns how many it trained.
+        say: told what is being done, in a few words.
     """
     synthetic, images = ([piece for piece in pieces if piece.run.on_images is kind] for kind in (False, True))
     report = Report(trained=train(synthetic))
     runs = [piece.run for piece in synthetic]
-    report.result_files += measure_runs(runs, Measurement(settings=Settings(seed=seed)), folders, device)
+    report.result_files += measure_runs(runs, Measurement(settings=Settings(seed=seed)), folders, device, say)
+    say("drawing")
     draw_synthetic(labels, runs[0].name.date, seed, folders, formats, report)
+    say("writing pages of all pairs")
     _write_pages(runs, seed, folders, device, report)
     if images:
         report.trained += train(images)
-        finish_images([piece.run for piece in images], seed, folders, device, formats, report)
+        finish_images([piece.run for piece in images], seed, folders, device, formats, report, say)
     return report
 
 
@@ -157,9 +167,11 @@ def finish_images(
     device: torch.device,
     formats: Sequence[str],
     report: Report,
+    say: Callable[[str], None] = lambda _: None,
 ) -> None:
     """m_CCA, losses, distances and figures of the CIFAR-10 models."""
-    report.result_files += measure_runs(runs, Measurement(settings=Settings(seed=seed)), folders, device)
+    report.result_files += measure_runs(runs, Measurement(settings=Settings(seed=seed)), folders, device, say)
+    say("m_CCA and figures of images")
     for run in runs:
         report.result_files += _keep_or_correlate(run, folders, device)
     sources = Sources(folders, seed=seed, families=[{run.name.rep_dim: run for run in runs}], device=device)

@@ -32,6 +32,8 @@ def as_tensor(array: ArrayLike | Tensor, name: str) -> Tensor:
     """
     if isinstance(array, Tensor):
         tensor = array.detach()
+    elif hasattr(array, "unembeddings"):
+        raise InputError(f"{name}: a model's representations, of which this takes one side; pass .embeddings")
     else:
         try:
             values = np.asarray(array)

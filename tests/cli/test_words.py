@@ -102,3 +102,40 @@ def test_k_that_the_inputs_do_not_allow_is_less_and_said() -> None:
     assert c.subset_size == 19
     assert "K is 19, as many as 20 inputs allow" in " ".join(str(c).split())
     assert "inputs allow" not in str(compare(represent(BASE), represent(BASE)))
+
+
+def test_a_matrix_says_whose_groups_these_are_and_that_a_verdict_is_of_something_else(
+    files: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert closedist("compare", *files, "--number", "same_top_label") == 0
+    out = capsys.readouterr().out
+    assert "a verdict is about where two models agree least, the number about all at once" in out
+    correlations = [c.logit_correlation for c in compare_all([Representations.load(path) for path in files])]
+    assert correlations[0] > 0.9 > correlations[1]  # type: ignore[operator]
+    assert "2: a, b" in out
+    assert "in none: c" in out
+    assert max(map(len, out.splitlines())) < 80
+    assert closedist("compare", *files, "--no-intervals") == 0
+    assert "a verdict is about" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["draw"], "draw needs KIND, one of heatmap, map, dendrogram, pair, labels; closedist draw --help says"),
+        (["get-distances"], "get-distances needs --date-str; closedist get-distances --help says what it is"),
+        (["draw", "map", "x", "--threshold"], "--threshold requires an argument"),
+    ],
+)
+def test_what_is_missing_is_said_as_that(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert closedist(*words) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["compare"], ["report"], ["draw", "map"]])
+def test_a_folder_of_models_is_told_how_to_be_given(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert closedist(*command, tmp_path) == 2
+    told = f"{tmp_path} is a folder; give its files, as in: closedist {' '.join(command)} {tmp_path}/*.safetensors"
+    assert told in capsys.readouterr().err

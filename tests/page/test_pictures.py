@@ -15,7 +15,7 @@ from closedist.explanation.groups import group_models, model_map
 from closedist.page.draw import PICTURES
 from closedist.page.pair_pictures import draw_label_shares, draw_labels, draw_side, square_around
 from closedist.page.pictures import draw_dendrogram, draw_heatmap, draw_map, list_models, shade
-from closedist.page.style import closedist_style, new_figure
+from closedist.page.style import PAGE_WIDTH, closedist_style, new_figure
 from tests.page.pages import LABELS, N, small_models
 
 NAMES = ["$x^2$", "a" * 200, "two\nlines", "plain", "last"]
@@ -73,6 +73,19 @@ def test_a_heat_map_has_every_cells_number_and_all_names_as_text_in_the_order_as
     assert all(len(name) < 40 for name in shown)
     cell = next(text for text in axes.texts if text.get_text() == f"{values[4, 3]:.2f}")
     assert cell.get_position() == (1, 0)
+
+
+def test_a_heat_maps_title_lies_on_no_number_of_a_column():
+    for count in (5, 30):
+        with closedist_style():
+            figure = new_figure(PAGE_WIDTH, 0.8 * PAGE_WIDTH)
+            axes = figure.subplots()
+            names = [f"model{index}" for index in range(count)]
+            draw_heatmap(axes, np.eye(count), names, title="logit correlation", larger_is_closer=True)
+            figure.draw_without_rendering()
+        title = axes.title.get_window_extent()
+        for label in axes.get_xticklabels():
+            assert not title.overlaps(label.get_window_extent())
 
 
 def test_a_dendrogram_merges_at_the_distances_of_the_linkage_and_cuts_at_the_threshold(axes, groups):

@@ -50,11 +50,29 @@ def test_every_teacher_of_the_shipped_spirals_has_all_its_students():
         assert student.epochs == tuple(range(4, 250, 5))
 
 
-@pytest.mark.parametrize("figure", ["distillation_curves", "distillation_at_one_kl", "distillation_bound"])
-def test_the_shipped_run_is_drawn(figure, tmp_path):
-    options = [f"--results-folder={ARCHIVE}", f"--figures-folder={tmp_path}", "--format=png"]
+@pytest.mark.parametrize(
+    ("figure", "archive"),
+    [
+        ("distillation_curves", ARCHIVE),
+        ("distillation_at_one_kl", ARCHIVE),
+        ("distillation_bound", ARCHIVE),
+        ("spirals", SPIRALS),
+    ],
+)
+def test_the_shipped_run_is_drawn(figure, archive, tmp_path):
+    options = [f"--results-folder={archive}", f"--figures-folder={tmp_path}", "--format=png"]
     assert run(make_app("closedist", COMMANDS), ["make-plot", f"--plot-type={figure}", *options]) == 0
-    assert list(tmp_path.glob("distillation_*.png"))
+    assert list(tmp_path.glob("*.png"))
+
+
+@pytest.mark.parametrize(
+    ("figure", "place", "shipped"),
+    [("spirals", ARCHIVE, SPIRALS.name), ("distillation_curves", ROOT / "results.zip", ARCHIVE.name)],
+)
+def test_where_an_archive_has_nothing_to_draw_the_one_that_has_is_named(figure, place, shipped, tmp_path, capsys):
+    options = [f"--plot-type={figure}", f"--results-folder={place}", f"--figures-folder={tmp_path}"]
+    assert run(make_app("closedist", COMMANDS), ["make-plot", *options]) == 2
+    assert f"--results-folder={shipped}" in capsys.readouterr().err
 
 
 def test_the_practitioner_s_scripts_run(tmp_path, capsys, monkeypatch):

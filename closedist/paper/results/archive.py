@@ -88,6 +88,24 @@ def _archive_beside(folder: Path) -> Path:
     return folder.with_name(folder.name + ".zip")
 
 
+def unpack(archive: Path, ending: str, folder: Path) -> None:
+    """Write an archive's files of this ending into a folder, by their base names.
+
+    Raises:
+        InputError: the archive is damaged, or such a file is too large.
+    """
+    try:
+        with _Listed(archive) as stream, zipfile.ZipFile(stream) as file:
+            entries = [entry for entry in file.infolist() if entry.filename.endswith(ending)]
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise InputError(f"{archive} is not a readable zip archive: {brief(error)}") from error
+    for entry in entries:
+        if entry.file_size > MAX_FILE_BYTES:
+            raise InputError(f"{archive}: {entry.filename!r} says it has {entry.file_size:,} bytes; that is too many")
+        content = _read_member(archive, entry.filename, f"{archive}: {entry.filename}")
+        (folder / Path(entry.filename).name).write_bytes(content)
+
+
 class _Listed(io.FileIO):
     """An archive whose table of contents, which zipfile reads in one piece, cannot fill the memory."""
 

@@ -89,7 +89,10 @@ def read_metrics(source: ResultsSource) -> list[Metrics]:
     """
     names = [name for name in source.names if name.startswith("metrics-")]
     if not names:
-        raise InputError(f"{source.place} has no metrics-….json of students; `closedist distil` makes them")
+        raise InputError(
+            f"{source.place} has no metrics-….json of students; `closedist distil` makes "
+            "them, and the repository ships some: --results-folder=distilled_digits.zip"
+        )
     return [_parsed(source, name) for name in names]
 
 
