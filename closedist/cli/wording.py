@@ -49,4 +49,7 @@ def missing(error: MissingArgumentError) -> str:
         return " ".join(str(error).split())
     hint = argument.hint
     choices = f", one of {', '.join(map(str, get_args(hint)))}" if get_origin(hint) is Literal else ""
-    return f"{command} needs {argument.name}{choices}; closedist {command} --help says what it is"
+    name = argument.name
+    if argument.field_info.is_positional and name.startswith("--"):
+        name = f"{argument.field_info.name.upper()} (or {name})"
+    return f"{command} needs {name}{choices}; closedist {command} --help says what it is"

@@ -267,5 +267,6 @@ def of_two(measure: Callable[[Joint], Tensor], z: ArrayLike | Tensor, w: ArrayLi
 
 def _products(views: Sequence[Tensor]) -> int:
     """How many products of numbers a table of all columns, or of all inputs, takes; an estimate from the shapes."""
-    rows, numbers = max(map(len, views), default=0), sum(view.numel() for view in views)
+    rows = max((view.shape[0] for view in views if view.ndim), default=1)
+    numbers = sum(view.numel() for view in views)
     return numbers * max(rows, numbers // max(1, rows))

@@ -166,7 +166,7 @@ def test_a_matrix_shows_one_number_with_verdicts_and_groups_of_models(
     assert rows["0"][1] == "1.00="
     assert rows["0"][3] == "-1.00≠"
     assert rows["3"][0] == rows["0"][3]
-    assert "any two logit correlations are 0.9 or more: 0 1 2; " in said
+    assert "any two logit correlations are 0.9 or more:\n  3: p, close, between\n  in none: reversed, other" in said
     assert "KL divergence" not in said
     assert command(*files(*MODELS), "--all", "--number=kl", "--no-intervals") == 0
     everything = capsys.readouterr().out
