@@ -1,7 +1,7 @@
 """Groups of inputs that are left out together: contiguous blocks, or what the user knows to belong together."""
 
 import heapq
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -23,11 +23,13 @@ class Groups:
         codes: (N,) int64 the group of each input, 0 … G − 1.
         sizes: (G,) int64 how many inputs each has.
         num_given: how many groups the user gave, None for blocks. They are more than G where some were put together.
+        independent: nothing says that inputs belong together, as positions of one sequence do.
     """
 
     codes: Tensor
     sizes: Tensor
     num_given: int | None
+    independent: bool = False
 
     @property
     def effective_number(self) -> float:
@@ -56,7 +58,7 @@ def contiguous_blocks(num_inputs: int) -> Groups:
         )
     count = min(BLOCKS, num_inputs)
     codes = torch.arange(num_inputs) * count // num_inputs
-    return Groups(codes, torch.bincount(codes), None)
+    return Groups(codes, torch.bincount(codes), None, independent=True)
 
 
 def sequence_blocks(sequences: NDArray[np.int64]) -> Groups:
@@ -70,7 +72,7 @@ def sequence_blocks(sequences: NDArray[np.int64]) -> Groups:
     """
     _, first, numbers = np.unique(sequences, return_index=True, return_inverse=True)
     if len(first) < FEWEST:
-        return contiguous_blocks(len(sequences))
+        return replace(contiguous_blocks(len(sequences)), independent=False)
     in_order = first.argsort().argsort()[numbers]
     codes = torch.from_numpy(in_order * min(BLOCKS, len(first)) // len(first))
     return Groups(codes, torch.bincount(codes), None)

@@ -57,8 +57,8 @@ def verdict_of(
         numbers = (certificate, intervals["certificate_centred"], dissimilarity, intervals["dissimilarity_centred"])
     found = verdict(*numbers, num_inputs, tolerance=limits.tolerance, by_chance=by_chance)
     same_top = intervals["same_top_label"]
-    if found.kind == "same" and same_top.at_most < 1 - limits.tolerance and limits.min_same_top is None:
-        words = f" Yet at least {1 - same_top.at_most:.1%} of the inputs get another label: a limit of its own."
+    if found.kind != "not the same" and same_top.at_most < 1 - limits.tolerance and limits.min_same_top is None:
+        words = f" Yet at least {1 - same_top.at_most:.1%} of the inputs get another label."
         found = replace(found, sentence=found.sentence + words)
     return _with_limits(found, limits, intervals)
 

@@ -211,6 +211,7 @@ def compare_models(
         return code
     called = distinct_names([Path(first), Path(second)])
     print(pair_table(compared.comparison, called, details=details, limits=limits))
+    print("\nto see where in the texts they differ, name these with --text")
     if compared.note:
         print(f"\n{compared.note}")
     return code

@@ -122,7 +122,8 @@ def notes_of(c: Comparison, limits: Limits = USUAL_LIMITS) -> list[str]:
     if c.input_set_rank is not None and c.input_set_rank < 1 + 0.05 * (c.subset_size - 1):
         notes.append(
             f"the log-odds of the input set are nearly parallel, {c.input_set_rank:.2f} directions of "
-            f"{c.subset_size} in effect: its part of d_LLV and d_f,g tests little; a diverse search finds others"
+            f"{c.subset_size} in effect: its part of d_LLV and d_f,g tests little"
+            f"{'' if c.input_search == 'diverse' else '; a diverse search may find others'}"
         )
     if c.black_boxes is not None and len(set(c.black_boxes)) == 2 and c.subset_size:
         box = "pq"[c.black_boxes.index(True)]

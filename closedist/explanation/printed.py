@@ -77,9 +77,11 @@ def pairs_printed(pairs: Sequence[LabelPair], names: Names, most: int) -> str:
 def inputs_printed(inputs: Sequence[InputDifference], names: Names, kl: float, most: int) -> str:
     """The inputs, with both models' labels; ``kl`` is the mean over all."""
     first, second = names
+    pairs = bool(inputs) and isinstance(inputs[0].input_id, list | tuple)
+    head = "seq., position" if pairs else "input"
     return table(
         f"inputs, largest KL first (the mean is {kl:.4g} nats)",
-        ("input", "KL", first, "", second, ""),
+        (head, "KL", first, "", second, ""),
         [
             (
                 one_line(row.input if row.input_id is None else row.input_id, 16),
@@ -111,7 +113,7 @@ def directions_printed(found: Sequence[Direction], names: Names, only: tuple[int
             else f"{row.correlation:.4f}",
             f"{row.of_first:.1%}",
             f"{row.of_second:.1%}",
-            one_line(f"{_listed(row.higher)} | {_listed(row.lower)}" if row.higher else "no label sees it", 25),
+            f"{_listed(row.higher)} | {_listed(row.lower)}" if row.higher else "no label sees it",
         )
         for row in shown
     ]
@@ -129,4 +131,11 @@ def directions_printed(found: Sequence[Direction], names: Names, only: tuple[int
 
 
 def _listed(names: Sequence[Name]) -> str:
-    return ", ".join(one_line(name, 12) for name in names)
+    """As many names, whole, as fit into 11 characters."""
+    said = one_line(names[0], 11)
+    for index, name in enumerate(map(str, names[1:]), 1):
+        more = f"{said}, {name}"
+        if len(more) + (2 if index + 1 < len(names) else 0) > 11:
+            return said if len(said) > 9 else f"{said} …"
+        said = more
+    return said

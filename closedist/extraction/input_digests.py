@@ -32,9 +32,24 @@ def row_digests(batch: Batch, count: int) -> list[int]:
     if not parts:
         whole = int.from_bytes(bytes.fromhex(batch.digest()[:16]), "big", signed=True)
         return [int(one) for one in mixed(np.full(count, whole), np.arange(count))]
+    masked = [(parts[name], _mask_of(name, parts[name], tensors)) for name in sorted(parts)]
+    return _of_rows(masked, count)
+
+
+def array_digests(inputs: NDArray[Any]) -> list[int]:
+    """One int64 for each row of an array of numbers, as of the same rows in a batch of one tensor, or of texts."""
+    if inputs.dtype.kind in "fiub":
+        return _of_rows([(torch.from_numpy(np.ascontiguousarray(inputs)), None)], len(inputs))
+    return [
+        int.from_bytes(hashlib.blake2b(repr(row).encode(), digest_size=8).digest(), "big", signed=True)
+        for row in inputs.tolist()
+    ]
+
+
+def _of_rows(parts: list[tuple[Tensor, NDArray[Any] | None]], count: int) -> list[int]:
     states = [hashlib.blake2b(digest_size=8) for _ in range(count)]
-    for name in sorted(parts):
-        rows, mask = _in_one_type(parts[name]), _mask_of(name, parts[name], tensors)
+    for tensor, mask in parts:
+        rows = _in_one_type(tensor)
         for index, state in enumerate(states):
             row = rows[index] if mask is None else rows[index][mask[index]]
             state.update(f"{tuple(row.shape)};".encode() + row.tobytes())

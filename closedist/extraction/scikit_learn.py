@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from closedist.errors import InputError
+from closedist.extraction.input_digests import array_digests
 from closedist.representations import Representations
 from closedist.representations.names import Names
 
@@ -22,7 +23,9 @@ _ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 }
 
 
-def from_sklearn(model: Any, X: Any, input_ids: Names | None = None) -> Representations:
+def from_sklearn(
+    model: Any, X: Any, input_ids: Names | None = None, label_names: Names | None = None
+) -> Representations:
     """A fitted linear classifier or MLPClassifier of scikit-learn, on the inputs X.
 
     f(x) is what enters the last linear layer: an MLP's last hidden layer, a linear classifier's features, and in a
@@ -32,11 +35,13 @@ def from_sklearn(model: Any, X: Any, input_ids: Names | None = None) -> Represen
     Args:
         model: LogisticRegression, LinearDiscriminantAnalysis, MLPClassifier or another whose probabilities are the
             softmax of linear scores; alone, as the last step of a pipeline, or found by a search.
-        X: (N, features) as the model takes it.
+        X: (N, features) as the model takes it; fingerprints of its rows are kept, so that a comparison refuses models
+            that saw others, or the same in another order.
         input_ids: names of the inputs.
+        label_names: of the classes, in the order of ``model.classes_``, which are the names by default.
 
     Returns:
-        Representations whose label names are ``model.classes_``.
+        Representations whose label names are ``model.classes_``, or those given.
 
     Raises:
         InputError: the model is not fitted, is of another kind, or its probabilities are no softmax of its scores; the
@@ -51,6 +56,11 @@ def from_sklearn(model: Any, X: Any, input_ids: Names | None = None) -> Represen
         >>> round(closedist.compare(p, q).kl, 2)
         0.09
     """
+    wanted, shape = getattr(model, "n_features_in_", None), getattr(X, "shape", None)
+    if wanted is not None and shape is not None and (len(shape) != 2 or shape[1] != wanted):
+        raise InputError(
+            f"X: shape {tuple(shape)}; a row an input, of the {wanted} features that the model was fitted on"
+        )
     last, features = _last_step(getattr(model, "best_estimator_", model), X)
     kind = type(last).__name__
     black_box = (
@@ -75,8 +85,10 @@ def from_sklearn(model: Any, X: Any, input_ids: Names | None = None) -> Represen
         rows, bias = np.vstack([0 * rows, rows]), np.append([0], bias)
     if len(rows) != len(last.classes_):
         raise InputError(f"model: {kind} decides on {len(rows)} labels one by one, which is no distribution over them")
-    names = last.classes_ if last.classes_.dtype.kind in "iuUO" else last.classes_.astype(str)
-    made = Representations(features, rows, bias, input_ids, names)
+    names: Any = label_names
+    if names is None:
+        names = last.classes_ if last.classes_.dtype.kind in "iuUO" else last.classes_.astype(str)
+    made = Representations(features, rows, bias, input_ids, names, input_digests=array_digests(_dense(X)))
     scores = torch.from_numpy(features.astype(np.float64) @ rows.T + bias)
     apart = float(np.abs(scores.softmax(-1).numpy() - model.predict_proba(X)).max())
     if not apart < _APART:

@@ -92,7 +92,7 @@ def _different_labels(first: Representations, first_name: str, other: Representa
     if common := _common("labels", first.label_names, other.label_names):
         text = f"{text}. {common}"
     small, large = sorted([first.num_labels, other.num_labels])
-    if large - small > max(1, 0.02 * large):
+    if common or large - small > max(1, 0.02 * large):  # labels with names are no rows of padding
         return text
     padded = first_name if first.num_labels == large else other_name
     return (

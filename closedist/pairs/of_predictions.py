@@ -47,7 +47,7 @@ def _of_batch(
     replicates = {name: means_without(column, groups.codes, groups.sizes) for name, column in columns.items()}
     values = {name: column.mean(-1) for name, column in columns.items()}
     found = pair_intervals(values, replicates, groups.sizes.to(rows.kl.device))
-    if groups.num_given is None:
+    if groups.independent:
         found["same_top_label"] = wilson(values["same_top_label"], rows.kl.shape[-1])
     for fields, intervals in zip(result, by_number(found), strict=True):
         fields |= {"intervals": intervals}

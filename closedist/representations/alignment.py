@@ -41,6 +41,8 @@ def align(models: Sequence[Representations], names: Sequence[str] | None = None)
         >>> [model.label_names.tolist() for model in closedist.align([p, q])]
         [['de', 'en'], ['de', 'en']]
     """
+    if isinstance(models, Representations):
+        raise InputError("models: one model, where a list of them belongs, as in closedist.align([p, q])")
     aligned, note = aligned_with_note(models, model_names(len(models)) if names is None else names)
     if note:
         log.warning(note)

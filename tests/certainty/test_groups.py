@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from closedist import InputError
-from closedist.certainty.groups import MOST, contiguous_blocks, given_groups
+from closedist.certainty.groups import MOST, contiguous_blocks, given_groups, sequence_blocks
 
 
 @settings(max_examples=40, deadline=None)
@@ -71,3 +71,10 @@ def test_what_cannot_be_groups_is_refused_by_name(names: object, message: str) -
 def test_fewer_than_eight_inputs_give_no_interval() -> None:
     with pytest.raises(InputError, match="intervals: 7 inputs"):
         contiguous_blocks(7)
+
+
+def test_positions_of_sequences_are_not_independent() -> None:
+    assert contiguous_blocks(100).independent
+    assert not sequence_blocks(np.arange(100) // 5).independent
+    assert not sequence_blocks(np.arange(100) // 50).independent  # fewer than 8 sequences
+    assert not given_groups(np.arange(100) // 5, 100).independent

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_digits
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier, SGDClassifier
 from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
@@ -119,3 +121,37 @@ def test_the_black_box_that_is_advised_works() -> None:
     p = closedist.from_sklearn(LogisticRegression().fit(X, THREE), X)
     sgd = SGDClassifier(loss="log_loss").fit(X, THREE)
     assert closedist.kl_divergence(p, closedist.Representations.from_logits(sgd.predict_log_proba(X).clip(-50))) > 0
+
+
+def test_the_same_inputs_in_another_order_are_refused() -> None:
+    X, y = load_digits(return_X_y=True)
+    model = LogisticRegression(max_iter=30).fit(X, y)
+    p, shuffled = closedist.from_sklearn(model, X), closedist.from_sklearn(model, X[::-1])
+    with pytest.raises(InputError, match="the same inputs in another order"):
+        closedist.compare(p, shuffled)
+    assert closedist.compare(p, closedist.from_sklearn(model, X)).same_top_label == 1
+    assert closedist.compare(p, shuffled, same_inputs=True).same_top_label < 0.5  # type: ignore[operator]
+    batches = [torch.from_numpy(part) for part in np.array_split(X, 7)]
+    network = torch.nn.Sequential(torch.nn.Identity(), torch.nn.Linear(64, 10).double())
+    assert np.array_equal(p.input_digests, closedist.extract(network, batches).input_digests)  # type: ignore[arg-type]
+
+
+def test_texts_have_fingerprints_too() -> None:
+    texts = np.array(["a b", "b c c", "c d", "a a d"] * 10)
+    model = make_pipeline(CountVectorizer(token_pattern=r"\w"), LogisticRegression()).fit(texts, [0, 1, 2, 0] * 10)
+    with pytest.raises(InputError, match="another order"):
+        closedist.compare(closedist.from_sklearn(model, texts), closedist.from_sklearn(model, texts[::-1]))
+
+
+@pytest.mark.parametrize("columns", [np.s_[:, :10], np.s_[0]])
+def test_inputs_of_another_width_are_told_in_the_words_of_the_model(columns: Any) -> None:
+    X, y = load_digits(return_X_y=True)
+    with pytest.raises(InputError, match="of the 64 features that the model was fitted on"):
+        closedist.from_sklearn(LogisticRegression(max_iter=30).fit(X, y), X[columns])
+
+
+def test_classes_can_be_named() -> None:
+    X, y = load_digits(return_X_y=True)
+    named = closedist.from_sklearn(LogisticRegression(max_iter=30).fit(X, y), X, label_names=list("abcdefghij"))
+    assert named.label_names is not None
+    assert named.label_names.tolist() == list("abcdefghij")

@@ -388,3 +388,16 @@ def test_a_number_outside_its_interval_is_explained() -> None:
     said = " ".join(pair_table(few).split())
     assert "too large for so few inputs; its interval makes up for that" in said
     assert "outside its interval" not in said
+
+
+def test_the_rate_of_equal_answers_has_the_interval_of_blocks_where_inputs_are_positions_of_sequences() -> None:
+    """Runs of 30 positions on which the models agree or not: Wilson's interval takes them for 1,200 answers."""
+    rng = np.random.default_rng(0)
+    f, g = rng.normal(size=(1200, 3)), rng.normal(size=(5, 3))
+    apart = (np.arange(1200) // 30 % 4 == 0)[:, None]
+    q = np.where(apart, -f, f)
+    ids = np.stack([np.arange(1200) // 30, np.arange(1200) % 30], 1)
+    plain = compare(Representations(f, g), Representations(q, g), intervals=True)
+    texts = compare(Representations(f, g, None, ids), Representations(q, g, None, ids), intervals=True)
+    there, here = (c.intervals["same_top_label"] for c in (texts, plain))
+    assert there.standard_error > 1.5 * here.standard_error
