@@ -5,7 +5,7 @@ import logging
 import sys
 from collections.abc import Iterable
 
-from cyclopts import App, CycloptsError, Group, MissingArgumentError, Parameter
+from cyclopts import App, CycloptsError, Group, MissingArgumentError, Parameter, UnusedCliTokensError
 
 import closedist
 from closedist.cli.paper_options import check_whole_numbers, without_unused_options
@@ -121,6 +121,9 @@ def run(app: App, tokens: list[str]) -> int:
         return _fail(in_options(str(error), _options(app, tokens)))
     except MissingArgumentError as error:
         return _fail(missing(error))
+    except UnusedCliTokensError as error:
+        said = " ".join(map(str, error.unused_tokens or ()))
+        return _fail(f"{tokens[0]} has no place for {said}; closedist {tokens[0]} --help shows what it takes")
     except CycloptsError as error:
         return _fail(" ".join(str(error).split()))
     except BrokenPipeError:

@@ -161,6 +161,8 @@ def compare_models(
     _check_named(first, second, files, bool(text))
     if report is not None and report.is_dir():
         raise InputError(f"--report: {report} is a folder; name the page's file, as in {report / 'report.html'}")
+    if folder is not None and folder.is_file():
+        raise InputError(f"--folder: {folder} is a file; name a folder, which need not be there yet")
     look = None if report is None else _look(report, [first, second, *(rest if text else ())])
     read, loading = reading.of(files)
     settings = measuring.settings()

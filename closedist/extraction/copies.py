@@ -199,7 +199,7 @@ def _groups(places: Places) -> tuple[Groups | None, str]:
     blocks = len(groups.sizes)
     return (
         groups,
-        f"95 % intervals: over {blocks} blocks of whole sequences; with {FEWEST} texts, over texts (jackknife).",
+        f"95 % intervals: over {blocks} blocks of whole sequences; from {FEWEST} texts on, over texts (jackknife).",
     )
 
 

@@ -17,6 +17,7 @@ from closedist.system.files import write_atomically
 
 _ENDINGS = (".safetensors", ".parquet")
 _SHOWN_TOKEN = 13  # columns of a token in a list of 80
+_EQUAL = 1e-12  # nats, below which KL is rounding
 _CONTEXT = 80 - 2 - 9 - 2 * (_SHOWN_TOKEN + 2)
 _TOKENS_OF_CONTEXT = 48
 
@@ -84,6 +85,8 @@ def differences_table(copies: Copies, part: ByToken, count: int) -> str:
         part: of one of the copies.
         count: how many.
     """
+    if float(part.kl.max()) < _EQUAL:
+        return f"{part.name} gives every token the probability that {copies.reference} gives it: they differ nowhere"
     head = f"{'KL':>9}  {'text up to the token':<{_CONTEXT}}  "
     head += f"{_fitted(copies.reference, _SHOWN_TOKEN)}  {_fitted(part.name, _SHOWN_TOKEN)}"
     title = f"Where {part.name} differs most from {copies.reference}, and which token each thinks likeliest to follow"

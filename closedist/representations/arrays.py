@@ -118,10 +118,13 @@ def largest_of(tensor: Tensor, name: str) -> float:
         if len(wrong):
             where = wrong[0].tolist()
             where[0] += rows.start
-            what = "NaN" if math.isnan(float(tensor[tuple(where)])) else "infinity"
+            found = float(tensor[tuple(where)])
+            what = "NaN" if math.isnan(found) else "infinity"
+            remedy = "mask or drop what is not"
+            if name == "logits" and found == -math.inf:
+                remedy = "the log of a probability of 0 is not: pass np.log(p.clip(1e-6))"
             raise InputError(
-                f"{name}: {what} at {where} of shape {tuple(tensor.shape)}; "
-                "all numbers must be finite (mask or drop what is not)"
+                f"{name}: {what} at {where} of shape {tuple(tensor.shape)}; all numbers must be finite ({remedy})"
             )
     raise AssertionError("unreachable: aminmax finds what isfinite finds")
 

@@ -125,6 +125,8 @@ def test_a_matrix_says_whose_groups_these_are_and_that_a_verdict_is_of_something
         (["draw"], "draw needs KIND, one of heatmap, map, dendrogram, pair, labels; closedist draw --help says"),
         (["get-distances"], "get-distances needs --date-str; closedist get-distances --help says what it is"),
         (["draw", "map", "x", "--threshold"], "--threshold requires an argument"),
+        (["explain", "a", "b", "c"], "explain has no place for c; closedist explain --help shows what it takes"),
+        (["compare-models", "a", "b", "t.txt", "--folder", __file__], "is a file; name a folder"),
     ],
 )
 def test_what_is_missing_is_said_as_that(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

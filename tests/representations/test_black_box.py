@@ -200,3 +200,10 @@ class TestOneLabel:
         p = Representations(f, np.vstack([0 * g, g]), [0, float(b[0])])
         z = np.asarray(f @ g.T + b)
         assert kl_divergence(p, Representations.from_logits(np.hstack([0 * z, z]))) < 1e-20
+
+
+def test_the_log_of_a_probability_of_0_has_its_remedy() -> None:
+    probabilities = np.array([[1.0, 0.0], [0.5, 0.5]] * 10)
+    with np.errstate(divide="ignore"), pytest.raises(InputError, match=r"pass np\.log\(p\.clip\(1e-6\)\)"):
+        Representations.from_logits(np.log(probabilities))
+    assert Representations.from_logits(np.log(probabilities.clip(1e-6))).num_labels == 2
