@@ -105,11 +105,11 @@ def extract(
 
 
 def compare_models(
-    first: Annotated[str, Parameter(help=MODEL, show_default=False)] = "",
-    second: Annotated[str, Parameter(help="The other model, or a copy.", show_default=False)] = "",
+    first: Annotated[str, Parameter(name="MODEL", help=MODEL, show_default=False)] = "",
+    second: Annotated[str, Parameter(name="OTHER", help="The other model, or a copy.", show_default=False)] = "",
     rest: Annotated[
         tuple[str, ...],
-        Parameter(help="UTF-8 text files; with --text, more copies.", json_list=False, show_default=False),
+        Parameter(name="TEXT", help="UTF-8 text files; with --text, more copies.", json_list=False, show_default=False),
     ] = (),
     /,
     *,
