@@ -89,8 +89,19 @@ def test_the_table_names_every_layer_and_its_values():
     for name in a:
         assert printed.count(name) == 2
     against = str(closedist.layer_matrix(a, layers(20, 5, 1), "debiased"))
-    assert len(against.splitlines()) == 4
-    assert "closest: b/layer." in against
+    assert len(against.splitlines()) == 5
+    assert "same depth           closest" in against
+    assert "b/layer." in against
+
+
+@pytest.mark.parametrize(("prefix", "count"), [("hidden_states.", 12), ("model.encoder.blocks.attention.", 9), ("", 3)])
+def test_a_table_of_one_model_or_of_two_fits_into_eighty_columns(prefix: str, count: int) -> None:
+    a = {f"{prefix}{index}": value for index, value in enumerate(layers(count, 5, 0).values())}
+    b = {f"other/{name}": value for name, value in a.items()}
+    for table in (closedist.layer_matrix(a), closedist.layer_matrix(a, b)):
+        lines = str(table).splitlines()
+        assert max(map(len, lines)) < 80
+        assert all(any(name[-12:] in line for line in lines) for name in a)
 
 
 class Layer(nn.Module):

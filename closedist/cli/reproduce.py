@@ -235,7 +235,7 @@ def _print_shipped(pieces: "Sequence[Piece]", folders: "Folders") -> None:
     if of_results:
         print(f"{of_results:,} models are there as results: drawn, not measured anew")
     if of_files or of_results:
-        print("To train these further, or measure them on training inputs, train them first with train-variations")
+        print("To train these further, or measure them on training inputs, train them first with\ntrain-variations")
 
 
 def _duration(seconds: float) -> str:

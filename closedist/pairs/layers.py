@@ -15,7 +15,14 @@ from closedist.measures.joint import Joint, joint
 
 Layers = Mapping[str, ArrayLike | Tensor]
 _EQUAL = 1e-9  # of values, within which layers are equally close and the one nearest in depth is named
+_WIDTH = 79
+_NAME = 19  # characters of one of three names in a line
 _SHOWN = 12  # columns, above which a printed table shows each row's own and closest layer alone
+
+
+def _cut(name: str) -> str:
+    """A name of so few characters that three stand beside their numbers; its end tells layers apart."""
+    return name if len(name) <= _NAME else f"…{name[1 - _NAME :]}"
 
 
 @dataclass(frozen=True)
@@ -72,20 +79,30 @@ class LayerMatrix:
         title = f"{self.measure.title}, {self.num_inputs:,} inputs"
         wide = max(map(len, self.rows))
         if len(self.columns) > _SHOWN or self.rows != self.columns:
-            other = max(len(match.same_depth) for match in self.matches())
-            lines = [
-                f"{match.row:<{wide}}  {match.same_depth:<{other}} {match.value:7.4f}  closest: {match.closest} "
-                f"{match.closest_value:.4f}"
+            cells = [
+                (_cut(match.row), _cut(match.same_depth), match.value, _cut(match.closest), match.closest_value)
                 for match in self.matches()
             ]
-            return "\n".join([f"{title}: at the same depth, and the closest", *lines])
+            own, other = max(len(row[0]) for row in cells), max(10, *(len(row[1]) for row in cells))
+            head = f"{'':<{own}}  {'same depth':<{other}}           closest"
+            lines = [f"{a:<{own}}  {b:<{other}} {near:7.4f}  {c} {nearest:.4f}" for a, b, near, c, nearest in cells]
+            return "\n".join([f"{title}: at the same depth, and the closest", head, *lines])
         cell = max(7, *map(len, self.columns))
+        if wide + len(self.columns) * (cell + 2) > _WIDTH:
+            return "\n".join([title, *self._numbered()])
         head = " " * wide + "".join(f"  {name:>{cell}}" for name in self.columns)
         lines = [
             f"{name:<{wide}}" + "".join(f"  {value:{cell}.4f}" for value in values)
             for name, values in zip(self.rows, self.values, strict=True)
         ]
         return "\n".join([title, head, *lines])
+
+    def _numbered(self) -> list[str]:
+        """The names with their numbers, and the table by these."""
+        places = range(len(self.rows))
+        head = "  " + "".join(f"{place:>6}" for place in places)
+        rows = [f"{place:>2}" + "".join(f"{value:6.2f}" for value in self.values[place]) for place in places]
+        return [*(f"{place:>2}  {name}" for place, name in zip(places, self.rows, strict=True)), "", head, *rows]
 
 
 def layer_matrix(
