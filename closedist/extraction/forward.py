@@ -79,8 +79,20 @@ def _eagerly(model: nn.Module) -> Iterator[None]:
 
 
 def call(model: nn.Module, batch: Batch) -> Any:
-    """The model's own output."""
-    return model(*batch.args, **batch.kwargs)
+    """The model's own output.
+
+    Raises:
+        InputError: it looked for what this batch does not have, as of a batch without its first axis, of a sequence
+            longer than it takes or of a token that it does not know.
+    """
+    try:
+        return model(*batch.args, **batch.kwargs)
+    except IndexError as error:
+        shapes = ", ".join(f"{tuple(one.shape)} ({name})" for name, one in batch.tensors().items())
+        raise InputError(
+            f"batches: the model fails on one of shape {shapes} ({error}); its first axis must count the inputs, no "
+            "sequence may be longer and no token larger than the model knows"
+        ) from error
 
 
 def head_input(model: nn.Module, head: nn.Module, batch: Batch) -> Tensor:

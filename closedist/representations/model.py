@@ -237,8 +237,13 @@ class Representations:
         strings as JSON in UTF-8 bytes.
 
         Raises:
-            InputError: the file cannot be written.
+            InputError: the file cannot be written, or its name is that of a folder or of another kind of file.
         """
+        place = Path(path)
+        if place.is_dir() or place.suffix in (".npz", ".npy", ".pt", ".csv"):
+            raise InputError(
+                f"path: {path}; what is written is a safetensors file, as in {place.stem or 'p'}.safetensors"
+            )
         if self._unembeddings is None:
             tensors = {"logits": self.stored}
         else:

@@ -290,3 +290,18 @@ def test_without_a_network_a_name_is_looked_for_in_the_cache_alone(
     finally:
         hugging_face._hub_is_known.cache_clear()
     assert options == ({} if proxy else {"local_files_only": True})
+
+
+@pytest.mark.parametrize("batch", [torch.tensor([1, 9]), {"tokens": torch.tensor([[0, 9]])}])
+def test_a_token_that_the_model_does_not_know_is_told_as_a_matter_of_the_batch(batch: Any) -> None:
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.tokens = nn.Embedding(4, 3)
+            self.head = nn.Linear(3, 4)
+
+        def forward(self, tokens: Tensor) -> Any:
+            return self.head(self.tokens(tokens))
+
+    with pytest.raises(InputError, match=r"batches: the model fails on one of shape \(.*no token larger than"):
+        closedist.extract(Model(), [batch])

@@ -271,3 +271,10 @@ def test_who_may_read_a_file_is_what_the_umask_says(tmp_path: Path) -> None:
     Representations(np.ones((4, 2)), np.ones((3, 2))).save(tmp_path / "p.safetensors")
     (tmp_path / "other").touch()
     assert (tmp_path / "p.safetensors").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+@pytest.mark.parametrize("name", ["", "p.npz", "p.pt"])
+def test_nothing_is_written_under_the_name_of_another_kind_of_file(name, tmp_path):
+    with pytest.raises(InputError, match="what is written is a safetensors file, as in "):
+        Representations(F, G).save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
