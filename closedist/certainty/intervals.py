@@ -103,7 +103,7 @@ def jackknife(values: Tensor, replicates: Tensor, sizes: Tensor, scale: Scale) -
     share = (sizes.double() / sizes.sum()).reshape(shape)
     finite = torch.isfinite(values) & torch.isfinite(replicates).all(0)
     constant = (replicates == values).all(0)
-    bias = ((1.0 - share) * (replicates - values)).sum(0)
+    bias = _bias(values, replicates, share)
     own_error = _error(replicates)
 
     centre = values if scale.corrected is None else _without_bias(values, replicates, share, *scale.corrected)
@@ -126,6 +126,11 @@ def jackknife(values: Tensor, replicates: Tensor, sizes: Tensor, scale: Scale) -
     return Intervals(end(-both), end(both), own_error, bias, end(-one), end(one))
 
 
+def _bias(values: Tensor, replicates: Tensor, share: Tensor) -> Tensor:
+    """By how much values exceed what infinitely many inputs would give, where that is in proportion to 1/N."""
+    return ((1.0 - share) * (replicates - values)).sum(0)
+
+
 def _without_bias(
     values: Tensor,
     replicates: Tensor,
@@ -135,7 +140,7 @@ def _without_bias(
 ) -> Tensor:
     """The values less their bias on this scale, where it exceeds the standard error."""
     values, replicates = transform(values), transform(replicates)
-    bias = ((1.0 - share) * (replicates - values)).sum(0)
+    bias = _bias(values, replicates, share)
     return inverse(torch.where(bias.abs() > _error(replicates), values - bias, values))
 
 

@@ -101,9 +101,9 @@ def make_plot(
             families=_image_families(configs, date_str),
             device=device(cuda) if figure.needs == "representations" else None,
         )
-        folder, archive = results_folder, unread_archive(results_folder) if figure.reads_results else None
-        if figure.paper == registry.SECOND:  # whose students are in archives of their own
-            archive = None
+        # the second paper's students are in archives of their own
+        passed_over = figure.reads_results and figure.paper != registry.SECOND
+        folder, archive = results_folder, unread_archive(results_folder) if passed_over else None
         unread = f"Results are read from {folder}, and not from {archive}: for that, add --results-folder={archive}"
         try:
             plots = draw(figure.name, sources)

@@ -72,25 +72,19 @@ def clusters(comparisons: "Sequence[Comparison]", names: Sequence[str]) -> str:
         comparisons: of all pairs, in ``itertools.combinations`` order.
         names: three or more.
     """
-    import numpy as np
-
     from closedist.comparison.naming import short_names
     from closedist.comparison.table import wrapped
+    from closedist.explanation.distances import distances
     from closedist.explanation.groups import group_models
 
-    correlations = [comparison.logit_correlation for comparison in comparisons]
-    if None in correlations:
+    if any(comparison.logit_correlation is None for comparison in comparisons):
         return ""
-    matrix = np.zeros((len(names), len(names)))
-    matrix[np.triu_indices(len(names), 1)] = np.sqrt(2.0 * (1.0 - np.array(correlations)).clip(min=0.0))
-    matrix += matrix.T
-    found = group_models(matrix, (2.0 * (1.0 - CLUSTERED)) ** 0.5)
+    found = group_models(distances(comparisons), (2.0 * (1.0 - CLUSTERED)) ** 0.5)
     short, _ = short_names(names, 24)
     groups = [sorted(group) for group in found.members if len(group) > 1]
-    lines = [f"groups in which any two logit correlations are {CLUSTERED:g} or more:"]
-    lines += [f"{len(group)}: {', '.join(short[model] for model in group)}" for group in groups]
+    lines = [f"{len(group)}: {', '.join(short[model] for model in group)}" for group in groups]
     alone = sorted(model for group in found.members if len(group) == 1 for model in group)
     if alone:
         lines.append(f"in none: {', '.join(short[model] for model in alone)}")
-    first, *others = lines
-    return "\n".join([first, *(line for other in others for line in wrapped(other, "  "))]) + "\n"
+    head = f"groups in which any two logit correlations are {CLUSTERED:g} or more:"
+    return "\n".join([head, *(part for line in lines for part in wrapped(line, "  "))]) + "\n"

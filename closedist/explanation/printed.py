@@ -7,6 +7,7 @@ from closedist.explanation.differences import Direction, InputDifference, LabelD
 from closedist.explanation.table import left_out, one_line, table
 
 LONGEST = 14  # characters of a name in a table
+SIDE = 11  # characters of the names on either side of a direction
 ALIKE = 0.9999  # canonical correlation: directions above are counted, not listed
 Names = tuple[str, str]
 
@@ -131,11 +132,11 @@ def directions_printed(found: Sequence[Direction], names: Names, only: tuple[int
 
 
 def _listed(names: Sequence[Name]) -> str:
-    """As many names, whole, as fit into 11 characters."""
-    said = one_line(names[0], 11)
+    """As many names, whole, as fit into so many characters."""
+    said = one_line(names[0], SIDE)
     for index, name in enumerate(map(str, names[1:]), 1):
         more = f"{said}, {name}"
-        if len(more) + (2 if index + 1 < len(names) else 0) > 11:
-            return said if len(said) > 9 else f"{said} …"
+        if len(more) + (2 if index + 1 < len(names) else 0) > SIDE:
+            return said if len(said) + 2 > SIDE else f"{said} …"
         said = more
     return said

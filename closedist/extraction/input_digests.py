@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from closedist.extraction.batches import Batch
+from closedist.representations.arrays import as_tensor
 
 # says how to read, not what is read; a mask's work is done by what it leaves out
 _HOW = ("attention_mask", "decoder_attention_mask", "token_type_ids", "position_ids", "decoder_position_ids")
@@ -38,8 +39,10 @@ def row_digests(batch: Batch, count: int) -> list[int]:
 
 def array_digests(inputs: NDArray[Any]) -> list[int]:
     """One int64 for each row of an array of numbers, as of the same rows in a batch of one tensor, or of texts."""
-    if inputs.dtype.kind in "fiub":
-        return _of_rows([(torch.from_numpy(np.ascontiguousarray(inputs)), None)], len(inputs))
+    kind = inputs.dtype.kind
+    if kind in "fiub":
+        numbers = as_tensor(inputs, "inputs") if kind == "f" else torch.from_numpy(inputs.astype(np.int64))
+        return _of_rows([(numbers, None)], len(inputs))
     return [
         int.from_bytes(hashlib.blake2b(repr(row).encode(), digest_size=8).digest(), "big", signed=True)
         for row in inputs.tolist()

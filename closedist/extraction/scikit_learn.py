@@ -15,6 +15,7 @@ from closedist.representations.names import Names
 Array = NDArray[Any]
 
 _APART = 1e-4  # between two probabilities, above what float32 leaves of them
+_DENSE_ROWS = 256  # of a sparse matrix at once
 _ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "identity": lambda z: z,
     "logistic": lambda z: np.exp(-np.logaddexp(0, -z)),
@@ -88,7 +89,7 @@ def from_sklearn(
     names: Any = label_names
     if names is None:
         names = last.classes_ if last.classes_.dtype.kind in "iuUO" else last.classes_.astype(str)
-    made = Representations(features, rows, bias, input_ids, names, input_digests=array_digests(_dense(X)))
+    made = Representations(features, rows, bias, input_ids, names, input_digests=_digests(X))
     scores = torch.from_numpy(features.astype(np.float64) @ rows.T + bias)
     apart = float(np.abs(scores.softmax(-1).numpy() - model.predict_proba(X)).max())
     if not apart < _APART:
@@ -109,6 +110,15 @@ def _last_step(model: Any, X: Any) -> tuple[Any, Array]:
 def _dense(array: Any) -> Array:
     """Numbers of a data frame, a sparse matrix or an array."""
     return np.asarray(array.toarray() if hasattr(array, "toarray") else array)
+
+
+def _digests(X: Any) -> list[int]:
+    """Fingerprints of the rows; of a sparse matrix some at a time, since a pipeline may never make it dense."""
+    if not hasattr(X, "toarray"):
+        return array_digests(_dense(X))
+    rows = X.tocsr()
+    starts = range(0, rows.shape[0], _DENSE_ROWS)
+    return [one for start in starts for one in array_digests(rows[start : start + _DENSE_ROWS].toarray())]
 
 
 def _of_mlp(model: Any, features: Array) -> tuple[Array, Array, Array]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from closedist.measures.joint import Columns, Joint
 from closedist.measures.orthonormal import orthonormal_basis, rounding
-from closedist.measures.pair_norms import gram, grams
+from closedist.measures.pair_norms import gram, own_products
 
 _TALL = 8  # rows to a column, from which Gram matrices are less work than QR
 _WELL_CONDITIONED = 1e-3  # of singular values: a product of two such bases by one Gram matrix each is good to 1e-10
@@ -97,8 +97,8 @@ def _each(
             some = [members[at] for at in which]
             precision = views.precision if len(some) == len(members) else views.precision[which]
             least = rounding(precision, precision.new_tensor(width))
-            of_these = grams(columns) if len(some) == len(members) else [gram(one) for one in some]
-            for at, part in zip(which, from_grams(torch.stack(of_these), least, some), strict=True):
+            products = torch.stack([own_products(columns, at) for at in which])
+            for at, part in zip(which, from_grams(products, least, some), strict=True):
                 parts[at] = part
     made = [
         otherwise(view, precision) if part is None else part

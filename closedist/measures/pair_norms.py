@@ -1,7 +1,6 @@
 """Norms of AᵀB for all pairs of views: squared Frobenius norms and nuclear norms, by a few large products."""
 
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 
 import numpy as np
 import torch
@@ -130,11 +129,12 @@ def gram(view: Tensor) -> Tensor:
     return found
 
 
-def grams(columns: Columns) -> list[Tensor]:
-    """(d, d) XᵀX of each view, not turned."""
+def own_products(columns: Columns, index: int) -> Tensor:
+    """(d, d) XᵀX of one view, not turned."""
+    start, stop = columns.starts[index : index + 2]
     if columns.products is not None:
-        return [columns.products[at:to, at:to] for at, to in pairwise(columns.starts)]
-    return [gram(columns.side[:, at:to]) for at, to in pairwise(columns.starts)]
+        return columns.products[start:stop, start:stop]
+    return gram(columns.side[:, start:stop])
 
 
 def squared_products(columns: Columns, first: int | None = None) -> Tensor:
@@ -150,7 +150,7 @@ def all_squared_products(columns: Columns, first: int | None = None) -> Tensor:
         sums = np.add.reduceat(np.add.reduceat(squares, starts, 0), starts, 1)
         return torch.from_numpy(sums).to(columns.side.device)
     result = squared_products(columns, first)
-    result.diagonal().copy_(torch.stack([own.square().sum() for own in grams(columns)]))
+    result.diagonal().copy_(torch.stack([gram(view).square().sum() for view in columns]))
     return result
 
 

@@ -10,7 +10,7 @@ from closedist.measures.factors import factors, principal_factors
 from closedist.measures.joint import Columns, Joint, Views, joint, of_all, of_two
 from closedist.measures.numbers import is_number
 from closedist.measures.orthonormal import orthonormal_basis
-from closedist.measures.pair_norms import grams, products, squared_products
+from closedist.measures.pair_norms import own_products, products, squared_products
 from closedist.measures.roots import triangular
 
 _SMOOTH = 1e-4  # λ from which the rounding of a Gram matrix does not show
@@ -152,8 +152,8 @@ def gulp_of(views: Joint, regularisation: float = 1e-2) -> Tensor:
 def _by_gram(views: Joint, regularisation: float) -> tuple[Columns, Tensor]:
     """The A by the Gram matrices XᵀX, whose rounding λ hides, A = XV/√(s² + λ); and ‖AᵀA‖² of each."""
     turns, own = [], []
-    for gram in grams(views.columns):
-        squares, axes = torch.linalg.eigh(gram)
+    for index in range(len(views)):
+        squares, axes = torch.linalg.eigh(own_products(views.columns, index))
         shrunk = squares.clamp(min=0.0) + regularisation * squares.sum()
         turns.append(axes / shrunk.sqrt())
         own.append((squares / shrunk).square().sum())

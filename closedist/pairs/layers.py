@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from closedist.comparison.table import WIDTH
 from closedist.errors import InputError
 from closedist.measures.catalogue import Measure, measure_called
 from closedist.measures.joint import Joint, joint
 
 Layers = Mapping[str, ArrayLike | Tensor]
 _EQUAL = 1e-9  # of values, within which layers are equally close and the one nearest in depth is named
-_WIDTH = 79
 _NAME = 19  # characters of one of three names in a line
 _SHOWN = 12  # columns, above which a printed table shows each row's own and closest layer alone
 
@@ -88,7 +88,7 @@ class LayerMatrix:
             lines = [f"{a:<{own}}  {b:<{other}} {near:7.4f}  {c} {nearest:.4f}" for a, b, near, c, nearest in cells]
             return "\n".join([f"{title}: at the same depth, and the closest", head, *lines])
         cell = max(7, *map(len, self.columns))
-        if wide + len(self.columns) * (cell + 2) > _WIDTH:
+        if wide + len(self.columns) * (cell + 2) >= WIDTH:
             return "\n".join([title, *self._numbered()])
         head = " " * wide + "".join(f"  {name:>{cell}}" for name in self.columns)
         lines = [

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import coo_matrix
 from sklearn.datasets import load_digits
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
 from sklearn.ensemble import RandomForestClassifier
@@ -155,3 +156,10 @@ def test_classes_can_be_named() -> None:
     named = closedist.from_sklearn(LogisticRegression(max_iter=30).fit(X, y), X, label_names=list("abcdefghij"))
     assert named.label_names is not None
     assert named.label_names.tolist() == list("abcdefghij")
+
+
+def test_a_sparse_matrix_has_the_fingerprints_of_the_dense_one() -> None:
+    X, y = load_digits(return_X_y=True)
+    model = LogisticRegression(max_iter=30).fit(X, y)
+    dense, sparse = (closedist.from_sklearn(model, kind(X)) for kind in (np.asarray, coo_matrix))
+    assert np.array_equal(dense.input_digests, sparse.input_digests)  # type: ignore[arg-type]

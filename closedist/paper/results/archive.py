@@ -92,18 +92,10 @@ def unpack(archive: Path, ending: str, folder: Path) -> None:
     """Write an archive's files of this ending into a folder, by their base names.
 
     Raises:
-        InputError: the archive is damaged, or such a file is too large.
+        InputError: as :func:`open_results` of archives.
     """
-    try:
-        with _Listed(archive) as stream, zipfile.ZipFile(stream) as file:
-            entries = [entry for entry in file.infolist() if entry.filename.endswith(ending)]
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise InputError(f"{archive} is not a readable zip archive: {brief(error)}") from error
-    for entry in entries:
-        if entry.file_size > MAX_FILE_BYTES:
-            raise InputError(f"{archive}: {entry.filename!r} says it has {entry.file_size:,} bytes; that is too many")
-        content = _read_member(archive, entry.filename, f"{archive}: {entry.filename}")
-        (folder / Path(entry.filename).name).write_bytes(content)
+    for name, member in _archive_members(archive, ending).items():
+        (folder / name).write_bytes(_read_member(archive, member, f"{archive}: {name}"))
 
 
 class _Listed(io.FileIO):
@@ -115,8 +107,8 @@ class _Listed(io.FileIO):
         return super().read(-1 if size is None else size)
 
 
-def _archive_members(archive: Path) -> dict[str, str]:
-    """Map the base names of an archive's JSON files to their full names, refusing all that could do harm."""
+def _archive_members(archive: Path, ending: str = ".json") -> dict[str, str]:
+    """Map the base names of an archive's files of this ending to their full names, refusing all that could do harm."""
     members: dict[str, str] = {}
     try:
         with _Listed(archive) as stream, zipfile.ZipFile(stream) as file:
@@ -128,7 +120,7 @@ def _archive_members(archive: Path) -> dict[str, str]:
         if entry.filename.startswith("/") or ".." in parts or set(entry.filename) & set("\\:\0"):
             raise InputError(f"{archive}: the name {entry.filename!r} points out of the archive; do not trust it")
         name = parts[-1]
-        if not name.endswith(".json") or name.startswith("._"):  # ._ is what macOS adds to archives
+        if not name.endswith(ending) or name.startswith("._"):  # ._ is what macOS adds to archives
             continue
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             # zipfile unpacks the other kinds without an end, whatever size they are said to have
