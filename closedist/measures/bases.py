@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from closedist.measures.gram import gram
 from closedist.measures.roots import Angles, Root, triangular
 from closedist.measures.terms import ZERO
 
 _CLOSE = 1e5  # tr((1 − CᵀC)⁻¹): above, a principal angle is so small that 1 − CᵀC has too few of its digits
 _CLOSE_BYTES = 1 << 24  # of differences of close bases at once
 _ANGLE_BYTES = 1 << 22  # of cosines at once
-_STRIP = 64  # columns of a symmetric product at once
 
 Blocks = Callable[[], Iterator[tuple[Tensor, Tensor]]]  # of rows: (n, B, M) vector columns and (n, B) shared ones
 
@@ -79,20 +79,6 @@ class Bases:
         rest = shared - self.means[:, -1:] - (whitened @ self.along.unsqueeze(-1)).squeeze(-1)
         torch.div(rest, self.beyond.masked_fill(self.beyond == 0, torch.inf).unsqueeze(-1), out=found[..., -1])
         return found
-
-
-def gram(views: Tensor) -> Tensor:
-    """(n, d, d) XᵀX of (n, B, d) columns; of many a strip at a time, each entry once by symmetry."""
-    width = views.shape[-1]
-    if width < 4 * _STRIP:
-        return views.mT @ views
-    found = views.new_empty(len(views), width, width)
-    for start in range(0, width, _STRIP):
-        stop = min(start + _STRIP, width)
-        strip = views[..., start:stop].mT @ views[..., start:]
-        found[:, start:stop, start:] = strip
-        found[:, stop:, start:stop] = strip[..., stop - start :].mT
-    return found
 
 
 def own_coordinates(bases: Bases, blocks: Blocks, pairs: Tensor) -> Root:

@@ -5,6 +5,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from closedist.measures import few
 from closedist.measures.factors import factors
 from closedist.measures.joint import Joint, Views, of_all, of_two
 from closedist.measures.orthonormal import orthonormal_basis, rounding
@@ -61,9 +62,12 @@ def mean_cca_matrix(views: Views) -> NDArray[np.float64]:
 
 def mean_cca_of(views: Joint) -> Tensor:
     """The same of views that are side by side."""
-    found = factors(views)
-    means = nuclear_products(found.bases, views.first) / torch.minimum(found.ranks[:, None], found.ranks)
-    return means.clamp(max=1.0).fill_diagonal_(1.0)
+    of_few = few.canonical_norms(views.columns, views.spacings)
+    if of_few is None:
+        found = factors(views)
+        means = nuclear_products(found.bases, views.first) / torch.minimum(found.ranks[:, None], found.ranks)
+        return means.clamp(max=1.0).fill_diagonal_(1.0)
+    return views.similarities(np.minimum(of_few / views.columns.widths[0], 1.0))
 
 
 def mean_cca_of_pairs(root: Root, precision: Tensor, widths: Tensor, pairs: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from closedist.measures import few
 from closedist.measures.joint import Joint, Views, of_all, of_two
 from closedist.measures.pair_norms import all_squared_products
 from closedist.measures.roots import Root, cross_products
@@ -55,23 +56,28 @@ def linear_cka_matrix(views: Views) -> NDArray[np.float64]:
 def linear_cka_of(views: Joint) -> Tensor:
     """The same of views that are side by side."""
     products = _squared_products(views)
-    sizes = products.diagonal().sqrt()
-    return (products / (sizes[:, None] * sizes)).clamp(max=1.0).fill_diagonal_(1.0)
+    sizes = np.sqrt(products.diagonal())
+    return views.similarities(np.minimum(products / (sizes[:, None] * sizes), 1.0))
 
 
 def unit_squared_products(views: Joint) -> Tensor:
     """(n, n) ‖XᵀY‖² of views of Frobenius norm one."""
-    traces = views.norms.square()
-    return _squared_products(views) / (traces[:, None] * traces)
+    traces = views.sizes**2
+    found = _squared_products(views) / (traces[:, None] * traces)
+    return torch.from_numpy(found).to(views.columns.side.device)
 
 
-def _squared_products(views: Joint) -> Tensor:
+def _squared_products(views: Joint) -> NDArray[np.float64]:
     """(n, n) ‖XᵀY‖²."""
     columns = views.columns
+    if (of_few := few.squared_norms(columns)) is not None:
+        return of_few
     if len(columns.side) * len(columns) < columns.side.shape[1]:  # ⟨XXᵀ, YYᵀ⟩ is less work
         kernels = torch.stack([(view @ view.mT).flatten() for view in columns])
-        return kernels @ kernels.mT
-    return all_squared_products(columns, views.first)
+        found = kernels @ kernels.mT
+    else:
+        found = all_squared_products(columns, views.first)
+    return found.cpu().numpy()
 
 
 def cka_of_pairs(root: Root, pairs: Tensor) -> Tensor:

@@ -7,12 +7,12 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from closedist.measures.few import TALL, WELL_CONDITIONED
+from closedist.measures.gram import gram
 from closedist.measures.joint import Columns, Joint
 from closedist.measures.orthonormal import orthonormal_basis, rounding
-from closedist.measures.pair_norms import gram, own_products
+from closedist.measures.pair_norms import own_products
 
-_TALL = 8  # rows to a column, from which Gram matrices are less work than QR
-_WELL_CONDITIONED = 1e-3  # of singular values: a product of two such bases by one Gram matrix each is good to 1e-10
 _TWICE = 1e-5  # by two Gram matrices each (Yamamoto et al., 2015) as good as by QR; down to about 1e-7
 
 _Part = tuple[Tensor, Tensor, Tensor]  # (r, h) tall, (h, k) turn and (k, d) root: a view is tall·turn·root
@@ -52,7 +52,7 @@ def factors(views: Joint) -> Factors:
         turns = axes / lengths.unsqueeze(2) / sizes.unsqueeze(1)
         roots = sizes.unsqueeze(2) * axes.mT * norms.unsqueeze(1)
         usable = (sizes[:, 0] > torch.maximum(_TWICE * sizes[:, -1], least)).tolist()
-        well = (sizes[:, 0] > _WELL_CONDITIONED * sizes[:, -1]).tolist()
+        well = (sizes[:, 0] > WELL_CONDITIONED * sizes[:, -1]).tolist()
         return [
             None if not usable[at] else (view, turn, root) if well[at] else _again(view @ turn, root)
             for at, (view, turn, root) in enumerate(zip(members, turns, roots, strict=True))
@@ -67,7 +67,7 @@ def principal_factors(views: Joint) -> tuple[Factors, list[Tensor]]:
     def from_grams(products: Tensor, least: Tensor, members: Sequence[Tensor]) -> list[_Part | None]:
         squares, axes = (one.flip(-1) for one in torch.linalg.eigh(products))
         sizes = squares.clamp(min=0.0).sqrt()
-        usable = (sizes[:, -1] > least.clamp(min=_WELL_CONDITIONED) * sizes[:, 0]).tolist()
+        usable = (sizes[:, -1] > least.clamp(min=WELL_CONDITIONED) * sizes[:, 0]).tolist()
         turns, roots = axes / sizes.unsqueeze(1), sizes.unsqueeze(2) * axes.mT
         return [
             part if good else None for good, part in zip(usable, zip(members, turns, roots, strict=True), strict=True)
@@ -92,7 +92,7 @@ def _each(
     members = list(columns)
     parts: list[_Part | None] = [None] * len(members)
     for width in set(columns.widths):
-        if len(columns.side) > _TALL * width:
+        if len(columns.side) > TALL * width:
             which = [at for at, own in enumerate(columns.widths) if own == width]
             some = [members[at] for at in which]
             precision = views.precision if len(some) == len(members) else views.precision[which]

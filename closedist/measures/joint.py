@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from closedist.errors import InputError
-from closedist.measures.orthonormal import precisions
+from closedist.measures.gram import gram
 from closedist.measures.views import LARGEST, SMALLEST, as_matrix, check_same_inputs, check_varies, in_float64
 from closedist.representations.arrays import as_tensor
 from closedist.system.progress import progress
@@ -19,7 +19,8 @@ from closedist.system.threads import threads_for
 
 _VARIES = 1e-14  # of a view's norm about its mean beside the largest it may have: less is looked at entry by entry
 _CACHED = 1 << 17  # entries of views side by side; more are centred view by view, which is a pass less over memory
-_SQUARED_ROWS = 512  # of wide views, so that their squares stay near the processor
+_APART = 8  # numbers from row to row more: rows of 2^k share lines of the cache, which slows Gram matrices by half
+_NEAR = 1 << 17  # entries of some rows that stay near the processor while they are centred and squared
 FEW = 128  # columns, of which one product of all with each other is less work than its parts
 _TOGETHER_BYTES = 1 << 30  # of views side by side; more are compared a part of them with another at a time
 
@@ -35,13 +36,16 @@ class Columns:
         widths: (n) the d of each.
         turns: (n) matrices (d, k) that a view's columns are to be multiplied by, or None: of products of tall columns
             the small matrices cost next to nothing, of the columns themselves a pass.
-        products: (Σd, Σd) of all columns with each other, not turned, where they are few: all measures come from it.
+        products: (Σd, Σd) of all columns with each other, not turned, where they are few: second moments come from it,
+            in NumPy, whose steps on small matrices cost a third of PyTorch's.
+        squares: (Σd,) squared norms of all columns, where they were taken already.
     """
 
     side: Tensor
     widths: tuple[int, ...]
     turns: tuple[Tensor, ...] | None = None
-    products: Tensor | None = None
+    products: NDArray[np.float64] | None = None
+    squares: Tensor | None = None
 
     @classmethod
     def of(cls, views: Sequence[Tensor]) -> "Columns":
@@ -83,8 +87,8 @@ class Joint:
     Attributes:
         columns: of centred views. The rows are the inputs, or those of the root factor of all views side by side.
         num_inputs: N.
-        means: (n) the (d,) means that were taken off.
-        precision: (n,) the relative spacing of the numbers that each view came in.
+        mean: (Σd,) what was taken off.
+        spacings: (n) the relative spacing of the numbers that each view came in.
         names: what errors call the views.
         squares: (n, r) the squared norms of each view's centred rows, less their mean, over the same rows; None where
             the rows are the inputs, whose norms can be taken.
@@ -93,8 +97,8 @@ class Joint:
 
     columns: Columns
     num_inputs: int
-    means: tuple[Tensor, ...]
-    precision: Tensor
+    mean: Tensor
+    spacings: tuple[float, ...]
     names: tuple[str, ...]
     squares: Tensor | None = None
     first: int | None = None
@@ -109,19 +113,37 @@ class Joint:
         return torch.stack([torch.linalg.vector_norm(view, dim=1) for view in self.columns])
 
     @cached_property
-    def column_norms(self) -> Tensor:
+    def precision(self) -> Tensor:
+        """(n,) the spacings."""
+        return torch.tensor(self.spacings, dtype=torch.float64, device=self.columns.side.device)
+
+    @cached_property
+    def column_norms(self) -> NDArray[np.float64]:
         """(Σd,) norms of all views' columns."""
         if self.columns.products is not None:
-            return self.columns.products.diagonal().sqrt()
-        squares = torch.zeros_like(self.columns.side[0])
-        for rows in torch.split(self.columns.side, _SQUARED_ROWS):  # vector_norm over rows takes three times as long
-            squares += rows.square().sum(0)
-        return squares.sqrt()
+            return np.sqrt(self.columns.products.diagonal())
+        squares = self.columns.squares
+        if squares is None:
+            squares = torch.zeros_like(self.columns.side[0])
+            for rows in _near(self.columns.side):  # vector_norm over rows takes three times as long
+                squares += rows.square().sum(0)
+        norms: NDArray[np.float64] = squares.sqrt().cpu().numpy()
+        return norms
+
+    @cached_property
+    def sizes(self) -> NDArray[np.float64]:
+        """(n,) Frobenius norms of the views."""
+        return _of_each(self.column_norms, self.columns)
 
     @cached_property
     def norms(self) -> Tensor:
-        """(n,) Frobenius norms of the views."""
-        return torch.from_numpy(_of_each(self.column_norms, self.columns)).to(self.columns.side.device)
+        """(n,) the same beside the columns."""
+        return torch.from_numpy(self.sizes).to(self.columns.side.device)
+
+    def similarities(self, values: NDArray[np.float64]) -> Tensor:
+        """(n, n) values beside the columns, 1 of each view with itself."""
+        values.flat[:: len(values) + 1] = 1.0
+        return torch.from_numpy(values).to(self.columns.side.device)
 
     def unit_squares(self) -> Tensor:
         """(n, r) squared norms of the rows less their mean, of views of Frobenius norm one."""
@@ -163,18 +185,38 @@ def joint(views: Sequence[ArrayLike | Tensor], names: Sequence[str] | None = Non
         if index or len(tensors) == 1:
             check_same_inputs(tensors[0], tensor, (names[0], names[index]))
     made = _centred(tensors, names, first)
-    size = made.norms.cpu().numpy()
-    whole, sides = size + len(tensors[0]) ** 0.5 * _of_each(torch.cat(made.means), made.columns), made.columns.widths
-    entries = np.sqrt(len(tensors[0]) * np.array(sides))
-    if not ((whole > SMALLEST * entries) & (whole < LARGEST)).all():  # or it is not a number
-        scaled = [in_float64(tensor, name) for tensor, name in zip(tensors, names, strict=True)]
-        made = replace(_centred(scaled, names, first), precision=made.precision)
-        size = made.norms.cpu().numpy()
-        whole = size + len(tensors[0]) ** 0.5 * _of_each(torch.cat(made.means), made.columns)
-    for index in np.flatnonzero(~(size > _VARIES * entries * whole)).tolist():
-        left = float(torch.linalg.vector_norm(made.columns.view(index), dim=1).amax())
-        check_varies(left, sides[index] ** 0.5 * (float(made.means[index].abs().amax()) + left), names[index])
+    if not _plainly_varies(made):
+        made = _checked(made, tensors)
     return made
+
+
+def _plainly_varies(views: Joint) -> bool:
+    """Whether every column varies beside the largest so much that no view can be constant, too large or too small."""
+    norms, mean = views.column_norms.tolist(), views.mean.tolist()  # few numbers are less work in Python than in NumPy
+    root = views.num_inputs**0.5
+    whole, least = sum(norms) + root * sum(map(abs, mean)), min(norms) / (root * len(norms))
+    return bool(least > SMALLEST and _VARIES * whole < least and whole < LARGEST)  # of a NaN none is true
+
+
+def _checked(made: Joint, tensors: Sequence[Tensor]) -> Joint:
+    """The same, from numbers of another scale where their squares are none."""
+    names, entries = made.names, made.num_inputs * np.array(made.columns.widths)
+    whole = _whole(made)
+    if not ((whole > SMALLEST * np.sqrt(entries)) & (whole < LARGEST)).all():  # or it is not a number
+        scaled = [in_float64(tensor, name) for tensor, name in zip(tensors, names, strict=True)]
+        made = replace(_centred(scaled, names, made.first), spacings=made.spacings)
+        whole = _whole(made)
+    for index in np.flatnonzero(~(made.sizes > _VARIES * np.sqrt(entries) * whole)).tolist():
+        left = float(torch.linalg.vector_norm(made.columns.view(index), dim=1).amax())
+        mean = made.mean.split_with_sizes(list(made.columns.widths))[index]
+        check_varies(left, made.columns.widths[index] ** 0.5 * (float(mean.abs().amax()) + left), names[index])
+    return made
+
+
+def _whole(views: Joint) -> NDArray[np.float64]:
+    """(n,) norms of the views as they came, or a little more."""
+    of_mean: NDArray[np.float64] = views.num_inputs**0.5 * _of_each(views.mean.cpu().numpy(), views.columns)
+    return views.sizes + of_mean
 
 
 def _centred(tensors: Sequence[Tensor], names: Sequence[str], first: int | None) -> Joint:
@@ -182,33 +224,50 @@ def _centred(tensors: Sequence[Tensor], names: Sequence[str], first: int | None)
     device, widths = tensors[0].device, tuple(tensor.shape[1] for tensor in tensors)
     if device.type == "mps":
         device = torch.device("cpu")
-    side = torch.empty(len(tensors[0]), sum(widths), dtype=torch.float64, device=device)
-    if side.numel() <= _CACHED:
-        torch.cat([tensor.to(device) for tensor in tensors], 1, out=side)
+    squares = None
+    if len(tensors[0]) * sum(widths) <= _CACHED:
+        side = torch.cat([tensor.to(device) for tensor in tensors], 1).double()
         mean = side.mean(0)
         side -= mean
-        means = torch.split(mean, list(widths))
     else:
+        side = _empty(len(tensors[0]), sum(widths), device)
         every = [tensor.to(device, torch.float64) for tensor in tensors]
-        means = tuple(view.mean(0) for view in every)
-        for view, own, out in zip(every, means, torch.split(side, list(widths), 1), strict=True):
-            torch.sub(view, own, out=out)
-    products = side.mT @ side if side.shape[1] <= FEW else None
-    return Joint(
-        Columns(side, widths, products=products),
-        len(side),
-        means,
-        precisions(tensors, device),
-        tuple(names),
-        first=first,
-    )
+        mean, few = torch.cat([view.mean(0) for view in every]), sum(widths) <= FEW
+        means, squares, start = mean.split_with_sizes(list(widths)), None if few else torch.zeros_like(mean), 0
+        for rows in _near(side):
+            stop = start + len(rows)
+            for view, own, out in zip(every, means, rows.split_with_sizes(list(widths), 1), strict=True):
+                torch.sub(view[start:stop], own, out=out)
+            if squares is not None:  # of few the table of products has them
+                squares += rows.square().sum(0)
+            start = stop
+    products = gram(side).cpu().numpy() if side.shape[1] <= FEW else None
+    columns = Columns(side, widths, products=products, squares=squares)
+    return Joint(columns, len(side), mean, _spacings(tensors), tuple(names), first=first)
 
 
-def _of_each(vector: Tensor, columns: Columns) -> NDArray[np.float64]:
+def _empty(rows: int, columns: int, device: torch.device) -> Tensor:
+    """A matrix to fill, in large pages where NumPy gives them: to touch small ones first takes as long as the sums."""
+    length = columns + _APART
+    if device.type == "cpu":
+        return torch.from_numpy(np.empty((rows, length)))[:, :columns]
+    return torch.empty(rows, length, dtype=torch.float64, device=device)[:, :columns]
+
+
+def _near(side: Tensor) -> tuple[Tensor, ...]:
+    """So many rows at a time that they stay near the processor."""
+    return torch.split(side, max(16, _NEAR // side.shape[1]))
+
+
+def _spacings(tensors: Sequence[Tensor]) -> tuple[float, ...]:
+    return tuple([torch.finfo(tensor.dtype).eps for tensor in tensors])
+
+
+def _of_each(vector: NDArray[np.float64], columns: Columns) -> NDArray[np.float64]:
     """(n,) norms of each view's part of a (Σd,) vector."""
     with np.errstate(over="ignore", invalid="ignore"):
-        squares: NDArray[np.float64] = np.add.reduceat(vector.square().cpu().numpy(), columns.starts[:-1])
-    return np.sqrt(squares)
+        norms: NDArray[np.float64] = np.sqrt(np.add.reduceat(vector * vector, columns.starts[:-1]))
+    return norms
 
 
 def of_all(measure: Callable[[Joint], Tensor], views: Views) -> NDArray[np.float64]:
@@ -262,11 +321,11 @@ def of_two(measure: Callable[[Joint], Tensor], z: ArrayLike | Tensor, w: ArrayLi
     """One number of two views, from the measure of all pairs."""
     views = [as_tensor(z, "z"), as_tensor(w, "w")]
     with threads_for(_products(views)):
-        return float(measure(joint(views, ("z", "w")))[0, 1])
+        return float(measure(joint(views, ("z", "w"))).cpu().numpy()[0, 1])
 
 
 def _products(views: Sequence[Tensor]) -> int:
     """How many products of numbers a table of all columns, or of all inputs, takes; an estimate from the shapes."""
-    rows = max((view.shape[0] for view in views if view.ndim), default=1)
-    numbers = sum(view.numel() for view in views)
+    rows = max([view.shape[0] for view in views if view.ndim], default=1)
+    numbers = sum([view.numel() for view in views])
     return numbers * max(rows, numbers // max(1, rows))

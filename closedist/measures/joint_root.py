@@ -73,8 +73,8 @@ class JointRoot:
         for name, view, mean, origin, square, largest in parts:
             check_varies(view.norm(), (self._root.count * view.shape[1]) ** 0.5 * largest, name)
             squares.append(square - 2.0 * (view @ (mean - origin)))
-        spacings = torch.tensor(self._spacings, dtype=torch.float64, device=root.device)
-        return Joint(columns, self._root.count, means, spacings, self.names, torch.stack(squares), self.first)
+        mean, spacings = self._root.mean[:-count], tuple(self._spacings)
+        return Joint(columns, self._root.count, mean, spacings, self.names, torch.stack(squares), self.first)
 
     def _take(self) -> None:
         if self._waiting:

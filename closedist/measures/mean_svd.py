@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from closedist.errors import InputError
+from closedist.measures import few
 from closedist.measures.joint import Joint, Views, of_all, of_two
 from closedist.measures.pair_norms import nuclear_products
 
@@ -64,15 +65,17 @@ def mean_svd_matrix(views: Views) -> NDArray[np.float64]:
 def mean_svd_of(views: Joint) -> Tensor:
     """The same of views that are side by side."""
     lengths = views.column_norms
-    before = (lengths.square() + views.num_inputs * torch.cat(views.means).square()).sqrt()
-    constant = lengths <= 1e-14 * before
-    if bool(constant.any()):
-        column = int(constant.nonzero()[0])
+    constant = lengths <= 1e-14 * np.sqrt(lengths**2 + views.num_inputs * views.mean.cpu().numpy() ** 2)
+    if constant.any():
+        column = int(constant.argmax())
         at = bisect_right(views.columns.starts, column) - 1
         column -= views.columns.starts[at]
         raise InputError(f"{views.names[at]}: column {column} is constant; remove it, it has no correlation")
-    widths = views.precision.new_tensor(views.columns.widths)
-    narrow, wide = torch.minimum(widths[:, None], widths), torch.maximum(widths[:, None], widths)
-    means = nuclear_products(views.columns, views.first, lengths)
-    means = torch.minimum(means / narrow, (wide / narrow).sqrt())
-    return means.fill_diagonal_(1.0)  # of a correlation matrix, whose trace is the sum of its singular values
+    widths = np.array(views.columns.widths)
+    narrow, wide = np.minimum(widths[:, None], widths), np.maximum(widths[:, None], widths)
+    sums = few.correlation_norms(views.columns, lengths)
+    if sums is None:
+        beside = torch.from_numpy(lengths).to(views.columns.side.device)
+        sums = nuclear_products(views.columns, views.first, beside).cpu().numpy()
+    # of a view with itself 1: of a correlation matrix the trace is the sum of the singular values
+    return views.similarities(np.minimum(sums / narrow, np.sqrt(wide / narrow)))

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterator
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from closedist.measures.gram import gram, squared_norm
 from closedist.measures.joint import FEW, Columns
 from closedist.measures.singular_values import nuclear_norm
 
@@ -59,7 +59,7 @@ def _between(columns: Columns, start: int, stop: int, low: int) -> Tensor:
     """Products of columns start to stop with those from low on, not turned; the caller may change them."""
     if columns.products is None:
         return columns.side[:, start:stop].mT @ columns.side[:, low:]
-    return columns.products[start:stop, low:].clone()
+    return torch.from_numpy(columns.products[start:stop, low:].copy()).to(columns.side.device)
 
 
 class _Alike:
@@ -116,24 +116,11 @@ def _gathered(product: Tensor, rows: Tensor, columns: Tensor, shape: tuple[int, 
     return product[down.unsqueeze(-1), along.unsqueeze(1)]
 
 
-def gram(view: Tensor) -> Tensor:
-    """(d, d) XᵀX of an (r, d) view; of many columns a strip at a time, each entry once by symmetry."""
-    width = view.shape[1]
-    if width < 2 * _STRIP:
-        return view.mT @ view
-    found = view.new_empty(width, width)
-    for start in range(0, width, _STRIP):
-        stop = min(start + _STRIP, width)
-        found[start:stop, start:] = view[:, start:stop].mT @ view[:, start:]
-        found[stop:, start:stop] = found[start:stop, stop:].mT
-    return found
-
-
 def own_products(columns: Columns, index: int) -> Tensor:
     """(d, d) XᵀX of one view, not turned."""
     start, stop = columns.starts[index : index + 2]
     if columns.products is not None:
-        return columns.products[start:stop, start:stop]
+        return torch.from_numpy(columns.products[start:stop, start:stop]).to(columns.side.device)
     return gram(columns.side[:, start:stop])
 
 
@@ -144,13 +131,8 @@ def squared_products(columns: Columns, first: int | None = None) -> Tensor:
 
 def all_squared_products(columns: Columns, first: int | None = None) -> Tensor:
     """(n, n) the same, and of each view with itself."""
-    if columns.side.shape[1] <= FEW and columns.turns is None:
-        product = columns.side.mT @ columns.side if columns.products is None else columns.products
-        squares, starts = product.square().cpu().numpy(), columns.starts[:-1]
-        sums = np.add.reduceat(np.add.reduceat(squares, starts, 0), starts, 1)
-        return torch.from_numpy(sums).to(columns.side.device)
     result = squared_products(columns, first)
-    result.diagonal().copy_(torch.stack([gram(view).square().sum() for view in columns]))
+    result.diagonal().copy_(torch.stack([squared_norm(view) for view in columns]))
     return result
 
 

@@ -15,6 +15,7 @@ from closedist.errors import InputError
 
 _BLOCK_ELEMENTS = 1 << 20  # what a check of a memory-mapped array holds at once
 _FLOATING_POINT = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+_PLAIN = (torch.float32, torch.float64)
 _ROUNDED = 1e-4  # what softmax in float32 of logits in the hundreds leaves of a row's sum of 1
 _DOUBTFUL = 0.05  # what two decimals leave of it, of a few labels
 _DECIMALS = range(5)  # that probabilities are rounded to for a reader
@@ -30,7 +31,11 @@ def as_tensor(array: ArrayLike | Tensor, name: str) -> Tensor:
     Raises:
         InputError: not an array of real numbers that PyTorch can compute with.
     """
+    if type(array) is np.ndarray and array.dtype == np.float64 and array.flags.carray:  # most, and at once
+        return torch.from_numpy(array)
     if isinstance(array, Tensor):
+        if array.dtype in _PLAIN and array.layout == torch.strided and not array.requires_grad:
+            return array
         tensor = array.detach()
     elif hasattr(array, "unembeddings"):
         raise InputError(f"{name}: a model's representations, of which this takes one side; pass .embeddings")

@@ -7,7 +7,7 @@ where another program has one of the cores.
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TypeVar
 
 LARGE = 10**9  # products of numbers at once, from which on they keep several threads busy
@@ -32,20 +32,16 @@ def one_thread() -> Iterator[int]:
             torch.set_num_threads(threads)
 
 
-@contextmanager
-def threads_for(products: float) -> Iterator[int]:
+def threads_for(products: float) -> AbstractContextManager[int]:
     """Let PyTorch compute on one thread inside the block, where fewer products than ``LARGE`` are asked for at once.
 
     Threads that share a small product wait for each other after each step, 15 ms where other programs have the cores:
     on such a machine a page of 12 models took 147 s with two threads, and 9 s with one. Gives how many it had.
     """
-    if products >= LARGE:
-        import torch
+    import torch
 
-        yield torch.get_num_threads()
-        return
-    with one_thread() as threads:
-        yield threads
+    threads = torch.get_num_threads()
+    return nullcontext(threads) if threads == 1 or products >= LARGE else one_thread()
 
 
 def side_by_side(do: Callable[[Task], Result], tasks: Iterable[Task], threads: int) -> Iterator[Result]:
