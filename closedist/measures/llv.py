@@ -83,7 +83,8 @@ def distances(models: Stack, measured: Moments, pairs: Tensor, size: int, settin
     inputs, positions = torch.unique(sets, return_inverse=True)
     if len(inputs) == sets.numel():
         inputs, positions = sets.flatten(), torch.arange(sets.numel()).reshape(sets.shape)
-    by_input = axis_of(measured.over_labels, models.inputs(inputs), pairs)
+    alone = pairs[0].tolist() if len(pairs) == 1 else None  # a single pair may be large: no other model's inputs
+    by_input = axis_of(measured.over_labels, models.inputs(inputs, alone), pairs)
     best = search_input_sets(by_input, positions.to(pairs.device))
     items = positions.to(pairs.device)[best]
     terms = written_out(by_input, items[:, 0], items[:, 1:])

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -46,8 +46,11 @@ class Stack:
         """C."""
         return self.members[0].num_labels
 
-    def inputs(self, rows: slice | Tensor) -> Tensor:
-        """(n, B, M) float64 embeddings of these inputs."""
+    def inputs(self, rows: slice | Tensor, models: Sequence[int] | None = None) -> Tensor:
+        """(n, B, M) float64 embeddings of these inputs, of these models or of all."""
+        if models is not None:
+            members = tuple(self.members[index] for index in models)
+            return replace(self, members=members, scales=self.scales[list(models)]).inputs(rows)
         count = len(range(self.num_inputs)[rows]) if isinstance(rows, slice) else rows.shape[0]
         width = self.labels.shape[-1]
         filled_up = any(member.dimension < width for member in self.members)

@@ -45,12 +45,15 @@ def records(columns: Columns) -> list[Comparison]:
     record: Callable[..., Comparison] = Comparison
     lists = {name: _entries(values, name) for name, values in columns.items() if isinstance(values, Tensor | list)}
     constants = {name: value for name, value in columns.items() if name not in lists}
-    made = []
-    for row in zip(*lists.values(), strict=True):
-        values = dict(zip(lists, row, strict=True))
-        named = {name: values.pop(name) for name in lists.keys() & _NO_FIELDS}
-        made.append(record(**constants, **values, measures={name: named[name] for name in _NO_FIELDS if name in named}))
-    return made
+    named = [name for name in _NO_FIELDS if name in lists]
+    measures = [dict(zip(named, row, strict=True)) for row in zip(*map(lists.pop, named), strict=True)]
+    rows = zip(*lists.values(), strict=True)
+    if not named:
+        return [record(**constants, **dict(zip(lists, row, strict=True)), measures={}) for row in rows]
+    return [
+        record(**constants, **dict(zip(lists, row, strict=True)), measures=numbers)
+        for row, numbers in zip(rows, measures, strict=True)
+    ]
 
 
 def _entries(values: Tensor | list[Entry], name: str) -> Sequence[Entry]:
