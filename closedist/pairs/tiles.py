@@ -29,7 +29,7 @@ from closedist.system.threads import one_thread, side_by_side
 
 TILE = 60  # models on each side: what they need for themselves is then little beside their pairs
 STACK_BYTES = 1 << 28  # unembeddings of models that are gone through together
-TILE_BYTES = 1 << 29  # of what the models of a tile need for themselves, and of their angles
+TILE_BYTES = 3 << 27  # of what the models of a tile need for themselves, and of their angles
 BATCH_BYTES = 1 << 26  # of what pairs need that are measured at once
 
 
