@@ -153,9 +153,10 @@ def _second_paper(teachers: int, students: int, formats: "Sequence[str]", folder
     for part in parts:
         there, estimate = part.models - part.missing, _duration(part.seconds(folders.data))
         print(f"{part.name:<26}{part.models:>8}{there:>15}{part.missing:>10}{estimate:>12}")
+    for part in parts:
+        if part.shipped:
+            print(f"{part.name} is shipped: drawn from {part.folder}, not trained")
     if dry_run:
-        if any(part.missing for part in parts):
-            print("Figures of the shipped students need no training: closedist make-plot --help")
         return
     with progress("training", epochs_of(parts)) as advance:
         report = run_second_paper(parts, folders, formats, advance)

@@ -16,8 +16,14 @@ from closedist.paper.drawing import Sources, draw
 from closedist.paper.figures.registry import FIGURES, SECOND, TABLE_FORMATS, PaperFigure
 from closedist.paper.folders import Folders
 from closedist.paper.reproduce import Report
+from closedist.paper.results.archive import open_results
 
 FOLDER = "distilled"  # below the results folder
+SHIPPED = {  # archives of what was trained before, beside the results folder
+    "digits": "distilled_digits.zip",
+    "digits-smaller-students": "distilled_digits_smaller.zip",
+    "spirals": "distilled_spirals.zip",
+}
 RAW = ("kl", "l1-raw", "l2-raw")  # the published losses
 CENTRED = ("kl", "l1", "l2")
 
@@ -29,12 +35,14 @@ class Part:
     Attributes:
         name: of its folders.
         plan: what is trained.
-        folder: where.
+        folder: where; of what is shipped the archive, from which figures are drawn.
+        shipped: every model's metrics are in the archive, and nothing is trained.
     """
 
     name: str
     plan: Distillation
     folder: Path
+    shipped: bool = False
 
     @property
     def missing(self) -> int:
@@ -66,7 +74,26 @@ class Part:
         }
 
     def _is_there(self, name: str) -> bool:
-        return (self.folder / f"metrics-{name}.json").exists()
+        return self.shipped or (self.folder / _metrics(name)).exists()
+
+    def or_shipped(self, archive: Path) -> "Part":
+        """The part of the archive, where that has its models and no others, and nothing was trained here.
+
+        Raises:
+            InputError: the archive is damaged.
+        """
+        if self.missing < self.models or not archive.is_file():
+            return self
+        plan, source = self.plan, open_results(archive)
+        names = [plan.teacher_name(seed) for seed in plan.teacher_seeds]
+        names += [
+            plan.student_name(teacher, kind, seed)
+            for teacher in plan.teacher_seeds
+            for kind in plan.kinds
+            for seed in plan.student_seeds
+        ]
+        there = {_metrics(name) for name in names} == {name for name in source.names if name.startswith("metrics-")}
+        return replace(self, folder=archive, shipped=True) if there else self
 
     @property
     def models(self) -> int:
@@ -79,7 +106,8 @@ def second_paper(teachers: int, students: int, folders: Folders) -> list[Part]:
 
     def part(name: str, set_up: str, kinds: tuple[str, ...], dimension: int | None = None) -> Part:
         row = replace(SET_UPS[set_up], student_dimension=dimension)
-        return Part(name, Distillation(row, teachers, students, kinds), folders.results / FOLDER / name)
+        made = Part(name, Distillation(row, teachers, students, kinds), folders.results / FOLDER / name)
+        return made.or_shipped(folders.results.parent / SHIPPED[name]) if name in SHIPPED else made
 
     parts = [
         part("digits", "digits", (*CENTRED, "labels")),
@@ -106,7 +134,8 @@ def run_second_paper(
     _draw("constructed_pairs", folders, folders.figures, formats, report)
     for part in parts:
         missing = part.missing
-        report.result_files += run(part.plan, part.folder, folders.data, advance)
+        if not part.shipped:
+            report.result_files += run(part.plan, part.folder, folders.data, advance)
         report.trained += missing
         of_part = replace(folders, results=part.folder)
         for figure in FIGURES.values():
@@ -119,7 +148,11 @@ def run_second_paper(
 
 def epochs_of(parts: Sequence[Part]) -> int:
     """How many epochs of whole programs all parts have."""
-    return sum(epochs_in_all(part.plan) for part in parts)
+    return sum(epochs_in_all(part.plan) for part in parts if not part.shipped)
+
+
+def _metrics(name: str) -> str:
+    return f"metrics-{name}.json"
 
 
 def _is_of(figure: PaperFigure, part: Part) -> bool:

@@ -1,6 +1,8 @@
 """reproduce --paper logit-distance: each set-up that this machine can train, in its folder; the rest is named."""
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import get_args, get_type_hints
 
 import pytest
@@ -94,3 +96,26 @@ def test_every_set_up_has_its_name_on_the_command_line():
     for name, row in SET_UPS.items():
         assert row.name == name
         assert replace(row, student_dimension=2).student.dimension == 2
+
+
+ROOT = Path(reproduce_distillation.__file__).parents[2]
+
+
+@pytest.mark.skipif(not (ROOT / "distilled_spirals.zip").exists(), reason="not in a checkout: no shipped students")
+def test_what_is_shipped_is_drawn_and_not_trained(tmp_path, capsys):
+    for name in ("distilled_spirals.zip", "distilled_digits.zip", "distilled_digits_smaller.zip"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    folders = Folders.under(tmp_path, tmp_path / "data")
+    parts = {part.name: part for part in second_paper(5, 5, folders)}
+    assert {name for name, part in parts.items() if part.shipped} == {"digits", "spirals"}  # of fewer students: trained
+    shipped = [parts["digits"], parts["spirals"]]
+    report = run_second_paper(shipped, folders, ["png"], lambda epochs: None)
+    assert (report.trained, report.result_files) == (0, [])
+    drawn = {path.relative_to(folders.figures).as_posix() for path in report.figure_files}
+    assert {"digits/distillation_at_one_kl.png", "spirals/spirals.png", "spirals/distillation_bound.png"} <= drawn
+    assert not any(part.shipped for part in second_paper(4, 5, folders))  # figures would show a fifth teacher
+    spirals = parts["spirals"]
+    own = folders.results / "distilled/spirals" / f"metrics-{spirals.plan.teacher_name(400)}.json"
+    own.parent.mkdir(parents=True)
+    own.write_text("{}")  # begun here, and gone on with here
+    assert {part.name: part for part in second_paper(5, 5, folders)}["spirals"].missing == spirals.models - 1
