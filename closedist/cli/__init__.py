@@ -2,8 +2,10 @@
 
 import gc
 import logging
+import shutil
 import sys
 from collections.abc import Iterable
+from textwrap import fill
 
 from cyclopts import App, CycloptsError, Group, MissingArgumentError, Parameter, UnusedCliTokensError
 
@@ -153,5 +155,9 @@ def _stop(tokens: list[str], said: str = "") -> int:
 
 
 def _fail(message: str) -> int:
-    print(f"closedist: {printable(message)}", file=sys.stderr)
+    line = f"closedist: {printable(message)}"
+    if sys.stderr.isatty():  # what reads a pipe has one line
+        columns = shutil.get_terminal_size().columns
+        line = fill(line, columns, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    print(line, file=sys.stderr)
     return USER_ERROR

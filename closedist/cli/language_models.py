@@ -39,6 +39,7 @@ MODEL = "A folder that save_pretrained wrote, or a name on the Hugging Face hub.
 TEXTS = Parameter(name=["--text", "-t"], help="UTF-8 text files.", json_list=False, consume_multiple=True)
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 Shown = Literal["json", "csv", "table"]
+DIFFERENCES = 5  # tokens in context that are shown unless --differences says more
 DeviceMap = Literal["auto", "balanced", "balanced_low_0", "sequential"]
 
 
@@ -124,7 +125,7 @@ def compare_models(
     check: Annotated[bool, SURE] = False,
     intervals: Annotated[bool, Parameter(negative="--no-intervals"), SURE] = True,
     details: Annotated[bool, OUTPUT] = False,
-    differences: Annotated[Natural, OUTPUT] = 5,
+    differences: Annotated[Natural | None, OUTPUT] = None,
     per_token: Annotated[Path | None, OUTPUT] = None,
     report: Annotated[Path | None, OUTPUT] = None,
     json_output: Annotated[bool, Parameter(name="--json"), OUTPUT] = False,
@@ -147,6 +148,7 @@ def compare_models(
         intervals: Print confidence intervals, which the verdict rests on; texts are left out in turn, from 8 texts on.
         details: Show what the table leaves out: the terms of d_LLV, the bounds, what was chosen.
         differences: With --text, show at most so many tokens in context where a copy differs most from the reference.
+            Default: 5.
         per_token: With --text, write document, position, token, KL and both top tokens to this file, .safetensors or
             .parquet.
         report: Write a page to look at, an HTML file: which tokens, and where in the texts, models differ; with --text
@@ -184,11 +186,16 @@ def compare_models(
     if text:
         shown: Shown = "json" if json_output else "csv" if csv_output else "table"
         code = _compare_copies(
-            first, (second, *rest), read, loading, folder, num_pivots, settings, shown, differences, per_token, look,
-            limits,
+            first, (second, *rest), read, loading, folder, num_pivots, settings, shown,
+            DIFFERENCES if differences is None else differences, per_token, look, limits,
         )  # fmt: skip
         return code if check else 0
-    for option, given in (("--csv", csv_output), ("--per-token", per_token is not None)):
+    of_copies = (
+        ("--csv", csv_output),
+        ("--per-token", per_token is not None),
+        ("--differences", differences is not None),
+    )
+    for option, given in of_copies:
         if given:
             raise InputError(f"{option}: of copies of one reference; name the texts with --text after the models")
     from closedist.comparison import as_dict, pair_table

@@ -1,5 +1,7 @@
 """Which of many models belong together: groups, a map, and the pairs that two measures disagree about."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations

@@ -8,6 +8,7 @@ from closedist.explanation.table import left_out, one_line, table
 
 LONGEST = 14  # characters of a name in a table
 SIDE = 11  # characters of the names on either side of a direction
+SIGNS = {"Ġ": "a space", "▁": "a space", "Ċ": "a line break"}  # in a tokenizer's names of its tokens
 ALIKE = 0.9999  # canonical correlation: directions above are counted, not listed
 Names = tuple[str, str]
 
@@ -21,9 +22,9 @@ def summary(
     answers = f"{changed:,} of {num_inputs:,} inputs get another label"
     if pairs:
         most = pairs[0]
-        given, instead = (one_line(name, 24) for name in (most.first, most.second))
+        given, instead = (_named(name) for name in (most.first, most.second))
         answers += f", {most.count:,} of them {instead} in the place of {given}" if changed > 1 else ""
-    carried = [f"{one_line(row.label, 24)} {row.share_of_kl:.0%}" for row in labels[:3] if row.share_of_kl is not None]
+    carried = [f"{_named(row.label)} {row.share_of_kl:.0%}" for row in labels[:3] if row.share_of_kl is not None]
     return f"{answers}. Of KL({first}‖{second}), {kl:.3g} nats, come from label {', '.join(carried)}."
 
 
@@ -80,7 +81,7 @@ def inputs_printed(inputs: Sequence[InputDifference], names: Names, kl: float, m
     first, second = names
     pairs = bool(inputs) and isinstance(inputs[0].input_id, list | tuple)
     head = "seq., position" if pairs else "input"
-    return table(
+    shown = table(
         f"inputs, largest KL first (the mean is {kl:.4g} nats)",
         (head, "KL", first, "", second, ""),
         [
@@ -95,6 +96,9 @@ def inputs_printed(inputs: Sequence[InputDifference], names: Names, kl: float, m
             for row in inputs[:most]
         ],
     )
+    tokens = "".join(f"{row.first_label}{row.second_label}" for row in inputs[:most] if pairs)
+    signs = [f"{sign} is {meaning}" for sign, meaning in SIGNS.items() if sign in tokens]
+    return f"{shown}\n  in the tokenizer's names {', '.join(signs)}" if signs else shown
 
 
 def directions_printed(found: Sequence[Direction], names: Names, only: tuple[int, int], most: int) -> str:
@@ -129,6 +133,12 @@ def directions_printed(found: Sequence[Direction], names: Names, only: tuple[int
     title = "directions of the embeddings, least alike first, and their share of variance"
     shown_table = table(title, heads, rows)
     return "\n".join([shown_table, *(f"  … and {line}" for line in more)])
+
+
+def _named(name: Name) -> str:
+    """A name within a sentence, where punctuation alone would be read as the sentence's own."""
+    text = one_line(name, 24)
+    return text if any(map(str.isalnum, text)) else f"“{text}”"
 
 
 def _listed(names: Sequence[Name]) -> str:

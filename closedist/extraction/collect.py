@@ -1,5 +1,7 @@
 """Extraction: every batch through the model, what enters its head kept."""
 
+from __future__ import annotations
+
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager

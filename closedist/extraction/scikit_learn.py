@@ -1,5 +1,7 @@
 """Classifiers of scikit-learn as Representations; what a model is, its own attributes say: nothing is imported."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any
 

@@ -1,5 +1,7 @@
 """Between canonical correlations and rotations: SVCCA, PWCCA, and CCA regularised."""
 
+from __future__ import annotations
+
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray

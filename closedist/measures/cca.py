@@ -1,5 +1,7 @@
 """Canonical correlations: how far two representations agree up to an invertible linear map."""
 
+from __future__ import annotations
+
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray

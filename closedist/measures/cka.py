@@ -1,5 +1,7 @@
 """Linear centred kernel alignment: how far two representations agree up to a rotation and one scale."""
 
+from __future__ import annotations
+
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray

@@ -1,5 +1,7 @@
 """Linear CKA debiased, for few inputs, of two views and of all pairs."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np

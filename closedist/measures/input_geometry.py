@@ -1,5 +1,7 @@
 """Measures of how inputs lie to each other: RBF-CKA, distance correlation and representational similarity (RSA)."""
 
+from __future__ import annotations
+
 import math
 from typing import Literal
 

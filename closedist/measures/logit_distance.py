@@ -1,5 +1,7 @@
 """d_logit, the distance of two models' logits, and what it is made of (Nielsen et al., 2026; closed forms ours)."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass

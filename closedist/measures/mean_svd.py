@@ -1,5 +1,7 @@
 """m_SVD of two views: the mean singular value of their cross-correlation."""
 
+from __future__ import annotations
+
 from bisect import bisect_right
 
 import numpy as np

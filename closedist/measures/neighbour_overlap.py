@@ -4,6 +4,8 @@ All of these look at k neighbours of each input and say nothing of what is farth
 do with the number of inputs, since more inputs make nearer neighbours. Time grows with n², memory with n.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 
 import numpy as np

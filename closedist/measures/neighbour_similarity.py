@@ -1,5 +1,7 @@
 """How alike are inputs' similarities to their neighbours in two views? Cosines and inner products to the k nearest."""
 
+from __future__ import annotations
+
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray

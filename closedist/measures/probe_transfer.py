@@ -1,5 +1,7 @@
 """Will a linear probe of one model's embeddings still read the same from another's?"""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import torch

@@ -1,5 +1,7 @@
 """How well one view predicts the other, or anything that the other predicts: R² of linear regression, and GULP."""
 
+from __future__ import annotations
+
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray

@@ -1,5 +1,7 @@
 """Shape distances: how far two sets of points are apart after the best rotation; and distances of their covariances."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np

@@ -1,5 +1,7 @@
 """What KL can be where only some labels' log-probabilities are known, as engines give the top k."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -91,7 +93,7 @@ class _Listed:
     logs: Array
     rounding: float
 
-    def at(self, rows: slice) -> "_Listed":
+    def at(self, rows: slice) -> _Listed:
         return _Listed(self.labels[rows], self.logs[rows], self.rounding)
 
 

@@ -157,6 +157,7 @@ def draw_map(axes: Axes, places: ModelMap, groups: Groups) -> None:
         if len(points) <= NUMBERED or model in shown:
             axes.text(x, y, str(position + 1), ha="center", va="center", fontsize=6, path_effects=HALO)
     axes.set(xlim=(centre[0] - half, centre[0] + half), ylim=(centre[1] - half, centre[1] + half), aspect="equal")
+    axes.set(xlabel="first coordinate, in units of the distance", ylabel="second coordinate")
     axes.set_title(f"classical scaling, {places.shown:.0%} of the squared distances")
 
 

@@ -1,5 +1,7 @@
 """compare and compare_all: what a user asks, as settings and a list of models."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any, Literal, overload

@@ -1,5 +1,7 @@
 """Layers against layers: one measure of all pairs of layers, of one model or of two."""
 
+from __future__ import annotations
+
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass

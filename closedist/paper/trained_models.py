@@ -18,6 +18,7 @@ from closedist.paper.models.classifier import Classifier
 from closedist.paper.models.inputs import as_network_input
 from closedist.paper.registry import data_set, load_split
 from closedist.paper.results.tables import LossRow, MCCARow
+from closedist.paper.run_name import RunName
 from closedist.paper.runs import TrainingRun
 from closedist.representations import Representations
 from closedist.system.files import read_json
@@ -122,11 +123,10 @@ def runs_with_models(runs: Sequence[TrainingRun], split: str, checkpoints: Path)
         found.append(run)
     if not found:
         first = runs[0].name
-        dates = ", ".join(_dates(checkpoints)) or "none"
         raise InputError(
             f"no trained checkpoints of date {first.date or '(none)'} like "
-            f"{first.trained(runs[0].models.random_seeds[0])} in {checkpoints} (dates there: {dates}): give another "
-            "--date-str or --checkpoint-folder, or run train-variations"
+            f"{first.trained(runs[0].models.random_seeds[0])} in {checkpoints} ({_alike(checkpoints, first)}, "
+            "another --checkpoint-folder, or run train-variations"
         )
     return found
 
@@ -218,6 +218,22 @@ def _last_number(content: object, key: str) -> float | None:
 
 def _listed(seeds: Sequence[int]) -> str:
     return ", ".join(map(str, seeds))
+
+
+def _alike(checkpoints: Path, wanted: RunName) -> str:
+    """What there is in place of the wanted models, and the option that asks for it."""
+    dates = _dates(checkpoints)
+    if not wanted.date or wanted.date not in dates:
+        return f"dates there: {', '.join(dates) or 'none'}): give another --date-str"
+    begins = wanted.trained(0).partition("_classes")[0]
+    named = (
+        re.match(re.escape(begins) + r"_classes(\d+)_seed\d+_features(\d+)_", p.name) for p in checkpoints.iterdir()
+    )
+    widths: dict[int, set[int]] = {}
+    for match in filter(None, named):
+        widths.setdefault(int(match[1]), set()).add(int(match[2]))
+    listed = (f"{labels} labels: widths {', '.join(map(str, sorted(of)))}" for labels, of in sorted(widths.items()))
+    return f"there of that date: {'; '.join(listed) or 'other networks'}): give another --num-classes or --layer-size"
 
 
 def _dates(checkpoints: Path) -> list[str]:

@@ -1,5 +1,7 @@
 """Representations: a model as the two matrices that every measure looks at, with a bias where it has one."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,7 +139,7 @@ class Representations:
         *,
         input_digests: ArrayLike | Tensor | None = None,
         groups: Names | None = None,
-    ) -> "Representations":
+    ) -> Representations:
         """The member of the family with a black box's distribution: F = its centred logits, G = the identity.
 
         What needs G, a table of C×C, is refused above 10,000 labels; what needs only the logits, KL and the like, takes
@@ -169,7 +171,7 @@ class Representations:
         label_names: Names | None,
         input_digests: ArrayLike | Tensor | None,
         groups: Names | None,
-    ) -> "Representations":
+    ) -> Representations:
         """A black box with these logits, whatever they look like."""
         _check_shape(logits)
         largest = float(torch.stack([centred(logits[rows]).abs().amax() for rows in blocks(logits)]).amax())
@@ -210,7 +212,7 @@ class Representations:
         """(B, M) embeddings of some inputs; of a black box its centred logits, in float64."""
         return centred(self.stored[inputs]) if self.black_box else self.stored[inputs]
 
-    def at(self, inputs: Chosen | None = None, labels: Chosen | None = None) -> "Representations":
+    def at(self, inputs: Chosen | None = None, labels: Chosen | None = None) -> Representations:
         """A part of it: these inputs and these labels, in the order given.
 
         Softmax over fewer labels is conditional on them: it says p(y|x, y is one of these labels).
@@ -259,7 +261,7 @@ class Representations:
         write_tensors(Path(path), tensors, {"black_box": "true"} if self.black_box else {})
 
     @classmethod
-    def load(cls, path: str | Path) -> "Representations":
+    def load(cls, path: str | Path) -> Representations:
         """Open a file that :meth:`save` wrote, or any safetensors file with these tensors.
 
         The arrays stay on disk, mapped into memory: measures read them block by block.

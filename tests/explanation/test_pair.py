@@ -298,6 +298,22 @@ def test_a_class_that_was_tampered_with_in_training_leads(case):
     assert f"come from label {found.labels[0].label} " in said
 
 
+def test_tokens_are_told_as_their_tokenizer_names_them_and_punctuation_is_quoted():
+    rng = np.random.default_rng(5)
+    first = rng.normal(size=(40, 4))
+    second = first[:, [1, 0, 3, 2]] + 0.1 * rng.normal(size=first.shape)
+    labels, positions = [".", ",", "Ġthe", "Ċ"], [(i // 8, i % 8) for i in range(40)]
+    of_tokens, of_inputs = (
+        str(explain(*(Representations.from_logits(x, label_names=labels, **more) for x in (first, second))))
+        for more in ({"input_ids": positions}, {})
+    )
+    assert "in the tokenizer's names Ġ is a space, Ċ is a line break" in of_tokens
+    assert "is a space" not in of_inputs  # a label's own letter may be a Maltese one
+    sentence = of_tokens.split("\n\n")[1]
+    assert "“.”" in sentence or "“,”" in sentence
+    assert "“Ġthe”" not in sentence
+
+
 def test_answers_lost_and_gained_and_what_happens_where_a_label_is_given_are_counted(arrays):
     f, g = arrays
     p, q = Representations(f, g), Representations(f, g[[1, 0, *range(2, C)]] + 0.1)

@@ -315,6 +315,7 @@ def test_the_file_of_tokens_has_every_position_of_every_copy(folder: Path, tmp_p
     [
         (["--csv", "TEXT"], "--csv: of copies of one reference; name the texts with --text after the models"),
         (["--per-token", "t.parquet", "TEXT"], "--per-token: of copies of one reference"),
+        (["--differences", "3", "TEXT"], "--differences: of copies of one reference"),
         (["--text", "TEXT", "--per-token", "tokens.xlsx"], "its name ends in .safetensors or .parquet"),
         (["--text", "TEXT", "--json", "--csv"], "--json and --csv"),
         (["--text", "absent.txt"], "cannot read absent.txt"),

@@ -23,6 +23,15 @@ def small_models(count=5, dimension=2, seed=0):
     return [Representations(f, g, label_names=LABELS) for f, g in models]
 
 
+def crowded(seed=0):
+    """Twenty models ever farther from one, and six others."""
+    rng = np.random.default_rng(seed)
+    views = [rng.normal(size=(N, 2)) for _ in range(7)]
+    g = 2 * rng.normal(size=(C, 2))
+    near = [views[0] + 0.02 * i * rng.normal(size=(N, 2)) for i in range(20)]
+    return [Representations(f, g) for f in (*near, *views[1:])]
+
+
 def content_of(path):
     """The data that a page holds."""
     return json.loads(re.search(r'id="data">(.*?)</script>', path.read_text(), re.DOTALL)[1])

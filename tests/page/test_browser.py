@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from closedist import Representations
-from tests.page.pages import LABELS, NAMES, N, small_models, written
+from tests.page.pages import LABELS, NAMES, N, crowded, small_models, written
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 FLAGS = [
@@ -58,6 +58,7 @@ def paths(tmp_path_factory):
     return {
         "equal": written(folder / "equal.html", [first, copy]),
         "many": written(folder / "many.html", names=NAMES, inputs=pictures),
+        "crowd": written(folder / "crowd.html", crowded()),
         "two": written(folder / "two.html", small_models(2), inputs=["some text"] * N),
         "apart": written(folder / "apart.html", small_models(5)[:4]),  # without the copy of the first
         "solid": written(folder / "solid.html", small_models(3, 3)),
@@ -255,6 +256,24 @@ def test_forks_say_how_often_they_are_found_again_without_a_part_of_the_inputs(o
     assert "20 repetitions, each without one part of the inputs" in one(page, "#support").text
     shown = [text.text for text in every(page, "#dendrogram text.halo")]
     assert all(text.endswith("%") and int(text[:-1]) < 100 for text in shown)
+
+
+def test_numbers_on_the_map_do_not_cover_each_other_and_the_caption_says_how_many_there_are(opened):
+    page = opened("crowd")
+    boxes = page.execute_script(
+        "return [...document.querySelectorAll('#map text')].map((t) => { const b = t.getBBox(); "
+        "return [b.x, b.y, b.x + b.width, b.y + b.height]; })"
+    )
+    assert 6 <= len(boxes) < 26
+    assert f"dendrogram ({len(boxes)} of 26; the others lie too close" in one(page, "#map-caption").text
+    assert len(every(page, "#map circle")) == 26
+    for i, (left, top, right, bottom) in enumerate(boxes):
+        for other in boxes[:i]:
+            wide, high = min(right, other[2]) - max(left, other[0]), min(bottom, other[3]) - max(top, other[1])
+            assert wide < 1 or high < 0.4 * (bottom - top)  # a box is taller than its digits
+    page = opened("many")
+    assert len(every(page, "#map text")) == 5
+    assert "too close" not in one(page, "#map-caption").text
 
 
 def test_a_pair_of_equal_models_says_so_in_place_of_a_table_of_shares(opened):

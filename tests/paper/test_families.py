@@ -242,6 +242,8 @@ def test_the_commands_export_measure_from_the_file_and_say_what_training_inputs_
     exported(run_, place)
     app = make_app("closedist", COMMANDS)
     measure = ["get-distances", "--layer-size=8", "--num-classes=4", "--dist-type=max", *configs]
+    assert run(app, ["get-accuracies", "--date-str=day", "--layer-size=9,16", "--num-classes=4", *configs]) == 2
+    assert "there of that date: 4 labels: widths 8): give another --num-classes or --layer" in capsys.readouterr().err
     without_checkpoints(place)
     assert run(app, [*measure, "--date-str=day"]) == 0
     assert run(app, [*measure, "--date-str=day", "--use-train"]) == 2

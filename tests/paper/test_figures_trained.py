@@ -104,6 +104,12 @@ def test_what_is_missing_is_noted_with_the_command_that_makes_it(tmp_path: Path)
     assert command in missing
 
 
+def test_a_label_count_that_has_none_is_told_which_have(tmp_path: Path) -> None:
+    write_scatter_files(tmp_path, 4)
+    with pytest.raises(InputError, match="it has results of 4 labels; once its models are trained"):
+        make_llv_train_synthetic(tmp_path, label_counts=(5,))
+
+
 def test_nothing_at_all_is_one_line_that_says_which_files_and_which_command(tmp_path: Path) -> None:
     for make in (make_llv_train_synthetic, make_llv_vs_width):
         with pytest.raises(InputError) as error:

@@ -66,18 +66,22 @@ function drawMap({ group, number, fill }) {
   const [xs, ys] = [0, 1].map((axis) => points.map((point) => point[axis]));
   const span = Math.max(Math.max(...xs) - Math.min(...xs), Math.max(...ys) - Math.min(...ys)) || 1;
   const at = (value, all, sign) => size / 2 + sign * ((value - (Math.min(...all) + Math.max(...all)) / 2) / span) * (size - 2 * margin);
+  const written = []; // where numbers are: of models too close for one each, some go without
+  const free = (x, y) => written.every(([otherX, otherY]) => Math.abs(x - otherX) > 17 || Math.abs(y - otherY) > 12);
   const marks = order.flatMap((model) => {
     const [x, y] = [at(points[model][0], xs, 1), at(points[model][1], ys, -1)];
+    const beside = [[9, -5], [9, 13], [-24, -5], [-24, 13]].map(([right, down]) => [x + right, y + down]).find((spot) => free(...spot));
+    if (beside) written.push(beside);
     const show = (event) => tip(event, modelName(model), ` (group ${group[model] + 1})`);
     const dot = make("circle", { class: "dot", cx: x, cy: y, r: count > 40 ? 5 : 7, fill: fill(model), pointermove: show, pointerleave: (event) => tip(event) });
-    return [dot, make("text", { class: "quiet halo", x: x + 9, y: y - 5, "aria-hidden": "true" }, String(place[model] + 1))];
+    return beside ? [dot, make("text", { class: "quiet halo", x: beside[0], y: beside[1], "aria-hidden": "true" }, String(place[model] + 1))] : [dot];
   });
   const box = make("rect", { class: "axis", x: 0.5, y: 0.5, width: size - 1, height: size - 1, fill: "none", rx: 8 });
   byId("map").replaceChildren(make(
     "svg", { viewBox: `0 0 ${size} ${size}`, width: "100%", role: "img", "aria-label": `Map of ${count} models in ${number} groups; near points are near models. The table of models has each one's nearest` },
     box, ...marks,
   ));
-  byId("map-caption").textContent = `Models whose logits correlate lie close (classical scaling; the two axes show ${percent(data.overview.mapShows)} of the squared distances). Numbers are those of the dendrogram, colours the groups of more than one.`;
+  byId("map-caption").textContent = `Models whose logits correlate lie close (classical scaling; the two axes show ${percent(data.overview.mapShows)} of the squared distances). Numbers are those of the dendrogram${written.length < count ? ` (${written.length} of ${count}; the others lie too close, point at one for its name)` : ""}, colours the groups of more than one.`;
 }
 
 function listModels({ group }) {
