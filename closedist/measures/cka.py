@@ -31,7 +31,7 @@ def linear_cka(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:
         >>> round(closedist.linear_cka(z, 5 * z[:, [2, 0, 1]]), 6), closedist.linear_cka(z, z * [1, 1, 9]) < 0.9
         (1.0, True)
     """
-    return of_two(linear_cka_of, z, w)
+    return of_two(linear_cka_of, z, w, moments=True)
 
 
 def linear_cka_matrix(views: Views) -> NDArray[np.float64]:
@@ -52,7 +52,7 @@ def linear_cka_matrix(views: Views) -> NDArray[np.float64]:
         >>> closedist.linear_cka_matrix([z, 5 * z[:, [2, 0, 1]], z * [1, 1, 9]]).round(1).tolist()
         [[1.0, 1.0, 0.6], [1.0, 1.0, 0.6], [0.6, 0.6, 1.0]]
     """
-    return of_all(linear_cka_of, views)
+    return of_all(linear_cka_of, views, moments=True)
 
 
 def linear_cka_of(views: Joint) -> Tensor:
@@ -113,7 +113,7 @@ def rv_coefficient(z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:
         >>> round(closedist.rv_coefficient(z, z[:, [2, 0, 1]] + 1), 6)
         1.0
     """
-    return of_two(linear_cka_of, z, w)
+    return of_two(linear_cka_of, z, w, moments=True)
 
 
 def rv_coefficient_matrix(views: Views) -> NDArray[np.float64]:
@@ -128,4 +128,4 @@ def rv_coefficient_matrix(views: Views) -> NDArray[np.float64]:
         >>> closedist.rv_coefficient_matrix([z, z[:, [2, 0, 1]] + 1]).round(6).tolist()
         [[1.0, 1.0], [1.0, 1.0]]
     """
-    return of_all(linear_cka_of, views)
+    return of_all(linear_cka_of, views, moments=True)

@@ -20,8 +20,11 @@ from closedist.system.threads import threads_for
 _VARIES = 1e-14  # of a view's norm about its mean beside the largest it may have: less is looked at entry by entry
 _CACHED = 1 << 17  # entries of views side by side; more are centred view by view, which is a pass less over memory
 _APART = 8  # numbers from row to row more: rows of 2^k share lines of the cache, which slows Gram matrices by half
-_NEAR = 1 << 17  # entries of some rows that stay near the processor while they are centred and squared
+_NEAR = 1 << 18  # entries of some rows that stay near the processor while they are centred and squared
 FEW = 128  # columns, of which one product of all with each other is less work than its parts
+_NARROW = 32  # columns of a view: of wider ones a table of all products is made for measures that need all of it
+_TABLE = 2048  # columns of such a table, 32 MB, at most
+_RUN = 64  # rows summed one after another: rounding of longer sums hides that a column is constant
 _TOGETHER_BYTES = 1 << 30  # of views side by side; more are compared a part of them with another at a time
 
 Views = Sequence[ArrayLike | Tensor] | Mapping[str, ArrayLike | Tensor]
@@ -36,8 +39,8 @@ class Columns:
         widths: (n) the d of each.
         turns: (n) matrices (d, k) that a view's columns are to be multiplied by, or None: of products of tall columns
             the small matrices cost next to nothing, of the columns themselves a pass.
-        products: (Σd, Σd) of all columns with each other, not turned, where they are few: second moments come from it,
-            in NumPy, whose steps on small matrices cost a third of PyTorch's.
+        products: (Σd, Σd) of all columns with each other, not turned, where they are few or the measure needs all:
+            second moments come from it, in NumPy, whose steps on small matrices cost a third of PyTorch's.
         squares: (Σd,) squared norms of all columns, where they were taken already.
     """
 
@@ -124,9 +127,7 @@ class Joint:
             return np.sqrt(self.columns.products.diagonal())
         squares = self.columns.squares
         if squares is None:
-            squares = torch.zeros_like(self.columns.side[0])
-            for rows in _near(self.columns.side):  # vector_norm over rows takes three times as long
-                squares += rows.square().sum(0)
+            squares = sum(map(_squares, _near(self.columns.side)), torch.zeros_like(self.columns.side[0]))
         norms: NDArray[np.float64] = squares.sqrt().cpu().numpy()
         return norms
 
@@ -166,13 +167,19 @@ class Joint:
         return self.columns
 
 
-def joint(views: Sequence[ArrayLike | Tensor], names: Sequence[str] | None = None, first: int | None = None) -> Joint:
+def joint(
+    views: Sequence[ArrayLike | Tensor],
+    names: Sequence[str] | None = None,
+    first: int | None = None,
+    moments: bool = False,
+) -> Joint:
     """Views of the same inputs, centred and side by side.
 
     Args:
         views: n arrays or tensors, (N, d), rows the same inputs in the same order.
         names: what errors call them; by default views[0], views[1], ….
         first: as in :class:`Joint`.
+        moments: whether the products of all columns with each other will be needed, each view's own ones too.
 
     Raises:
         InputError: there are none, the shapes do not fit, or a view is constant.
@@ -184,7 +191,7 @@ def joint(views: Sequence[ArrayLike | Tensor], names: Sequence[str] | None = Non
     for index, tensor in enumerate(tensors):
         if index or len(tensors) == 1:
             check_same_inputs(tensors[0], tensor, (names[0], names[index]))
-    made = _centred(tensors, names, first)
+    made = _centred(tensors, names, first, moments)
     if not _plainly_varies(made):
         made = _checked(made, tensors)
     return made
@@ -204,12 +211,11 @@ def _checked(made: Joint, tensors: Sequence[Tensor]) -> Joint:
     whole = _whole(made)
     if not ((whole > SMALLEST * np.sqrt(entries)) & (whole < LARGEST)).all():  # or it is not a number
         scaled = [in_float64(tensor, name) for tensor, name in zip(tensors, names, strict=True)]
-        made = replace(_centred(scaled, names, made.first), spacings=made.spacings)
+        made = replace(_centred(scaled, names, made.first, made.columns.products is not None), spacings=made.spacings)
         whole = _whole(made)
     for index in np.flatnonzero(~(made.sizes > _VARIES * np.sqrt(entries) * whole)).tolist():
-        left = float(torch.linalg.vector_norm(made.columns.view(index), dim=1).amax())
-        mean = made.mean.split_with_sizes(list(made.columns.widths))[index]
-        check_varies(left, made.columns.widths[index] ** 0.5 * (float(mean.abs().amax()) + left), names[index])
+        own = tensors[index].double()  # rounding of the mean is left out of this
+        check_varies((own.amax(0) - own.amin(0)).amax() / 2, own.abs().amax(), names[index])
     return made
 
 
@@ -219,29 +225,30 @@ def _whole(views: Joint) -> NDArray[np.float64]:
     return views.sizes + of_mean
 
 
-def _centred(tensors: Sequence[Tensor], names: Sequence[str], first: int | None) -> Joint:
+def _centred(tensors: Sequence[Tensor], names: Sequence[str], first: int | None, moments: bool) -> Joint:
     """Views less their means, whatever numbers they hold."""
     device, widths = tensors[0].device, tuple(tensor.shape[1] for tensor in tensors)
     if device.type == "mps":
         device = torch.device("cpu")
-    squares = None
-    if len(tensors[0]) * sum(widths) <= _CACHED:
+    squares, count = None, sum(widths)
+    table = count <= min(_TABLE, len(tensors[0])) if moments else count <= FEW and max(widths) <= _NARROW
+    if len(tensors[0]) * count <= _CACHED:
         side = torch.cat([tensor.to(device) for tensor in tensors], 1).double()
         mean = side.mean(0)
         side -= mean
     else:
-        side = _empty(len(tensors[0]), sum(widths), device)
+        side = _empty(len(tensors[0]), count, device)
         every = [tensor.to(device, torch.float64) for tensor in tensors]
-        mean, few = torch.cat([view.mean(0) for view in every]), sum(widths) <= FEW
-        means, squares, start = mean.split_with_sizes(list(widths)), None if few else torch.zeros_like(mean), 0
+        mean = torch.cat(list(map(_mean, every)))
+        means, squares, start = mean.split_with_sizes(list(widths)), None if table else torch.zeros_like(mean), 0
         for rows in _near(side):
             stop = start + len(rows)
             for view, own, out in zip(every, means, rows.split_with_sizes(list(widths), 1), strict=True):
                 torch.sub(view[start:stop], own, out=out)
-            if squares is not None:  # of few the table of products has them
-                squares += rows.square().sum(0)
+            if squares is not None:  # else the table of products has them
+                squares += _squares(rows)
             start = stop
-    products = gram(side).cpu().numpy() if side.shape[1] <= FEW else None
+    products = gram(side).cpu().numpy() if table else None
     columns = Columns(side, widths, products=products, squares=squares)
     return Joint(columns, len(side), mean, _spacings(tensors), tuple(names), first=first)
 
@@ -259,6 +266,25 @@ def _near(side: Tensor) -> tuple[Tensor, ...]:
     return torch.split(side, max(16, _NEAR // side.shape[1]))
 
 
+def _mean(view: Tensor) -> Tensor:
+    """(d,) mean of (N, d) rows, in one pass of NumPy's."""
+    if view.device.type != "cpu":
+        return view.mean(0)
+    rows, whole = view.numpy(), len(view) // _RUN * _RUN
+    with np.errstate(all="ignore"):
+        sums = np.einsum("bij->bj", rows[:whole].reshape(-1, _RUN, rows.shape[1]))
+        rest = torch.from_numpy(rows[whole:].sum(0))
+    return (torch.from_numpy(sums).sum(0) + rest) / len(view)
+
+
+def _squares(rows: Tensor) -> Tensor:
+    """(d,) squared norms of the columns of some rows, in one pass where NumPy makes it."""
+    if rows.device.type != "cpu":
+        return rows.square().sum(0)
+    with np.errstate(all="ignore"):
+        return torch.from_numpy(np.einsum("ij,ij->j", rows.numpy(), rows.numpy()))
+
+
 def _spacings(tensors: Sequence[Tensor]) -> tuple[float, ...]:
     return tuple([torch.finfo(tensor.dtype).eps for tensor in tensors])
 
@@ -270,7 +296,7 @@ def _of_each(vector: NDArray[np.float64], columns: Columns) -> NDArray[np.float6
     return norms
 
 
-def of_all(measure: Callable[[Joint], Tensor], views: Views) -> NDArray[np.float64]:
+def of_all(measure: Callable[[Joint], Tensor], views: Views, moments: bool = False) -> NDArray[np.float64]:
     """(n, n) numbers of all pairs of views, which may be named."""
     named = views if isinstance(views, Mapping) else dict(enumerate(views))
     names = [f"views[{name!r}]" for name in named]
@@ -281,7 +307,7 @@ def of_all(measure: Callable[[Joint], Tensor], views: Views) -> NDArray[np.float
         chosen, first = own + others, len(own) if others else None
         some = [tensors[at] for at in chosen]
         with threads_for(_products(some)):
-            made = joint(some, [names[at] for at in chosen], first)
+            made = joint(some, [names[at] for at in chosen], first, moments and not others)
             found: NDArray[np.float64] = measure(made).cpu().numpy()
         return found
 
@@ -317,11 +343,13 @@ def _parts(tensors: Sequence[Tensor]) -> list[list[int]]:
     return parts
 
 
-def of_two(measure: Callable[[Joint], Tensor], z: ArrayLike | Tensor, w: ArrayLike | Tensor) -> float:
+def of_two(
+    measure: Callable[[Joint], Tensor], z: ArrayLike | Tensor, w: ArrayLike | Tensor, moments: bool = False
+) -> float:
     """One number of two views, from the measure of all pairs."""
     views = [as_tensor(z, "z"), as_tensor(w, "w")]
     with threads_for(_products(views)):
-        return float(measure(joint(views, ("z", "w"))).cpu().numpy()[0, 1])
+        return float(measure(joint(views, ("z", "w"), moments=moments)).cpu().numpy()[0, 1])
 
 
 def _products(views: Sequence[Tensor]) -> int:

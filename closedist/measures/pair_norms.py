@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from closedist.measures.gram import gram, squared_norm
+from closedist.measures.gram import gram, product, squared_norm
 from closedist.measures.joint import FEW, Columns
 from closedist.measures.singular_values import nuclear_norm
 
@@ -58,7 +58,7 @@ def products(
 def _between(columns: Columns, start: int, stop: int, low: int) -> Tensor:
     """Products of columns start to stop with those from low on, not turned; the caller may change them."""
     if columns.products is None:
-        return columns.side[:, start:stop].mT @ columns.side[:, low:]
+        return product(columns.side[:, start:stop], columns.side[:, low:])
     return torch.from_numpy(columns.products[start:stop, low:].copy()).to(columns.side.device)
 
 
@@ -148,8 +148,8 @@ def _of_products(
     found: Iterator[tuple[Tensor, Tensor, Tensor]], columns: Columns, of: Callable[[Tensor], Tensor]
 ) -> Tensor:
     result = columns.side.new_zeros(len(columns), len(columns))
-    for i, j, product in found:
-        result[i, j] = result[j, i] = of(product)
+    for i, j, of_pairs in found:
+        result[i, j] = result[j, i] = of(of_pairs)
     return result
 
 
@@ -168,12 +168,12 @@ def rotated_distances(columns: Columns, norms: Tensor, first: int | None = None)
         return distances
 
     result = columns.side.new_zeros(len(columns), len(columns))
-    for i, j, product in products(columns, first):
-        squared = 2.0 - 2.0 * nuclear_norm(product) / (norms[i] * norms[j])
+    for i, j, of_pairs in products(columns, first):
+        squared = 2.0 - 2.0 * nuclear_norm(of_pairs) / (norms[i] * norms[j])
         found = squared.clamp(min=0.0).sqrt()
         small = (squared < 2.0 * _SMALL).nonzero().flatten()
-        for some in torch.split(small, max(1, _ELEMENTS // (rows * sum(product.shape[1:])))):
+        for some in torch.split(small, max(1, _ELEMENTS // (rows * sum(of_pairs.shape[1:])))):
             if len(some):
-                found[some] = rotated(i[some], j[some], product[some])
+                found[some] = rotated(i[some], j[some], of_pairs[some])
         result[i, j] = result[j, i] = found
     return result

@@ -63,7 +63,7 @@ def check_varies(left: Tensor | float, largest: Tensor | float, name: str) -> No
     """Check that a view is not constant up to rounding.
 
     Args:
-        left: the largest entry of the centred view, or what bounds it from above.
+        left: the largest entry of the centred view, half a column's range, or what bounds them from above.
         largest: that of the view.
         name: what errors call it.
 

@@ -135,9 +135,37 @@ def test_what_is_given_is_left_as_it_is(shape):
     assert (w == kept[1]).all()
 
 
-@pytest.mark.parametrize("width", [3, 64, 127, 128, 200])
-def test_a_gram_matrix_in_strips_is_whole(width):
+@pytest.mark.parametrize("rows", [5_000, 40_003])
+@pytest.mark.parametrize("value", [0.1, 1 / 3, 7.7, 1e5 + 0.1])
+def test_a_constant_column_is_told_however_long_it_is(rows, value):
+    z = np.random.default_rng(0).normal(size=(rows, 40))
+    other = z[:, ::-1].copy()
+    z[:, 17] = value
+    with pytest.raises(InputError, match=r"^z: column 17 is constant"):
+        mean_svd(z, other)
+    for measure in WRITTEN_OUT:
+        with pytest.raises(InputError, match=r"^w: (all rows are equal|column 0 is constant)"):
+            measure(other, np.full_like(z, value))
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-160, 1e160])
+@pytest.mark.parametrize(("rows", "widths"), [(600, (70, 70)), (3000, (40, 33)), (100, (70, 80)), (2100, (1100, 990))])
+def test_wide_views_are_what_is_written_out(rows, widths, scale):
+    """With a table of all products, which linear CKA asks for, and without."""
+    rng = np.random.default_rng(0)
+    common = rng.normal(size=(rows, 20))
+    z, w = (common @ rng.normal(size=(20, d)) + rng.normal(size=(rows, d)) + 3.0 for d in widths)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert linear_cka(scale * z, w) == pytest.approx(alignment(z, w), abs=1e-12)
+        assert linear_cka_matrix([z, scale * w, z])[0, 1] == pytest.approx(alignment(z, w), abs=1e-12)
+        assert mean_svd(scale * z, w) == pytest.approx(WRITTEN_OUT[mean_svd](z, w), abs=1e-12)
+
+
+@pytest.mark.parametrize("width", [3, 64, 127, 128, 200, 1500])
+def test_a_gram_matrix_in_parts_is_whole(width):
     columns = torch.randn(2, 50, width, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    torch.testing.assert_close(gram(columns), columns.mT @ columns, rtol=1e-12, atol=1e-12)
+    for some in (columns, columns[0]):
+        torch.testing.assert_close(gram(some), some.mT @ some, rtol=1e-12, atol=1e-12)
     whole = (columns[0].mT @ columns[0]).square().sum()
     torch.testing.assert_close(squared_norm(columns[0]), whole, rtol=1e-12, atol=0.0)
