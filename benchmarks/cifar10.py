@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 
 import torch
+from on_threads import on_threads
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
@@ -125,7 +126,7 @@ def main() -> None:
     parser.add_argument("--precision", choices=("float32", "bf16"), default="float32")
     parser.add_argument("--cuda", action="store_true")
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    on_threads(options.threads)
     device = torch.device("cuda" if options.cuda else "cpu")
     images = torch.randint(0, 256, (IMAGES, 3, 32, 32), dtype=torch.uint8)
     labels = torch.randint(0, 10, (IMAGES,))

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import torch
+from on_threads import on_threads
 
 from closedist import Representations
 from closedist.measures import logit_bounds as bounds
@@ -63,7 +64,7 @@ def main() -> None:
     for option, default in (("threads", 2), ("labels", 50_000), ("inputs", 20_000), ("dimension", 768)):
         parser.add_argument(f"--{option}", type=int, default=default)
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    on_threads(options.threads)
     p, q = random_models(options.inputs, options.labels, options.dimension)
     start = time.perf_counter()
     roots, _ = timed("roots over inputs and labels", lambda: logit_roots(p, q))

@@ -13,7 +13,6 @@ Times are the least of several runs; leave the machine alone meanwhile.
 """
 
 import argparse
-import os
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from on_threads import on_threads
 
 from closedist import (
     Representations,
@@ -230,20 +230,13 @@ def busy(repeats: int) -> None:
         print(f"  {threads} threads{beside:<30} {written}", flush=True)
 
 
-def on_one_thread() -> None:
-    """Start again where NumPy's products would take several threads, which it reads when it is imported."""
-    if os.environ.get("OPENBLAS_NUM_THREADS") != "1":
-        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "OPENBLAS_NUM_THREADS": "1"})
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="pairs,peers,busy")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--case", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    on_one_thread()
-    torch.set_num_threads(1)
+    on_threads(1)
     if options.case:
         case(options.case, options.repeats)
         return

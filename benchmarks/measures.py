@@ -26,6 +26,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from on_threads import on_threads
 from torch import Tensor
 
 from closedist import Representations, compare, compare_all, mean_cca_matrix
@@ -154,7 +155,7 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(PARTS))
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    on_threads(options.threads)
     np.seterr(all="ignore")
     if not options.here:
         print(

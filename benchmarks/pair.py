@@ -7,14 +7,14 @@ import sys
 import time
 
 import numpy as np
-import torch
+from on_threads import on_threads
 
 import closedist
 
 
 def main(num_inputs: int, num_labels: int, dimension: int) -> None:
     """A random model, and the same with noise, in single precision on one thread."""
-    torch.set_num_threads(1)
+    on_threads(1)
     draw = np.random.default_rng(0)
     f, g = (draw.normal(size=(rows, dimension)).astype("float32") for rows in (num_inputs, num_labels))
     g /= dimension**0.5

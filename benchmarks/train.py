@@ -15,6 +15,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import torch
+from on_threads import on_threads
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -94,7 +95,7 @@ def main() -> None:
     parser.add_argument("--widths", default="16,64,256")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    on_threads(options.threads)
     dataset, training = paper_dataset(options.labels), paper_training()
     inputs, labels = radial_split(dataset, "train")
     rate = matrix_product_rate()

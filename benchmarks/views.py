@@ -15,6 +15,7 @@ from functools import partial
 from itertools import combinations
 
 import torch
+from on_threads import on_threads
 
 import closedist
 
@@ -191,7 +192,7 @@ def main() -> None:
     parser.add_argument("--only", default=",".join([*PEERS, *PEERS_OF_INPUTS]))
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
-    torch.set_num_threads(1)
+    on_threads(1)
     print(f"{'measure':<26}{'n, N, M':>16}{'ours, s':>10}{'peer, s':>10}{'':>8}")
     for peers, sizes in ((PEERS, SIZES), (PEERS_OF_INPUTS, OF_INPUTS)):
         for n, count, width in sizes:

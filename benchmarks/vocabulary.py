@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from on_threads import on_threads
 
 from closedist import Representations, compare
 from closedist.measures import llv
@@ -75,7 +76,7 @@ def main() -> None:
     parser.add_argument("--inputs", type=int, default=20_000)
     parser.add_argument("--dimension", type=int, default=768)
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    on_threads(options.threads)
     n, c, m = options.inputs, options.labels, options.dimension
     stages = Stages()
     stages.watch(tiles, "each_model", "log-likelihoods, KL, root factors")

@@ -139,7 +139,7 @@ def _shape(
     """How many first and second models a tile has; a few first ones are compared with more others."""
     inputs = min(model.num_inputs, items * (1 if settings.input_set is not None else settings.num_samples))
     of_model = 16 * width * (model.num_labels + inputs + 2 * width)
-    of_pair = 56 * (width + 1) ** 2
+    of_pair = 72 * (width + 1) ** 2
     side = max(1, min(TILE, largest // (2 * of_model), int((largest / 2 / of_pair) ** 0.5)))
     num_firsts, num_seconds = (len(torch.unique(column)) for column in pairs.T)
     firsts = _evenly(num_firsts, side)
