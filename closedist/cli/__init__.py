@@ -90,16 +90,21 @@ def _place(command: str) -> str:
 
 def main() -> None:
     """The installed command ``closedist``."""
-    make_fit()
-    code = run(make_app("closedist", COMMANDS), sys.argv[1:])
-    gc.freeze()  # the process ends: what it leaves is not searched for cycles, which takes a second after many figures
-    sys.exit(code)
+    _run_to_the_end("closedist", COMMANDS)
 
 
 def paper_main() -> None:
     """``python run.py``: the paper's commands letter for letter."""
+    _run_to_the_end("run.py", PAPER_COMMANDS)
+
+
+def _run_to_the_end(name: str, commands: Iterable[str]) -> None:
     make_fit()
-    sys.exit(run(make_app("run.py", PAPER_COMMANDS), sys.argv[1:]))
+    if sys.argv[1:2] == ["make-plot"]:
+        gc.disable()  # figures last until they are saved: to search them for cycles is a sixth of the time
+    code = run(make_app(name, commands), sys.argv[1:])
+    gc.freeze()  # the process ends: what it leaves is not searched for cycles, which takes a second after many figures
+    sys.exit(code)
 
 
 def run(app: App, tokens: list[str]) -> int:

@@ -33,7 +33,6 @@ from closedist.cli.options import (
 )
 from closedist.errors import InputError
 from closedist.paper.figures import registry
-from closedist.system.memory import uncollected
 
 if TYPE_CHECKING:
     from closedist.paper.runs import TrainingRun
@@ -77,44 +76,43 @@ def make_plot(
     """
     figure = registry.FIGURES[plot_type]
     formats = formats_of(format, figure.formats, ("latex",) if figure.is_table else ("png",))
-    with uncollected():
-        if figure.reads_results:
-            common.start_log()  # nothing is computed, and PyTorch takes as long to load as the figures to draw
-        else:
-            common.set_up(default_threads=1)  # matrices here are small: more threads would wait for each other
-        from closedist.paper.drawing import Sources, draw
-        from closedist.paper.results.archive import unread_archive
+    if figure.reads_results:
+        common.start_log()  # nothing is computed, and PyTorch takes as long to load as the figures to draw
+    else:
+        common.set_up(default_threads=1)  # matrices here are small: more threads would wait for each other
+    from closedist.paper.drawing import Sources, draw
+    from closedist.paper.results.archive import unread_archive
 
-        sources = Sources(
-            folders_of(
-                data=data_folder,
-                checkpoints=checkpoint_folder,
-                results=results_folder,
-                figures=figures_folder,
-                metrics=metrics_folder,
-                representations=representations_folder,
-            ),
-            seed=seed,
-            threads=common.threads,
-            date=date_str or None,
-            labels=None if num_classes is None else (num_classes,),
-            families=_image_families(configs, date_str),
-            device=device(cuda) if figure.needs == "representations" else None,
-        )
-        # the second paper's students are in archives of their own
-        passed_over = figure.reads_results and figure.paper != registry.SECOND
-        folder, archive = results_folder, unread_archive(results_folder) if passed_over else None
-        unread = f"Results are read from {folder}, and not from {archive}: for that, add --results-folder={archive}"
-        try:
-            plots = draw(figure.name, sources)
-        except InputError as error:
-            raise InputError(f"{error}. {unread}" if archive else str(error)) from error
-        for note in [unread, *plots.notes] if archive else plots.notes:
-            print(note)
-        for path in plots.save(figures_folder, formats):
-            if figure.is_table:
-                print(path.read_text(encoding="utf-8"))
-            print(path)
+    sources = Sources(
+        folders_of(
+            data=data_folder,
+            checkpoints=checkpoint_folder,
+            results=results_folder,
+            figures=figures_folder,
+            metrics=metrics_folder,
+            representations=representations_folder,
+        ),
+        seed=seed,
+        threads=common.threads,
+        date=date_str or None,
+        labels=None if num_classes is None else (num_classes,),
+        families=_image_families(configs, date_str),
+        device=device(cuda) if figure.needs == "representations" else None,
+    )
+    # the second paper's students are in archives of their own
+    passed_over = figure.reads_results and figure.paper != registry.SECOND
+    folder, archive = results_folder, unread_archive(results_folder) if passed_over else None
+    unread = f"Results are read from {folder}, and not from {archive}: for that, add --results-folder={archive}"
+    try:
+        plots = draw(figure.name, sources)
+    except InputError as error:
+        raise InputError(f"{error}. {unread}" if archive else str(error)) from error
+    for note in [unread, *plots.notes] if archive else plots.notes:
+        print(note)
+    for path in plots.save(figures_folder, formats):
+        if figure.is_table:
+            print(path.read_text(encoding="utf-8"))
+        print(path)
 
 
 def _image_families(configs: ConfigFiles, date: str) -> "Iterator[dict[int, TrainingRun]]":

@@ -1,8 +1,4 @@
-"""Memory: what is taken and freed over and over stays with the process, and what lasts is not searched for garbage."""
-
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
+"""Memory: what is taken and freed over and over stays with the process."""
 
 
 def keep_freed_memory() -> None:
@@ -15,15 +11,3 @@ def keep_freed_memory() -> None:
     import torch
 
     torch.empty((1 << 25) - (1 << 16), dtype=torch.uint8)
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Leave out Python's search for cycles, a sixth of the time of drawing: figures last until they are saved."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
