@@ -22,7 +22,7 @@ def squared_norms(columns: Columns) -> Array | None:
         return None
     starts = columns.starts[:-1]
     squares: Array = np.add.reduceat(np.add.reduceat(np.square(columns.products), starts, 0), starts, 1)
-    return squares
+    return (squares + squares.T) / 2  # the two sums of a pair round differently
 
 
 def correlation_norms(columns: Columns, lengths: Array) -> Array | None:
@@ -71,8 +71,10 @@ def canonical_norms(columns: Columns, spacings: tuple[float, ...]) -> Array | No
 def _of_two_planes(table: Array) -> Array | None:
     """The same of two columns and two: with A their whitened product (σ₁ + σ₂)² = ‖A‖² + 2|det A|, in plain numbers."""
     (zz, zu, a, b), (_, uu, c, d), (_, _, ww, wv), (_, _, _, vv) = table.tolist()
+    if not zz * ww > 0:
+        return None
     # columns z, u and w, v: u and v less their parts along z and w
-    of_u, of_v = (zu / zz, wv / ww) if zz and ww else (0.0, 0.0)
+    of_u, of_v = zu / zz, wv / ww
     left, right = uu - of_u * zu, vv - of_v * wv
     if not (left > WELL_CONDITIONED * uu and right > WELL_CONDITIONED * vv):
         return None

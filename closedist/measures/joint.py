@@ -18,6 +18,7 @@ from closedist.system.progress import progress
 from closedist.system.threads import threads_for
 
 _VARIES = 1e-14  # of a view's norm about its mean beside the largest it may have: less is looked at entry by entry
+_ROUNDING = 8 * float(np.finfo(np.float64).eps)  # of a column's range beside its largest entry: as check_varies has it
 _CACHED = 1 << 17  # entries of views side by side; more are centred view by view, which is a pass less over memory
 _APART = 8  # numbers from row to row more: rows of 2^k share lines of the cache, which slows Gram matrices by half
 _NEAR = 1 << 18  # entries of some rows that stay near the processor while they are centred and squared
@@ -131,6 +132,15 @@ class Joint:
         norms: NDArray[np.float64] = squares.sqrt().cpu().numpy()
         return norms
 
+    @property
+    def constant(self) -> NDArray[np.bool_]:
+        """(Σd,) which columns do not vary by more than rounding of their mean."""
+        lengths = self.column_norms
+        found: NDArray[np.bool_] = lengths <= _VARIES * np.sqrt(
+            lengths**2 + self.num_inputs * self.mean.cpu().numpy() ** 2
+        )
+        return found
+
     @cached_property
     def sizes(self) -> NDArray[np.float64]:
         """(n,) Frobenius norms of the views."""
@@ -216,7 +226,23 @@ def _checked(made: Joint, tensors: Sequence[Tensor]) -> Joint:
     for index in np.flatnonzero(~(made.sizes > _VARIES * np.sqrt(entries) * whole)).tolist():
         own = tensors[index].double()  # rounding of the mean is left out of this
         check_varies((own.amax(0) - own.amin(0)).amax() / 2, own.abs().amax(), names[index])
-    return made
+    constant = made.constant
+    for index in range(len(made)):
+        flat = constant[slice(*made.columns.starts[index : index + 2])]
+        if flat.any():  # a single entry may differ in late digits, which is variation
+            some = tensors[index][:, torch.from_numpy(flat).to(tensors[index].device)].double()
+            flat[flat] = ((some.amax(0) - some.amin(0)) <= _ROUNDING * some.abs().amax(0)).cpu().numpy()
+    return _without(made, constant) if constant.any() else made
+
+
+def _without(made: Joint, constant: NDArray[np.bool_]) -> Joint:
+    """The same with columns of zeros where rounding of the mean is all that is left, which else may be a direction."""
+    columns, kept = made.columns, ~constant
+    varies = torch.from_numpy(kept).to(columns.side.device)
+    columns.side.mul_(varies)
+    table = None if columns.products is None else columns.products * kept * kept[:, None]
+    squares = None if columns.squares is None else columns.squares * varies
+    return replace(made, columns=replace(columns, products=table, squares=squares))
 
 
 def _whole(views: Joint) -> NDArray[np.float64]:
@@ -238,7 +264,7 @@ def _centred(tensors: Sequence[Tensor], names: Sequence[str], first: int | None,
         side -= mean
     else:
         side = _empty(len(tensors[0]), count, device)
-        every = [tensor.to(device, torch.float64) for tensor in tensors]
+        every = [tensor.to(device, torch.float64).resolve_neg() for tensor in tensors]  # NumPy knows no negative bit
         mean = torch.cat(list(map(_mean, every)))
         means, squares, start = mean.split_with_sizes(list(widths)), None if table else torch.zeros_like(mean), 0
         for rows in _near(side):

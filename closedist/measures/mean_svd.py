@@ -67,7 +67,7 @@ def mean_svd_matrix(views: Views) -> NDArray[np.float64]:
 def mean_svd_of(views: Joint) -> Tensor:
     """The same of views that are side by side."""
     lengths = views.column_norms
-    constant = lengths <= 1e-14 * np.sqrt(lengths**2 + views.num_inputs * views.mean.cpu().numpy() ** 2)
+    constant = views.constant
     if constant.any():
         column = int(constant.argmax())
         at = bisect_right(views.columns.starts, column) - 1

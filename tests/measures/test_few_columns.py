@@ -135,6 +135,43 @@ def test_what_is_given_is_left_as_it_is(shape):
     assert (w == kept[1]).all()
 
 
+@pytest.mark.parametrize("rows", [200, 5_000, 70_000])
+@pytest.mark.parametrize("value", [0.1, 0.3, 1.1, 7.7])
+@pytest.mark.parametrize("width", [1, 2, 30])
+def test_a_constant_column_is_no_direction_of_canonical_correlation(rows, value, width):
+    z, w = np.random.default_rng(0).normal(size=(2, rows, width))
+    column = np.full((rows, 1), value)
+    expected = canonical_mean(z, w)
+    for first, second in ((np.c_[column, z], w), (np.c_[z, column], np.c_[column, w])):
+        assert mean_cca(first, second) == pytest.approx(expected, abs=1e-9)
+        assert mean_cca_matrix([first, second])[0, 1] == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-170])
+def test_two_columns_of_which_the_first_does_not_vary_are_one(scale):
+    x = np.random.default_rng(0).normal(size=(200, 2))
+    z = np.c_[scale * x[:, 1], x[:, 0]]
+    rest = canonical_mean(z[:, 1:], x)
+    assert mean_cca(z, x) == pytest.approx(1.0 if scale else rest, abs=1e-9)
+
+
+def test_tables_of_all_pairs_are_symmetric_to_the_bit():
+    rng = np.random.default_rng(0)
+    shared = rng.normal(size=(2100, 40))
+    views = [shared + 0.3 * rng.normal(size=shared.shape) for _ in range(6)]
+    for measure in MATRICES.values():
+        found = measure(views)
+        assert (found == found.T).all()
+
+
+@pytest.mark.parametrize("rows", [100, 5_000])
+def test_a_tensor_with_a_negative_bit_is_read(rows):
+    part = torch.randn(rows, 40, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    negative = torch.complex(part, part).conj().imag
+    assert negative.is_neg()
+    assert linear_cka(negative, -part) == pytest.approx(1.0, abs=1e-12)
+
+
 @pytest.mark.parametrize("rows", [5_000, 40_003])
 @pytest.mark.parametrize("value", [0.1, 1 / 3, 7.7, 1e5 + 0.1])
 def test_a_constant_column_is_told_however_long_it_is(rows, value):
