@@ -19,6 +19,7 @@ from closedist.cli.options import (
 from closedist.cli.wording import two_files
 from closedist.errors import InputError
 
+LOGIT_CORRELATION = "logit_correlation"  # what a heat map shows unless --measure says more
 Kind = Literal["heatmap", "map", "dendrogram", "pair", "labels"]
 Format = Literal["png", "pdf", "svg"]
 
@@ -29,7 +30,7 @@ def draw(
     /,
     *,
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
-    measure: Annotated[str, Parameter(name=["--measure", "--number"])] = "logit_correlation",
+    measure: Annotated[str | None, Parameter(name=["--measure", "--number"])] = None,
     threshold: NonNegative | None = None,
     measuring: Measuring = USUAL,
     read: Files = PLAIN_FILES,
@@ -39,7 +40,8 @@ def draw(
 
     Args:
         output: The picture's file, whose ending says the form: .png, .pdf or .svg. Default: KIND.png.
-        measure: What a heat map shows, as JSON calls it: logit_correlation, kl, llv, dissimilarity, ….
+        measure: What a heat map shows, as JSON calls it: logit_correlation, kl, llv, dissimilarity, …. Default:
+            logit_correlation.
         threshold: The largest distance within a group, in a map or a dendrogram. Default: where logits correlate
             by 0.9.
     """
@@ -51,6 +53,12 @@ def draw(
         raise InputError(
             f"--output: {path} ends in none of .png, .pdf and .svg; write it as {path.with_suffix('.pdf')}"
         )
+    for option, given, kinds in (
+        ("--measure", measure, ("heatmap",)),
+        ("--threshold", threshold, ("map", "dendrogram")),
+    ):
+        if given is not None and kind not in kinds:
+            raise InputError(f"{option}: of a {' or a '.join(kinds)}, and draw {kind} takes none; leave it out")
     if len(files) < 2:
         raise InputError(two_files(f"draw {kind}", files))
     from closedist.comparison.naming import short_names
@@ -67,7 +75,7 @@ def draw(
     settings = measuring.settings(same_inputs=read.same_inputs)
     comparisons = measure_pairs(models, None, settings, names)
     at = distance_at(CORRELATED) if threshold is None else threshold
-    figure = picture(kind, Drawn(models, names, comparisons, measure, at))
+    figure = picture(kind, Drawn(models, names, comparisons, measure or LOGIT_CORRELATION, at))
     print(*save(figure, path.parent, path.stem, (ending,)))
     for line in filter(None, [note, pattern and f"names are what differs in {pattern}"]):
         print(line, file=sys.stderr)

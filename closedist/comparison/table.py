@@ -131,6 +131,12 @@ def notes_of(c: Comparison, limits: Limits = USUAL_LIMITS) -> list[str]:
             f"{box} is a black box, so that K is {c.subset_size} here and may be another for other pairs: d_f,g and "
             "the certificates depend on it; give all pairs one subset_size"
         )
+    if c.black_boxes is not None and len(set(c.black_boxes)) == 2 and c.cka_embeddings is not None:
+        box, other = "pq" if c.black_boxes[0] else "qp"
+        notes.append(
+            f"linear CKA is of {other}'s embeddings and {box}'s logits, which need not be near 1 for one model twice; "
+            "m_CCA is"
+        )
     if c.dimensions is not None and c.subset_size == c.num_inputs - 1 < min(max(c.dimensions), c.num_labels - 2):
         notes.append(
             f"K is {c.subset_size:,}, as many as {c.num_inputs:,} inputs allow (each is in the input set), and another "
@@ -152,7 +158,10 @@ def notes_of(c: Comparison, limits: Limits = USUAL_LIMITS) -> list[str]:
         notes.append("d_f,g is that of the named input set: a fact about these inputs, which has no interval")
     if len(c.llv_by_seed) > 1 and max(c.llv_by_seed) > 1.01 * min(c.llv_by_seed):
         low, high = (written(end(c.llv_by_seed)) for end in (min, max))
-        notes.append(f"d_LLV depends on the search for the input set: {low} to {high} over {len(c.llv_by_seed)} seeds")
+        of_one = "; its interval is that of the set taken" if "llv" in c.intervals else ""
+        notes.append(
+            f"d_LLV depends on the search for the input set: {low} to {high} over {len(c.llv_by_seed)} seeds{of_one}"
+        )
     if c.broken_bounds:
         titles = {column.name: _title(column) for column in COLUMNS}
         broken = ", ".join(f"{titles[name]} ({name})" for name in c.broken_bounds)

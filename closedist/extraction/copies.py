@@ -219,7 +219,9 @@ def _unread(text: Text, windows: Windows) -> str:
     read = max(windows.documents) + 1
     if read == len(text.files):
         return ""
-    return f"Only the first {read} of {len(text.files)} texts were read: --max-tokens {text.max_tokens} ends there."
+    first = "first" if read == 1 else f"first {read}"
+    were = "was" if read == 1 else "were"
+    return f"Only the {first} of {len(text.files)} texts {were} read: --max-tokens {text.max_tokens} ends there."
 
 
 def _perplexity(log_likelihoods: Tensor) -> float | None:

@@ -103,24 +103,26 @@ def _pair(drawn: Drawn) -> Figure:
     embeddings = Embeddings(drawn.models[:2], rows, as_they_are=2)
     sides = embeddings.sides(0, 1)
     labels = [embeddings.labels_of(index) for index in range(2)]
-    figure = new_figure(PAGE_WIDTH, 0.62 * PAGE_WIDTH)
-    own = "as they are" if first.dimension <= 2 else f"the two directions most alike, {sides.drawn:.0%} of its variance"
+    figure = new_figure(PAGE_WIDTH, 0.66 * PAGE_WIDTH)
+    figure.set_layout_engine("compressed")
+    own = "as they are" if first.dimension <= 2 else f"the two directions most alike, {sides.drawn:.0%} of the variance"
     titles = (
-        f"{plain(drawn.names[0])}: embeddings {own}",
-        f"{plain(drawn.names[1])}, carried onto it: explains {sides.fit:.0%} of that",
+        f"{plain(drawn.names[0])}: embeddings,\n{own}",
+        f"{plain(drawn.names[1])}: carried onto it,\nexplains {sides.fit:.0%} of that",
     )
     square = square_around(sides.first, sides.second)
     for axes, points, predicted, title in zip(
         figure.subplots(1, 2), (sides.first, sides.second), labels, titles, strict=True
     ):
         draw_side(axes, points, predicted, square)
-        axes.set_title(title)
+        axes.set_title(title, fontsize=7.5)
     seen = np.unique(np.concatenate(labels)).tolist()[:MOST_LABELS]
     names = _label_names(drawn.models)
     handles = []
     for label in seen:
         color, marker = class_style(label)
-        text = str(label) if names is None else f"{label} {plain(names[label])}"
+        name = "" if names is None else plain(names[label])
+        text = f"{label} {name}" if name not in ("", str(label)) else str(label)
         handles.append(Line2D([], [], color=color, marker=marker, linestyle="", markersize=5, label=text))
     figure.legend(handles=handles, loc="outside lower center", ncols=5 if names else 10, title="predicted label")
     return figure

@@ -8,11 +8,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 import closedist
-from closedist import Representations
+from closedist import Representations, compare_all
 from closedist.cli import COMMANDS, make_app, run
 from closedist.cli.draw import Kind
 from closedist.explanation.groups import group_models, model_map
-from closedist.page.draw import PICTURES
+from closedist.page.draw import PICTURES, Drawn, picture
 from closedist.page.pair_pictures import draw_label_shares, draw_labels, draw_side, square_around
 from closedist.page.pictures import draw_dendrogram, draw_heatmap, draw_map, list_models, shade
 from closedist.page.style import PAGE_WIDTH, closedist_style, new_figure
@@ -182,9 +182,11 @@ def test_the_command_draws_every_kind_and_says_where(folder, capsys, kind):
     files = FILES[:2] if kind in ("pair", "labels") else FILES
     assert draw(kind, *files) == 0
     assert capsys.readouterr().out.strip() == f"{kind}.png"
-    with Image.open(folder / f"{kind}.png") as picture:
-        assert picture.width == 1380
-        assert len(set(picture.convert("L").tobytes())) > 50
+    with Image.open(folder / f"{kind}.png") as shown:
+        assert shown.width == 1380
+        grey = np.asarray(shown.convert("L"))
+        assert len(np.unique(grey)) > 50
+        assert min(edge.min() for edge in (grey[0], grey[-1], grey[:, 0], grey[:, -1])) > 200  # nothing is cut off
     first = (folder / f"{kind}.png").read_bytes()
     assert draw(kind, *files) == 0
     assert (folder / f"{kind}.png").read_bytes() == first
@@ -201,6 +203,14 @@ def test_a_pair_of_any_dimension_is_drawn(folder, dimension):
     for index, model in enumerate(small_models(2, dimension)):
         model.save(folder / f"m{index}.safetensors")
     assert draw("pair", *FILES[:2]) == 0
+
+
+def test_a_label_named_by_its_number_is_written_once():
+    names = ["0", "1", "two", "3", "4"]
+    f, g = np.random.default_rng(0).normal(size=(2, 200, 2))
+    models = [Representations(f + x, 2 * g[:5], label_names=names) for x in (0.0, 0.3 * g)]
+    figure = picture("pair", Drawn(models, ["p", "q"], compare_all(models)))
+    assert {text.get_text() for text in figure.legends[0].get_texts()} <= {"0", "1", "2 two", "3", "4"}
 
 
 def test_black_boxes_and_two_labels_are_drawn(folder):
@@ -220,6 +230,8 @@ def test_black_boxes_and_two_labels_are_drawn(folder):
         (["map", *FILES, "-o", "map.jpg"], "write it as map.pdf"),
         (["pair", *FILES], "draw pair shows two models, and there are 3 files"),
         (["heatmap", *FILES, "--measure=nonsense"], "--measure: 'nonsense'; these models have logit_correlation, "),
+        (["map", *FILES, "--measure=kl"], "--measure: of a heatmap, and draw map takes none; leave it out"),
+        (["heatmap", *FILES, "--threshold=1"], "--threshold: of a map or a dendrogram, and draw heatmap takes none"),
         (["labels", "m0.safetensors", "m0.safetensors"], "have equal logits"),
         (["heatmap", *FILES, "-o", "m0.safetensors/x.png"], "m0.safetensors"),
     ],

@@ -228,6 +228,7 @@ def test_d_llv_is_measured_with_five_seeds_of_the_search() -> None:
     expected = [compare(p, q, num_samples=3, seed=seed).llv for seed in range(5)]
     assert c.llv_by_seed == pytest.approx(expected, rel=1e-9)
     assert "d_LLV depends on the search for the input set" in str(c)
+    assert ("its interval is that of the set taken" in " ".join(str(c).split())) == ("llv" in c.intervals)
 
 
 def test_the_certificate_of_any_pivot_bounds_all_of_them() -> None:
@@ -334,6 +335,10 @@ def test_notes_are_there_where_something_must_be_known_and_only_there() -> None:
     box = Representations.from_logits(P.f @ P.g.T + P.b)
     assert "q is a black box, so that K is 4 here" in read(compare(represent(P), box, intervals=True))
     assert "black box" not in read(compare(box, box, intervals=True))
+    assert "linear CKA is of p's embeddings and q's logits" in read(compare(represent(P), box, intervals=True))
+    assert "linear CKA is of q's embeddings and p's logits" in read(compare(box, represent(P), intervals=True))
+    for same in ((box, box), (represent(P), represent(P))):
+        assert "linear CKA is of" not in read(compare(*same, intervals=True))
     f = P.f.copy()
     f[:2] += 5
     moved = compare(represent(P), represent(Model(f, P.g, P.b)), intervals=True)
