@@ -197,6 +197,11 @@ def test_too_few_sequences_give_no_interval_and_the_table_says_so(folder: Path) 
     assert "4 sequences, 8 are needed; give more text or a smaller --context" in found.notes[0]
 
 
+def test_one_text_that_was_read_is_told_in_the_singular(folder: Path) -> None:
+    notes = " ".join(compared(folder, "4 bits", count=3, max_tokens=2 * CONTEXT).notes)
+    assert f"Only the first of 3 texts was read: --max-tokens {2 * CONTEXT} ends there." in notes
+
+
 def test_a_copy_that_is_the_reference_differs_in_nothing(folder: Path) -> None:
     (row,) = compared(folder, "base").rows
     assert row.name == "base (2)"
