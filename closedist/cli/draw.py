@@ -19,7 +19,6 @@ from closedist.cli.options import (
 from closedist.cli.wording import two_files
 from closedist.errors import InputError
 
-LOGIT_CORRELATION = "logit_correlation"  # what a heat map shows unless --measure says more
 Kind = Literal["heatmap", "map", "dendrogram", "pair", "labels"]
 Format = Literal["png", "pdf", "svg"]
 
@@ -64,7 +63,6 @@ def draw(
     from closedist.comparison.naming import short_names
     from closedist.extraction.files import distinct_names
     from closedist.page.draw import OF_A_PAIR, Drawn, picture
-    from closedist.page.measures import CORRELATED, distance_at
     from closedist.page.style import save
     from closedist.pairs import measure_pairs
 
@@ -74,8 +72,8 @@ def draw(
     names, pattern = short_names(distinct_names(files))
     settings = measuring.settings(same_inputs=read.same_inputs)
     comparisons = measure_pairs(models, None, settings, names)
-    at = distance_at(CORRELATED) if threshold is None else threshold
-    figure = picture(kind, Drawn(models, names, comparisons, measure or LOGIT_CORRELATION, at))
+    at = Drawn.threshold if threshold is None else threshold
+    figure = picture(kind, Drawn(models, names, comparisons, measure or Drawn.measure, at))
     print(*save(figure, path.parent, path.stem, (ending,)))
     for line in filter(None, [note, pattern and f"names are what differs in {pattern}"]):
         print(line, file=sys.stderr)

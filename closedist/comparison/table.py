@@ -125,18 +125,7 @@ def notes_of(c: Comparison, limits: Limits = USUAL_LIMITS) -> list[str]:
             f"{c.subset_size} in effect: its part of d_LLV and d_f,g tests little"
             f"{'' if c.input_search == 'diverse' else '; a diverse search may find others'}"
         )
-    if c.black_boxes is not None and len(set(c.black_boxes)) == 2 and c.subset_size:
-        box = "pq"[c.black_boxes.index(True)]
-        notes.append(
-            f"{box} is a black box, so that K is {c.subset_size} here and may be another for other pairs: d_f,g and "
-            "the certificates depend on it; give all pairs one subset_size"
-        )
-    if c.black_boxes is not None and len(set(c.black_boxes)) == 2 and c.cka_embeddings is not None:
-        box, other = "pq" if c.black_boxes[0] else "qp"
-        notes.append(
-            f"linear CKA is of {other}'s embeddings and {box}'s logits, which need not be near 1 for one model twice; "
-            "m_CCA is"
-        )
+    notes += _beside_a_black_box(c)
     if c.dimensions is not None and c.subset_size == c.num_inputs - 1 < min(max(c.dimensions), c.num_labels - 2):
         notes.append(
             f"K is {c.subset_size:,}, as many as {c.num_inputs:,} inputs allow (each is in the input set), and another "
@@ -174,6 +163,25 @@ def notes_of(c: Comparison, limits: Limits = USUAL_LIMITS) -> list[str]:
     if c.p_values:
         notes.append("p-values: how often permuted inputs (of d_SVD, unembeddings: labels) come out as close")
     return [note for note in notes if note]
+
+
+def _beside_a_black_box(c: Comparison) -> list[str]:
+    """What depends on one of the two being a black box."""
+    if c.black_boxes is None or len(set(c.black_boxes)) < 2:
+        return []
+    box, other = "pq" if c.black_boxes[0] else "qp"
+    notes = []
+    if c.subset_size:
+        notes.append(
+            f"{box} is a black box, so that K is {c.subset_size} here and may be another for other pairs: d_f,g and "
+            "the certificates depend on it; give all pairs one subset_size"
+        )
+    if c.cka_embeddings is not None:
+        notes.append(
+            f"linear CKA is of {other}'s embeddings and {box}'s logits, which need not be near 1 for one model twice; "
+            "m_CCA is"
+        )
+    return notes
 
 
 def _corrected(c: Comparison) -> list[str]:

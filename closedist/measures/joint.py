@@ -12,13 +12,12 @@ from torch import Tensor
 
 from closedist.errors import InputError
 from closedist.measures.gram import gram
-from closedist.measures.views import LARGEST, SMALLEST, as_matrix, check_same_inputs, check_varies, in_float64
+from closedist.measures.views import LARGEST, ROUNDING, SMALLEST, as_matrix, check_same_inputs, check_varies, in_float64
 from closedist.representations.arrays import as_tensor
 from closedist.system.progress import progress
 from closedist.system.threads import threads_for
 
 _VARIES = 1e-14  # of a view's norm about its mean beside the largest it may have: less is looked at entry by entry
-_ROUNDING = 8 * float(np.finfo(np.float64).eps)  # of a column's range beside its largest entry: as check_varies has it
 _CACHED = 1 << 17  # entries of views side by side; more are centred view by view, which is a pass less over memory
 _APART = 8  # numbers from row to row more: rows of 2^k share lines of the cache, which slows Gram matrices by half
 _NEAR = 1 << 18  # entries of some rows that stay near the processor while they are centred and squared
@@ -201,7 +200,7 @@ def joint(
     for index, tensor in enumerate(tensors):
         if index or len(tensors) == 1:
             check_same_inputs(tensors[0], tensor, (names[0], names[index]))
-    made = _centred(tensors, names, first, moments)
+    made = _centred(tensors, names, first, _has_table(tensors, moments))
     if not _plainly_varies(made):
         made = _checked(made, tensors)
     return made
@@ -224,15 +223,21 @@ def _checked(made: Joint, tensors: Sequence[Tensor]) -> Joint:
         made = replace(_centred(scaled, names, made.first, made.columns.products is not None), spacings=made.spacings)
         whole = _whole(made)
     for index in np.flatnonzero(~(made.sizes > _VARIES * np.sqrt(entries) * whole)).tolist():
-        own = tensors[index].double()  # rounding of the mean is left out of this
-        check_varies((own.amax(0) - own.amin(0)).amax() / 2, own.abs().amax(), names[index])
+        reach, largest = _reach(tensors[index])
+        check_varies(reach.amax(), largest.amax(), names[index])
     constant = made.constant
     for index in range(len(made)):
         flat = constant[slice(*made.columns.starts[index : index + 2])]
         if flat.any():  # a single entry may differ in late digits, which is variation
-            some = tensors[index][:, torch.from_numpy(flat).to(tensors[index].device)].double()
-            flat[flat] = ((some.amax(0) - some.amin(0)) <= _ROUNDING * some.abs().amax(0)).cpu().numpy()
+            reach, largest = _reach(tensors[index][:, torch.from_numpy(flat).to(tensors[index].device)])
+            flat[flat] = (reach <= ROUNDING * largest).cpu().numpy()
     return _without(made, constant) if constant.any() else made
+
+
+def _reach(view: Tensor) -> tuple[Tensor, Tensor]:
+    """(d,) half of each column's range, of which rounding of a mean is no part, and its largest entry."""
+    entries = view.double()
+    return (entries.amax(0) - entries.amin(0)) / 2, entries.abs().amax(0)
 
 
 def _without(made: Joint, constant: NDArray[np.bool_]) -> Joint:
@@ -251,19 +256,26 @@ def _whole(views: Joint) -> NDArray[np.float64]:
     return views.sizes + of_mean
 
 
-def _centred(tensors: Sequence[Tensor], names: Sequence[str], first: int | None, moments: bool) -> Joint:
+def _has_table(tensors: Sequence[Tensor], moments: bool) -> bool:
+    """Whether the products of all columns with each other are less work than their parts."""
+    widths = [tensor.shape[1] for tensor in tensors]
+    if moments:
+        return sum(widths) <= min(_TABLE, len(tensors[0]))
+    return sum(widths) <= FEW and max(widths) <= _NARROW
+
+
+def _centred(tensors: Sequence[Tensor], names: Sequence[str], first: int | None, table: bool) -> Joint:
     """Views less their means, whatever numbers they hold."""
     device, widths = tensors[0].device, tuple(tensor.shape[1] for tensor in tensors)
     if device.type == "mps":
         device = torch.device("cpu")
-    squares, count = None, sum(widths)
-    table = count <= min(_TABLE, len(tensors[0])) if moments else count <= FEW and max(widths) <= _NARROW
-    if len(tensors[0]) * count <= _CACHED:
+    squares = None
+    if len(tensors[0]) * sum(widths) <= _CACHED:
         side = torch.cat([tensor.to(device) for tensor in tensors], 1).double()
         mean = side.mean(0)
         side -= mean
     else:
-        side = _empty(len(tensors[0]), count, device)
+        side = _empty(len(tensors[0]), sum(widths), device)
         every = [tensor.to(device, torch.float64).resolve_neg() for tensor in tensors]  # NumPy knows no negative bit
         mean = torch.cat(list(map(_mean, every)))
         means, squares, start = mean.split_with_sizes(list(widths)), None if table else torch.zeros_like(mean), 0

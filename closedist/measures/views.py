@@ -10,6 +10,7 @@ from closedist.errors import InputError
 from closedist.representations.arrays import as_tensor
 
 SMALLEST, LARGEST = 1e-60, 1e60  # entries whose fourth powers, and sums of them, fit into float64
+ROUNDING = 4 * torch.finfo(torch.float64).eps  # beside a column's largest entry: half a range up to that is rounding
 
 
 def as_view(z: ArrayLike | Tensor, name: str) -> Tensor:
@@ -70,5 +71,5 @@ def check_varies(left: Tensor | float, largest: Tensor | float, name: str) -> No
     Raises:
         InputError: it is.
     """
-    if not float(left) > 4 * torch.finfo(torch.float64).eps * float(largest):
+    if not float(left) > ROUNDING * float(largest):
         raise InputError(f"{name}: all rows are equal; a constant view is similar to nothing (check how it was made)")

@@ -103,7 +103,7 @@ def _pair(drawn: Drawn) -> Figure:
     embeddings = Embeddings(drawn.models[:2], rows, as_they_are=2)
     sides = embeddings.sides(0, 1)
     labels = [embeddings.labels_of(index) for index in range(2)]
-    figure = new_figure(PAGE_WIDTH, 0.66 * PAGE_WIDTH)
+    figure = new_figure(PAGE_WIDTH, 0.62 * PAGE_WIDTH)
     figure.set_layout_engine("compressed")
     own = "as they are" if first.dimension <= 2 else f"the two directions most alike, {sides.drawn:.0%} of the variance"
     titles = (
@@ -115,7 +115,7 @@ def _pair(drawn: Drawn) -> Figure:
         figure.subplots(1, 2), (sides.first, sides.second), labels, titles, strict=True
     ):
         draw_side(axes, points, predicted, square)
-        axes.set_title(title, fontsize=7.5)
+        axes.set_title(title)
     seen = np.unique(np.concatenate(labels)).tolist()[:MOST_LABELS]
     names = _label_names(drawn.models)
     handles = []

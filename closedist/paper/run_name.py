@@ -75,6 +75,11 @@ class RunName:
         parts = re.escape(self._state("\0", "\0")).split("\0")
         return re.compile(rf"{parts[0]}_\d+seeds_[0-9a-f]{{8}}{parts[1]}(?P<step>\d+){parts[2]}")
 
+    def alike_pattern(self) -> re.Pattern[str]:
+        """Matches trained models that share date, data, network and lengths; groups ``labels`` and ``width``."""
+        begins = re.escape(self.models.partition("_classes")[0])
+        return re.compile(rf"{begins}_classes(?P<labels>\d+)_seed\d+_features(?P<width>\d+)_")
+
     def _trained(self, seed: str) -> str:
         return f"{self.date}trained_{self._model(seed)}{self._training(self.steps)}"
 

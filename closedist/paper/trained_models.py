@@ -123,9 +123,10 @@ def runs_with_models(runs: Sequence[TrainingRun], split: str, checkpoints: Path)
         found.append(run)
     if not found:
         first = runs[0].name
+        there, options = _alike(checkpoints, first)
         raise InputError(
             f"no trained checkpoints of date {first.date or '(none)'} like "
-            f"{first.trained(runs[0].models.random_seeds[0])} in {checkpoints} ({_alike(checkpoints, first)}, "
+            f"{first.trained(runs[0].models.random_seeds[0])} in {checkpoints} ({there}): give another {options}, "
             "another --checkpoint-folder, or run train-variations"
         )
     return found
@@ -220,20 +221,17 @@ def _listed(seeds: Sequence[int]) -> str:
     return ", ".join(map(str, seeds))
 
 
-def _alike(checkpoints: Path, wanted: RunName) -> str:
-    """What there is in place of the wanted models, and the option that asks for it."""
+def _alike(checkpoints: Path, wanted: RunName) -> tuple[str, str]:
+    """What there is in place of the wanted models, and the options that ask for it."""
     dates = _dates(checkpoints)
     if not wanted.date or wanted.date not in dates:
-        return f"dates there: {', '.join(dates) or 'none'}): give another --date-str"
-    begins = wanted.trained(0).partition("_classes")[0]
-    named = (
-        re.match(re.escape(begins) + r"_classes(\d+)_seed\d+_features(\d+)_", p.name) for p in checkpoints.iterdir()
-    )
+        return f"dates there: {', '.join(dates) or 'none'}", "--date-str"
+    pattern = wanted.alike_pattern()
     widths: dict[int, set[int]] = {}
-    for match in filter(None, named):
-        widths.setdefault(int(match[1]), set()).add(int(match[2]))
+    for match in filter(None, (pattern.match(path.name) for path in checkpoints.iterdir())):
+        widths.setdefault(int(match["labels"]), set()).add(int(match["width"]))
     listed = (f"{labels} labels: widths {', '.join(map(str, sorted(of)))}" for labels, of in sorted(widths.items()))
-    return f"there of that date: {'; '.join(listed) or 'other networks'}): give another --num-classes or --layer-size"
+    return f"there of that date: {'; '.join(listed) or 'other networks'}", "--num-classes or --layer-size"
 
 
 def _dates(checkpoints: Path) -> list[str]:

@@ -4,7 +4,6 @@ Each takes a results folder or a results.zip, and for every label count the newe
 missing is noted with the command that makes it; where nothing is there, that is the error.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +25,7 @@ from closedist.paper.results.names import (
     Configuration,
     accuracies_file_name,
     distances_file_name,
+    label_counts_in,
     newest_date,
 )
 from closedist.paper.results.tables import Distances, read_accuracies, read_distances
@@ -34,7 +34,6 @@ LABEL_COUNTS = (4, 6, 10, 18)
 LABEL_GROUPS = ((4, 6), (10,), (18,))  # the figures of d_LLV_vs_width
 WIDTHS = (16, 32, 64, 128, 256)
 SCATTER_WIDTHS = WIDTHS[:4]
-_LABELS = re.compile(r"_cls(\d+)")  # in names of result files
 LENGTHS = {  # by the lengths that g and f are fixed to, 0 where free
     (0, 0): "free lengths",
     (20, 0): "unembeddings of length 20",
@@ -145,8 +144,8 @@ class _Selection:
             more = f" and {len(files.missing) - 1} more" if len(files.missing) > 1 else ""
             text = f"{num_classes} labels: {self.source.place} has no {files.missing[0]}{more}"
             if not files.found:
-                there = sorted({int(match[1]) for match in map(_LABELS.search, self.source.names) if match})
-                text += f"; it has results of {', '.join(map(str, there)) or 'no'} labels"
+                there = ", ".join(map(str, label_counts_in(self.source.names))) or "no"
+                text += f"; it has results of {there} labels"
             text += f"; once its models are trained, make them with {' and '.join(commands)}"
             (self.notes if files.found else self.missing).append(text)
         return needed(date)

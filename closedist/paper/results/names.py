@@ -1,6 +1,7 @@
 """What the paper's result files are called, and how to find the newest that a figure needs."""
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from closedist.errors import InputError
@@ -79,6 +80,11 @@ def _dated(of: Configuration, date: str, what: str, extra_suffix: str) -> str:
     check_name_part("--extra-suff", extra_suffix)
     size = f"cls{of.num_classes}" if of.model_type == SMALL_MLP else f"fd{of.rep_dim}_{of.train_steps}"
     return f"{date}{what}_{of.width}_{size}{of.other_data}{extra_suffix}.json"
+
+
+def label_counts_in(names: Iterable[str]) -> list[int]:
+    """The numbers of labels that names of result files say, ascending."""
+    return sorted({int(match[1]) for name in names if (match := re.search(r"_cls(\d+)", name))})
 
 
 def _images(of: Configuration) -> str:
